@@ -1,0 +1,160 @@
+"""One TOML file becomes validated settings; one folder holds everything a shop makes."""
+
+from __future__ import annotations
+
+import os
+import re
+import tomllib
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from acclimate.errors import InputError, nearest
+
+
+class EventsTable(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What each kind of event is worth: weight in training and reward in policies.
+
+    Below 0 is a dislike, 0 an exposure. A rating is mapped to [-1, 1] around the user's own mean.
+    """
+
+    view: float = 0.2
+    click: float = 1.0
+    like: float = 2.0
+    add_to_cart: float = 2.0
+    purchase: float = 4.0
+    rating: str | float = "value"
+    dislike: float = -1.0
+    impression: float = 0.0
+    search: float = 0.0
+
+
+class Train(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """How a model is fitted."""
+
+    model: str = "sequence"
+    encoder: str = "auto"
+    device: str = "auto"
+    seed: int = 0
+    params: dict[str, Any] = {}
+    positive: str = "all"
+
+
+class Policy(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What a list may risk."""
+
+    name: str = "greedy"
+    epsilon: float = 0.05
+    seed: int = 0
+
+
+class Serve(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """The HTTP service."""
+
+    host: str = "127.0.0.1"
+    port: int = 8080
+    max_body_mb: int = 8
+    max_batch: int = 10_000
+    max_history: int = 1_000
+
+
+class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Everything that can be set, in ``acclimate.toml`` or by ``--set section.key=value``."""
+
+    events: EventsTable = EventsTable()
+    train: Train = Train()
+    policy: Policy = Policy()
+    serve: Serve = Serve()
+
+
+class Home:
+    """The folder that holds the data, the event log, the snapshots and the cache.
+
+    Args:
+        path: The folder; by default ``ACCLIMATE_HOME``, else ``./acclimate-home``. Not created here.
+    """
+
+    def __init__(self, path: str | Path | None = None) -> None:
+        self.path = Path(path or os.environ.get("ACCLIMATE_HOME") or "acclimate-home")
+
+    @property
+    def data(self) -> Path:
+        """Imported tables."""
+        return self.path / "data"
+
+    @property
+    def log(self) -> Path:
+        """The event log."""
+        return self.path / "log.sqlite"
+
+    @property
+    def snapshots(self) -> Path:
+        """Published snapshots."""
+        return self.path / "snapshots"
+
+    @property
+    def cache(self) -> Path:
+        """Item vectors and unfinished training; may be deleted."""
+        return self.path / "cache"
+
+    @property
+    def settings_file(self) -> Path:
+        """Read if it is there and ``--config`` names no other."""
+        return self.path / "acclimate.toml"
+
+
+def load_settings(path: Path | None = None, overrides: tuple[str, ...] = ()) -> Settings:
+    """Return settings from a TOML file and ``section.key=value`` overrides, defaults for the rest.
+
+    Args:
+        path: The file; None for defaults alone.
+        overrides: Values are read as TOML (``serve.port=9000``), and as text if they are not.
+
+    Raises:
+        InputError: The file is not TOML, a key is unknown (names the nearest), or a value does not fit.
+    """
+    try:
+        tree: dict[str, Any] = tomllib.loads(path.read_text("utf-8")) if path else {}
+    except OSError as error:
+        raise InputError(f"cannot read {path}: {error.strerror}", field="config") from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise InputError(f"{path} is not valid TOML: {error}", field="config") from error
+    for override in overrides:
+        key, equals, text = override.partition("=")
+        if not equals or not key:
+            raise InputError(f"--set wants section.key=value, got {override!r}", field="set")
+        *sections, last = key.strip().split(".")
+        at = tree
+        for section in sections:
+            at = at.setdefault(section, {})
+            if not isinstance(at, dict):
+                raise InputError(f"--set {key}: {section!r} is not a section", field=key)
+        at[last] = _value(text)
+    _check_keys(tree, Settings, "")
+    try:
+        return msgspec.convert(tree, Settings)
+    except msgspec.ValidationError as error:
+        where = re.search(r"`\$\.?([^`]*)`", str(error))
+        field = where.group(1) if where else None
+        message = str(error).split(" - at")[0]
+        raise InputError(f"setting {field}: {message}", code="bad_setting", field=field) from error
+
+
+def _value(text: str) -> Any:
+    try:
+        return tomllib.loads(f"v = {text}")["v"]
+    except tomllib.TOMLDecodeError:
+        return text
+
+
+def _check_keys(tree: dict[str, Any], struct: type[msgspec.Struct], prefix: str) -> None:
+    fields = {field.name: field.type for field in msgspec.structs.fields(struct)}
+    for key, value in tree.items():
+        if key not in fields:
+            where = f"{prefix}{key}"
+            hint = nearest(key, fields)
+            raise InputError(f"unknown setting {where!r}: {hint}", code="unknown_setting", field=where)
+        inner = fields[key]
+        if isinstance(value, dict) and isinstance(inner, type) and issubclass(inner, msgspec.Struct):
+            _check_keys(value, inner, f"{prefix}{key}.")

@@ -1,0 +1,1 @@
+"""Tables in, a Dataset out: read, check, order, split."""

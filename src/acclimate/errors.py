@@ -1,0 +1,93 @@
+"""What can go wrong for a user, each with a message that says what to do."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+
+
+class AcclimateError(Exception):
+    """Something a user can mend. The message says what was given, what is allowed, what to do.
+
+    Args:
+        message: One or two sentences for a person.
+        code: A short snake_case name for programs, as in ``k_out_of_range``.
+        field: The argument, key or column at fault, if one is.
+    """
+
+    exit_code = 1
+    default_code = "failed"
+
+    def __init__(self, message: str, *, code: str | None = None, field: str | None = None) -> None:
+        super().__init__(message)
+        self.message = message
+        self.code = code or self.default_code
+        self.field = field
+
+
+class InputError(AcclimateError):
+    """The call or the input is wrong; trying again with the same input fails again."""
+
+    exit_code = 2
+    default_code = "bad_input"
+
+
+class NotFoundError(InputError):
+    """A named thing (item, snapshot, data set, model) does not exist."""
+
+    default_code = "not_found"
+
+
+class ConflictError(InputError):
+    """The same name was used before for something else."""
+
+    default_code = "conflict"
+
+
+class MissingExtraError(InputError):
+    """An optional package is not installed; the message names the command that installs it."""
+
+    default_code = "missing_extra"
+
+
+class BusyError(AcclimateError):
+    """A resource (a port, the log's writer lock) is held by another process."""
+
+    default_code = "busy"
+
+
+class CorruptError(AcclimateError):
+    """A file of ours is incomplete or altered; nothing was read from it."""
+
+    default_code = "corrupt"
+
+
+def nearest(given: str, allowed: Iterable[str]) -> str:
+    """Return a hint that names the nearest allowed word, or lists all of them.
+
+    Example:
+        >>> nearest("popularty", ["popularity", "ease"])
+        "did you mean 'popularity'? Allowed: ease, popularity"
+    """
+    names = sorted(allowed)
+    close = difflib.get_close_matches(given, names, n=1)
+    listed = "Allowed: " + ", ".join(names)
+    return f"did you mean '{close[0]}'? {listed}" if close else listed
+
+
+def check_range(name: str, given: object, low: int, high: int) -> int:
+    """Return ``given`` as an int if it is a whole number in ``low..high``, else raise InputError.
+
+    Example:
+        >>> check_range("k", 10, 1, 1000)
+        10
+    """
+    try:
+        number = int(str(given)) if not isinstance(given, bool) else None
+    except ValueError:
+        number = None
+    if number is None or not low <= number <= high:
+        shown = repr(given) if isinstance(given, str) else str(given)
+        message = f"{name} must be {low}..{high}, got {shown[:80]}"
+        raise InputError(message, code=f"{name}_out_of_range", field=name)
+    return number

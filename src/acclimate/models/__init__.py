@@ -1,0 +1,47 @@
+"""Histories in, a score for each item out. One model a file, one line here."""
+
+from __future__ import annotations
+
+import inspect
+from importlib import import_module
+from typing import Any
+
+from acclimate.errors import InputError, NotFoundError, nearest
+from acclimate.types import Encoder, Model
+
+MODELS: dict[str, str] = {
+    "popularity": "popularity:Popularity",
+    "recent-popularity": "recent_popularity:RecentPopularity",
+    "item-knn": "item_knn:ItemKNN",
+    "ease": "ease:EASE",
+    "sequence": "sequence:SequenceModel",
+}
+"""Registered name -> file and class."""
+
+
+def make_model(name: str, encoder: Encoder | None = None, **params: Any) -> Model:
+    """Build a registered model.
+
+    Args:
+        name: A key of `MODELS`.
+        encoder: Handed on to a model that reads texts, ignored by the others.
+        params: Arguments of the model's constructor.
+
+    Raises:
+        NotFoundError: No such model; names the nearest.
+        InputError: No such argument; names the nearest.
+    """
+    if name not in MODELS:
+        raise NotFoundError(
+            f"no model {name!r}: {nearest(name, MODELS)}", code="unknown_model", field="model"
+        )
+    file, cls = MODELS[name].split(":")
+    kind = getattr(import_module(f"acclimate.models.{file}"), cls)
+    allowed = inspect.signature(kind).parameters
+    if "encoder" in allowed:
+        params["encoder"] = encoder
+    for key in params:
+        if key not in allowed:
+            raise InputError(f"{name} has no argument {key!r}: {nearest(key, allowed)}", field=key)
+    model: Model = kind(**params)
+    return model

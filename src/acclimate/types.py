@@ -1,0 +1,401 @@
+"""The vocabulary of the house: what travels between rooms, and what a part has to promise.
+
+Outside ids are strings (``item_id``), inside codes are int32 (``item``). Times are float seconds
+since 1970 UTC. Everything here is immutable; arrays are read-only.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+if TYPE_CHECKING:
+    from acclimate.data.dataset import Dataset
+
+Codes = NDArray[np.int32]
+Offsets = NDArray[np.int64]
+Times = NDArray[np.float64]
+Floats = NDArray[np.float32]
+State = tuple[dict[str, NDArray[Any]], dict[str, Any]]
+"""What a part is made of: named arrays, and a JSON document."""
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """One thing that can be recommended.
+
+    Args:
+        item_id: Outside id, any non-empty string.
+        title: What a person calls it; may be empty.
+        text: Longer description; may be empty.
+        categories: Labels such as genres.
+        available: False takes it out of every list.
+        created_at: Seconds since 1970, or None if unknown.
+        expires_at: From this time on it is never recommended; None for never.
+        attributes: Anything else, by name.
+    """
+
+    item_id: str
+    title: str = ""
+    text: str = ""
+    categories: tuple[str, ...] = ()
+    available: bool = True
+    created_at: float | None = None
+    expires_at: float | None = None
+    attributes: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def reading(self) -> str:
+        """What a language model reads: title, categories and text, joined; may be empty.
+
+        Example:
+            >>> Item("1", title="Heat (1995)", categories=("Crime", "Thriller")).reading
+            'Heat (1995). Crime, Thriller'
+        """
+        return ". ".join(part for part in (self.title, ", ".join(self.categories), self.text) if part)
+
+
+@dataclass(frozen=True, slots=True)
+class User:
+    """One person or account, with attributes by name."""
+
+    user_id: str
+    attributes: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """Something a user did: a click, a like, a rating, a search.
+
+    Args:
+        user_id: Who.
+        event_type: A key of the ``[events]`` table, as in ``"like"``.
+        timestamp: Seconds since 1970 UTC.
+        item_id: With what; None for a search.
+        value: A rating or an amount.
+        event_id: The same id counts once.
+        query: What was searched for.
+        request_id: The answer that this event responds to.
+        context: Anything else, by name.
+    """
+
+    user_id: str
+    event_type: str
+    timestamp: float
+    item_id: str | None = None
+    value: float | None = None
+    event_id: str | None = None
+    query: str | None = None
+    request_id: str | None = None
+    context: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Query:
+    """A question for a list.
+
+    Args:
+        user_id: Who asks; None for a session without an id.
+        k: Length of the list, 1..1000.
+        events: Events of this session that are not in the log, oldest first.
+        candidates: If given, only these items may be listed.
+        exclude: Items that must not be listed.
+        explain: Whether reasons are wanted.
+        request_id: Names the answer and seeds its draw; made up if None.
+        now: Time of the request in seconds; the clock's if None.
+    """
+
+    user_id: str | None = None
+    k: int = 10
+    events: tuple[Event, ...] = ()
+    candidates: tuple[str, ...] | None = None
+    exclude: tuple[str, ...] = ()
+    explain: bool = True
+    request_id: str | None = None
+    now: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Reason:
+    """Why an item stands in a list.
+
+    Args:
+        kind: ``"because"`` (near to an item the user had), ``"popular"``, ``"explored"`` or ``"new"``.
+        text: A sentence for a person.
+        item_id: The item it refers to, if it does.
+        similarity: How near, -1..1, if it is about nearness.
+    """
+
+    kind: str
+    text: str
+    item_id: str | None = None
+    similarity: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Listed:
+    """One place of a slate: ``rank`` counts from 1, ``propensity`` is given the items above it."""
+
+    item_id: str
+    rank: int
+    score: float
+    propensity: float
+    reasons: tuple[Reason, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Slate:
+    """An answer: what was shown, by which snapshot and policy, drawn with which probability.
+
+    Args:
+        request_id: Names this answer; feedback may refer to it.
+        user_id: Who asked, or None.
+        items: Best first.
+        snapshot: Id of the snapshot that answered, or None for a model that was never saved.
+        log_offset: The answer knows every log record up to this offset.
+        policy: Name of the policy that drew.
+        seed: With ``request_id`` it replays the draw.
+        fallback: Why the answer is weaker than usual, or None.
+        now: Time of the request in seconds.
+    """
+
+    request_id: str
+    user_id: str | None
+    items: tuple[Listed, ...]
+    snapshot: str | None
+    log_offset: int
+    policy: str
+    seed: int
+    fallback: str | None
+    now: float
+
+
+def _frozen(array: NDArray[Any], dtype: Any) -> NDArray[Any]:
+    out = np.ascontiguousarray(array, dtype=dtype)
+    if out.flags.writeable:
+        out = out.view()
+        out.flags.writeable = False
+    return out
+
+
+class Histories:
+    """The histories of n users side by side: one jagged array, oldest event first.
+
+    Args:
+        items: Item codes int32[total].
+        times: Seconds float64[total].
+        weights: What each event means, float32[total]: > 0 is liked, < 0 disliked, 0 only seen.
+        offsets: int64[n + 1]; user i owns ``offsets[i]:offsets[i + 1]``.
+        now: Time of the question for each user, float64[n]; by default each user's last event, or 0.
+
+    Example:
+        >>> h = Histories.of([[3, 4], [], [5]])
+        >>> len(h), h.lengths.tolist(), h[2].items.tolist(), h.rows.tolist()
+        (3, [2, 0, 1], [5], [0, 0, 2])
+    """
+
+    __slots__ = ("items", "now", "offsets", "times", "weights")
+
+    def __init__(
+        self,
+        items: NDArray[Any],
+        times: NDArray[Any],
+        weights: NDArray[Any],
+        offsets: NDArray[Any],
+        now: NDArray[Any] | None = None,
+    ) -> None:
+        self.items: Codes = _frozen(items, np.int32)
+        self.times: Times = _frozen(times, np.float64)
+        self.weights: Floats = _frozen(weights, np.float32)
+        self.offsets: Offsets = _frozen(offsets, np.int64)
+        total = int(self.offsets[-1])
+        if not len(self.items) == len(self.times) == len(self.weights) == total:
+            raise ValueError(
+                f"items ({len(self.items)}), times ({len(self.times)}) and weights ({len(self.weights)}) "
+                f"must be as long as offsets says: {total}"
+            )
+        if now is None:
+            now = np.zeros(len(self.offsets) - 1)
+            has = self.lengths > 0
+            now[has] = self.times[self.offsets[1:][has] - 1]
+        self.now: Times = _frozen(now, np.float64)
+
+    @classmethod
+    def of(
+        cls,
+        items: Sequence[Sequence[int]],
+        times: Sequence[Sequence[float]] | None = None,
+        weights: Sequence[Sequence[float]] | None = None,
+        now: Sequence[float] | None = None,
+    ) -> Histories:
+        """Build from lists of lists; times count 0, 1, 2, ... and weights are 1 unless given."""
+        lengths = [len(row) for row in items]
+        times = times if times is not None else [range(n) for n in lengths]
+        weights = weights if weights is not None else [[1.0] * n for n in lengths]
+
+        def flat(rows: Sequence[Sequence[float]]) -> NDArray[Any]:
+            return np.array([value for row in rows for value in row], dtype=np.float64)
+
+        offsets = np.concatenate([[0], np.cumsum(lengths)])
+        return cls(flat(items), flat(times), flat(weights), offsets, None if now is None else np.array(now))
+
+    def __len__(self) -> int:
+        return len(self.offsets) - 1
+
+    def __iter__(self) -> Iterator[Histories]:
+        return (self[i] for i in range(len(self)))
+
+    def __getitem__(self, which: int | slice | NDArray[Any]) -> Histories:
+        """Return the chosen users, in the order asked for; an int gives a batch of one."""
+        index = np.atleast_1d(np.arange(len(self))[which])
+        lengths = self.lengths[index]
+        offsets = np.concatenate([[0], np.cumsum(lengths)])
+        take = np.repeat(self.offsets[index] - offsets[:-1], lengths) + np.arange(offsets[-1])
+        return Histories(self.items[take], self.times[take], self.weights[take], offsets, self.now[index])
+
+    @property
+    def lengths(self) -> Offsets:
+        """Events of each user, int64[n]."""
+        return np.diff(self.offsets)
+
+    @property
+    def rows(self) -> Offsets:
+        """The user (0..n-1) of each event, int64[total]."""
+        return np.repeat(np.arange(len(self)), self.lengths)
+
+    def where(self, keep: NDArray[np.bool_]) -> Histories:
+        """Return the events for which ``keep`` bool[total] is true; the users stay."""
+        counts = np.bincount(self.rows[keep], minlength=len(self))
+        offsets = np.concatenate([[0], np.cumsum(counts)])
+        return Histories(self.items[keep], self.times[keep], self.weights[keep], offsets, self.now)
+
+    def liked(self) -> Histories:
+        """Return only the events of positive weight."""
+        return self if bool((self.weights > 0).all()) else self.where(self.weights > 0)
+
+    def last(self, n: int) -> Histories:
+        """Return the newest ``n`` events of each user (``n`` >= 1)."""
+        lengths = self.lengths
+        if not len(lengths) or lengths.max(initial=0) <= n:
+            return self
+        from_end = np.repeat(self.offsets[1:], lengths) - np.arange(self.offsets[-1])
+        return self.where(from_end <= n)
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What a gate found about a snapshot, kept with it.
+
+    Args:
+        passed: Whether it may be published.
+        reasons: One line for each check, in words.
+        checks: Name of each check and whether it held.
+        figures: What was measured.
+    """
+
+    passed: bool
+    reasons: tuple[str, ...]
+    checks: Mapping[str, bool]
+    figures: Mapping[str, float] = field(default_factory=dict)
+
+
+class Encoder(Protocol):
+    """Texts in, vectors out."""
+
+    name: str
+
+    @property
+    def fingerprint(self) -> str:
+        """Hash of everything that decides the vectors: weights, pooling, length."""
+        ...
+
+    def encode(self, texts: Sequence[str]) -> Floats:
+        """Return unit vectors float32[n, d]; an empty text is the zero vector."""
+        ...
+
+    def fit(self, texts: Sequence[str]) -> None:
+        """Learn what it needs from the catalogue's texts; pre-trained encoders need nothing."""
+        ...
+
+    def state(self) -> State:
+        """Return what ``restore`` needs on a machine that has the same package or weights."""
+        ...
+
+    def restore(self, state: State) -> None:
+        """Become the encoder whose ``state`` this is."""
+        ...
+
+
+class Model(Protocol):
+    """Maps a history to a score for each item of the catalogue.
+
+    A model holds nothing about single users that is not in their history, so that an event counts at
+    the very next question. ``score`` of a batch equals the scores of its members. An item that cannot be
+    scored is NaN. State is arrays and JSON; nothing is pickled.
+    """
+
+    name: str
+    encoder: Encoder | None
+    """What reads the items' texts, if the model uses any."""
+    data: Dataset | None
+    """What ``fit`` saw; None before ``fit`` and after ``restore``."""
+    new_user: str
+    """What a user without history gets, in one sentence."""
+    new_item: str
+    """What an item without events gets, in one sentence."""
+
+    @property
+    def n_items(self) -> int:
+        """Size of the catalogue that ``score`` answers for; 0 before ``fit``."""
+        ...
+
+    def fit(self, data: Dataset) -> None:
+        """Learn from scratch from ``data``."""
+        ...
+
+    def score(self, histories: Histories) -> Floats:
+        """Return float32[len(histories), n_items]; NaN is "cannot say"."""
+        ...
+
+    def similarity(self, items: Codes) -> Floats:
+        """Return how near ``items`` int32[m] are to every item: float32[m, n_items], NaN if unknown."""
+        ...
+
+    def put_items(self, codes: Codes, items: Sequence[Item]) -> None:
+        """Take in new or changed items; a new code is ``n_items``, ``n_items + 1``, ..."""
+        ...
+
+    def state(self) -> State:
+        """Return arrays and a JSON document from which ``restore`` makes an equal model."""
+        ...
+
+    def restore(self, state: State) -> None:
+        """Become the model whose ``state`` this is."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Draw:
+    """One place drawn by a policy: the index into the scores, and the exact chance it had."""
+
+    index: int
+    propensity: float
+    explored: bool = False
+
+
+class Policy(Protocol):
+    """Decides what to show, one place at a time, and says how probable that was."""
+
+    name: str
+
+    def draw(self, scores: NDArray[np.float64], rng: np.random.Generator) -> Draw:
+        """Draw one of ``scores`` float64[n]; -inf may not be drawn, at least one is finite."""
+        ...
+
+    def probabilities(self, scores: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Return the chance of each index float64[n], which sums to 1; what ``draw`` draws from."""
+        ...
