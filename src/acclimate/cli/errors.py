@@ -1,0 +1,68 @@
+"""What a person sees when something went wrong: one line, an exit status, never a traceback.
+
+0 is done, 1 the job failed, 2 the call or the input is wrong, 130 stopped by Ctrl-C.
+"""
+
+from __future__ import annotations
+
+import os
+import traceback
+from dataclasses import dataclass
+
+from typer.exceptions import TyperException
+
+from acclimate.cli.output import Output
+from acclimate.errors import AcclimateError
+
+INTERRUPTED = 130
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """An error in words: the message, a code for programs, the argument at fault, the exit status."""
+
+    message: str
+    code: str
+    field: str | None
+    exit_code: int
+
+
+def describe(error: BaseException) -> Failure:
+    """Return what to tell about ``error``.
+
+    Example:
+        >>> from acclimate.errors import InputError
+        >>> describe(InputError("k must be 1..1000, got 0", code="k_out_of_range", field="k")).exit_code
+        2
+        >>> describe(KeyError("oops")).message
+        "KeyError: 'oops'. This is a bug in Acclimate: set ACCLIMATE_DEBUG=1 for the traceback"
+    """
+    match error:
+        case AcclimateError():
+            return Failure(error.message, error.code, error.field, error.exit_code)
+        case TyperException():
+            return Failure(error.format_message(), "usage", None, error.exit_code)
+        case KeyboardInterrupt():
+            return Failure("stopped by Ctrl-C", "interrupted", None, INTERRUPTED)
+        case OSError() if error.strerror:
+            where = f"{error.filename}: " if error.filename is not None else ""
+            return Failure(f"{where}{error.strerror}", "system", None, 1)
+        case MemoryError():
+            return Failure("out of memory: close other programs, or use less data", "out_of_memory", None, 1)
+    name, text = type(error).__name__, " ".join(str(error).split())[:500]
+    bug = "This is a bug in Acclimate: set ACCLIMATE_DEBUG=1 for the traceback"
+    return Failure(f"{name}: {text}. {bug}" if text else f"{name}. {bug}", "internal", None, 1)
+
+
+def report(error: BaseException, as_json: bool) -> int:
+    """Tell about ``error`` on stderr, and on stdout under ``--json``; return the exit status."""
+    failure, out = describe(error), Output(as_json)
+    if os.environ.get("ACCLIMATE_DEBUG"):
+        traceback.print_exception(error)
+    out.notes.print("[bold red]error:[/]", end=" ")
+    out.notes.print(failure.message, markup=False, highlight=False, soft_wrap=True)
+    context = getattr(error, "ctx", None)
+    if context is not None:
+        out.note(f"try: {context.command_path} --help")
+    out.document({"error": {"code": failure.code, "message": failure.message, "field": failure.field}})
+    return failure.exit_code
