@@ -1,0 +1,34 @@
+"""What every model says in the same words: not fitted yet, and a catalogue that grows."""
+
+from __future__ import annotations
+
+from acclimate.errors import InputError
+from acclimate.types import Codes
+
+
+def not_fitted(name: str) -> InputError:
+    """Return the error of a model that was asked before ``fit`` or ``restore``."""
+    return InputError(
+        f"the model {name!r} is not fitted: call fit(data), or load a snapshot, before asking it",
+        code="not_fitted",
+        field="model",
+    )
+
+
+def grown(n_items: int, codes: Codes) -> int:
+    """Return the size of a catalogue of ``n_items`` after ``put_items`` of ``codes`` int32[m].
+
+    Raises:
+        ValueError: A code is negative, or the new codes do not follow on ``n_items - 1`` without a gap.
+
+    Example:
+        >>> import numpy as np
+        >>> grown(3, np.array([4, 1, 3], np.int32))
+        5
+    """
+    new = sorted({int(code) for code in codes if code >= n_items})
+    if any(code < 0 for code in codes) or new != list(range(n_items, n_items + len(new))):
+        raise ValueError(
+            f"new items must get the codes {n_items}, {n_items + 1}, ...; got {new or list(codes)}"
+        )
+    return n_items + len(new)

@@ -1,0 +1,70 @@
+"""The baseline that every other model has to beat."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from acclimate.data.dataset import Dataset
+from acclimate.models.common import grown, not_fitted
+from acclimate.types import Codes, Encoder, Floats, Histories, Item, State
+
+
+class Popularity:
+    """Score items by how much they were liked, whoever asks.
+
+    The score of an item is the sum of the weights of its positive events: with weights of 1, their number.
+
+    Example:
+        >>> model = Popularity()
+        >>> model.fit(Dataset.of([("ann", "heat", 1.0), ("bob", "heat", 2.0), ("bob", "alien", 3.0)]))
+        >>> model.score(Histories.of([[], [0]])).tolist()
+        [[2.0, 1.0], [2.0, 1.0]]
+    """
+
+    name = "popularity"
+    new_user = "A user without history gets the most liked items, as everybody does."
+    new_item = "An item without events scores 0, below every item that somebody liked."
+
+    def __init__(self) -> None:
+        self.encoder: Encoder | None = None
+        self.data: Dataset | None = None
+        self.counts: Floats | None = None
+
+    @property
+    def n_items(self) -> int:
+        """Size of the catalogue; 0 before ``fit``."""
+        return 0 if self.counts is None else len(self.counts)
+
+    def fit(self, data: Dataset) -> None:
+        """Count the positive events of each item."""
+        liked = data.weight > 0
+        counts = np.bincount(data.item[liked], weights=data.weight[liked], minlength=data.n_items)
+        self.counts, self.data = counts.astype(np.float32), data
+
+    def score(self, histories: Histories) -> Floats:
+        """Return the same row float32[n_items] for each of the users, never NaN."""
+        return np.tile(self._fitted(), (len(histories), 1))
+
+    def similarity(self, items: Codes) -> Floats:
+        """Return NaN float32[m, n_items]: counts say nothing about nearness."""
+        return np.full((len(items), len(self._fitted())), np.nan, np.float32)
+
+    def put_items(self, codes: Codes, items: Sequence[Item]) -> None:
+        """Give new items the score 0."""
+        counts = self._fitted()
+        self.counts = np.pad(counts, (0, grown(len(counts), codes) - len(counts)))
+
+    def state(self) -> State:
+        """Return the counts."""
+        return {"counts": self._fitted()}, {"params": {}}
+
+    def restore(self, state: State) -> None:
+        """Take the counts over."""
+        self.counts, self.data = np.asarray(state[0]["counts"], np.float32), None
+
+    def _fitted(self) -> Floats:
+        if self.counts is None:
+            raise not_fitted(self.name)
+        return self.counts
