@@ -307,6 +307,8 @@ class Encoder(Protocol):
     """Texts in, vectors out."""
 
     name: str
+    note: str | None
+    """What a user should know, as that it stands in for a missing one; None for nothing."""
 
     @property
     def fingerprint(self) -> str:

