@@ -1,0 +1,97 @@
+"""Opening the SQLite file of a log: who may write, what format it has, how it is made durable."""
+
+from __future__ import annotations
+
+import fcntl
+import sqlite3
+from pathlib import Path
+from typing import IO
+
+from acclimate.errors import BusyError, CorruptError, InputError, NotFoundError
+
+APPLICATION = 0x41434C4D
+"""``PRAGMA application_id`` of our files: "ACLM"."""
+VERSION = 1
+"""``PRAGMA user_version``: the layout below."""
+
+_TABLES = """
+CREATE TABLE records (
+    "offset" INTEGER PRIMARY KEY,
+    kind TEXT NOT NULL,
+    time REAL NOT NULL,
+    key TEXT,
+    user_id TEXT,
+    body BLOB NOT NULL
+) STRICT;
+CREATE UNIQUE INDEX record_by_key ON records (kind, key) WHERE key IS NOT NULL;
+CREATE INDEX record_by_user ON records (user_id) WHERE user_id IS NOT NULL;
+"""
+
+
+def hold_lock(path: Path) -> IO[bytes]:
+    """Return an open file that makes this process the one writer of ``path`` until it is closed.
+
+    The lock is on a file beside it: closing any handle of the database itself would drop SQLite's
+    own locks.
+
+    Raises:
+        BusyError: Another process, or another log in this one, holds it.
+        InputError: The folder cannot be written.
+    """
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        file = path.with_name(path.name + ".lock").open("ab")
+    except OSError as error:
+        raise InputError(f"cannot write {path}: {error.strerror}", field="home") from error
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError as error:
+        file.close()
+        raise BusyError(
+            f"another process writes {path}: stop it, or use another --home", field="home"
+        ) from error
+    return file
+
+
+def open_log(path: Path, *, readonly: bool) -> sqlite3.Connection:
+    """Return a checked connection in autocommit mode; makes the tables if the file is new."""
+    if readonly and not path.is_file():
+        raise NotFoundError(f"there is no event log at {path}", field="home")
+    uri = path.absolute().as_uri() + ("?mode=ro" if readonly else "?mode=rwc")
+    try:
+        db = sqlite3.connect(uri, uri=True, timeout=10, isolation_level=None, check_same_thread=False)
+    except sqlite3.OperationalError as error:
+        raise InputError(f"cannot open {path}: {error}", field="home") from error
+    try:
+        _prepare(db, path, readonly=readonly)
+    except sqlite3.DatabaseError as error:
+        db.close()
+        raise CorruptError(f"{path} is not a readable event log: {error}") from error
+    except BaseException:
+        db.close()
+        raise
+    return db
+
+
+def _prepare(db: sqlite3.Connection, path: Path, *, readonly: bool) -> None:
+    application = db.execute("PRAGMA application_id").fetchone()[0]
+    version = db.execute("PRAGMA user_version").fetchone()[0]
+    new = not db.execute("SELECT count(*) FROM sqlite_schema").fetchone()[0] and not application
+    if not new and application != APPLICATION:
+        raise InputError(f"{path} is a database of another application: move it away, or name another file")
+    if version > VERSION:
+        raise InputError(
+            f"{path} was written by a newer Acclimate (layout {version}, this one reads {VERSION}): "
+            "pip install -U acclimate"
+        )
+    if readonly:
+        if new:
+            raise NotFoundError(f"the event log at {path} is empty", field="home")
+        db.execute("PRAGMA query_only = ON")
+        return
+    db.execute("PRAGMA journal_mode = WAL")
+    db.execute("PRAGMA synchronous = FULL")
+    db.execute("PRAGMA secure_delete = ON")
+    if new:
+        header = f"PRAGMA application_id = {APPLICATION}; PRAGMA user_version = {VERSION};"
+        db.executescript(f"BEGIN IMMEDIATE; {_TABLES} {header} COMMIT;")
