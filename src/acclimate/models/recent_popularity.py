@@ -1,0 +1,116 @@
+"""Popularity that forgets, asked at the time of the question."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from acclimate.data.dataset import Dataset
+from acclimate.errors import InputError
+from acclimate.models.common import grown, not_fitted
+from acclimate.types import Codes, Encoder, Floats, Histories, Item, State, Times
+
+DAY = 86_400.0
+
+
+class RecentPopularity:
+    """Score items by how much they were liked lately, whoever asks.
+
+    A positive event of weight ``w`` that is ``age`` seconds old counts ``w * 0.5 ** (age / half_life)``. The
+    age is counted from the question (``histories.now``), and events after the question do not count: asked in
+    1999, the model answers as it would have in 1999. A question at time 0 has no time; it is answered as of
+    the last event.
+
+    Args:
+        half_life: Age in seconds at which an event counts half; positive.
+
+    Example:
+        >>> model = RecentPopularity(half_life=60.0)
+        >>> model.fit(Dataset.of([("ann", "heat", 60.0), ("bob", "alien", 120.0)]))
+        >>> model.score(Histories.of([[], []], now=[60.0, 120.0])).tolist()
+        [[1.0, 0.0], [0.5, 1.0]]
+    """
+
+    name = "recent-popularity"
+    new_user = "A user without history gets what is liked most at the moment, as everybody does."
+    new_item = "An item without events scores 0, below every item that somebody liked."
+
+    def __init__(self, half_life: float = 30 * DAY) -> None:
+        if not 0 < half_life < np.inf:
+            raise InputError(
+                f"half_life must be a positive number of seconds, got {half_life}", field="half_life"
+            )
+        self.half_life = float(half_life)
+        self.encoder: Encoder | None = None
+        self.data: Dataset | None = None
+        self.n_items = 0
+        self.items: Codes | None = None
+        self.times: Times = np.zeros(0)
+        self.weights: Floats = np.zeros(0, np.float32)
+        self.until = 0.0
+        self.latest: Times = np.zeros(0)
+
+    def fit(self, data: Dataset) -> None:
+        """Keep the positive events in time order, without who they were from."""
+        liked = data.weight > 0
+        self._keep(data.item[liked], data.time[liked], data.weight[liked], data.n_items)
+        self.data = data
+
+    def score(self, histories: Histories) -> Floats:
+        """Return float32[len(histories), n_items], never NaN; users who ask at one time get one row."""
+        self._fitted()
+        at = np.where(histories.now == 0, self.until, histories.now)
+        out = np.empty((len(at), self.n_items), np.float32)
+        counts, last, done = np.zeros(self.n_items), 0.0, 0
+        for row in np.argsort(at, kind="stable"):
+            now = float(at[row])
+            if now >= self.until:
+                out[row] = self.latest * 0.5 ** ((now - self.until) / self.half_life)
+                continue
+            stop = int(np.searchsorted(self.times, now, side="right"))
+            counts = counts * 0.5 ** ((now - last) / self.half_life) + self._count(done, stop, now)
+            last, done = now, stop
+            out[row] = counts
+        return out
+
+    def similarity(self, items: Codes) -> Floats:
+        """Return NaN float32[m, n_items]: counts say nothing about nearness."""
+        self._fitted()
+        return np.full((len(items), self.n_items), np.nan, np.float32)
+
+    def put_items(self, codes: Codes, items: Sequence[Item]) -> None:
+        """Give new items the score 0."""
+        self._fitted()
+        self.n_items = grown(self.n_items, codes)
+        self.latest = np.pad(self.latest, (0, self.n_items - len(self.latest)))
+
+    def state(self) -> State:
+        """Return the positive events: item, time and weight, and nothing about users."""
+        arrays: dict[str, Any] = {"items": self._fitted(), "times": self.times, "weights": self.weights}
+        return arrays, {"params": {"half_life": self.half_life}, "n_items": self.n_items}
+
+    def restore(self, state: State) -> None:
+        """Take the events and the half-life over."""
+        arrays, document = state
+        self.half_life = float(document["params"]["half_life"])
+        self._keep(arrays["items"], arrays["times"], arrays["weights"], int(document["n_items"]))
+        self.data = None
+
+    def _keep(self, items: Codes, times: Times, weights: Floats, n_items: int) -> None:
+        self.items, self.times, self.weights, self.n_items = items, times, weights, n_items
+        self.until = float(times[-1]) if len(times) else 0.0
+        self.latest = self._count(0, len(times), self.until)
+
+    def _count(self, start: int, stop: int, now: float) -> NDArray[np.float64]:
+        """Return what the events ``start..stop-1`` count at ``now``: float64[n_items]."""
+        part = slice(start, stop)
+        worth = self.weights[part] * 0.5 ** ((now - self.times[part]) / self.half_life)
+        return np.bincount(self._fitted()[part], weights=worth, minlength=self.n_items).astype(np.float64)
+
+    def _fitted(self) -> Codes:
+        if self.items is None:
+            raise not_fitted(self.name)
+        return self.items
