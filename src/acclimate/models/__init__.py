@@ -31,13 +31,7 @@ def make_model(name: str, encoder: Encoder | None = None, **params: Any) -> Mode
         NotFoundError: No such model; names the nearest.
         InputError: No such argument; names the nearest.
     """
-    if name not in MODELS:
-        raise NotFoundError(
-            f"no model {name!r}: {nearest(name, MODELS)}", code="unknown_model", field="model"
-        )
-    file, cls = MODELS[name].split(":")
-    kind = getattr(import_module(f"acclimate.models.{file}"), cls)
-    allowed = inspect.signature(kind).parameters
+    kind, allowed = _kind(name), arguments(name)
     if "encoder" in allowed:
         params["encoder"] = encoder
     for key in params:
@@ -45,3 +39,26 @@ def make_model(name: str, encoder: Encoder | None = None, **params: Any) -> Mode
             raise InputError(f"{name} has no argument {key!r}: {nearest(key, allowed)}", field=key)
     model: Model = kind(**params)
     return model
+
+
+def arguments(name: str) -> tuple[str, ...]:
+    """Return the names of the arguments that a registered model is built from.
+
+    Raises:
+        NotFoundError: No such model; names the nearest.
+
+    Example:
+        >>> arguments("ease")
+        ('l2',)
+    """
+    return tuple(inspect.signature(_kind(name)).parameters)
+
+
+def _kind(name: str) -> type[Model]:
+    if name not in MODELS:
+        raise NotFoundError(
+            f"no model {name!r}: {nearest(name, MODELS)}", code="unknown_model", field="model"
+        )
+    file, cls = MODELS[name].split(":")
+    kind: type[Model] = getattr(import_module(f"acclimate.models.{file}"), cls)
+    return kind
