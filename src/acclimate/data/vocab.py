@@ -13,7 +13,7 @@ class Vocabulary:
     """Numbers ids 0, 1, 2, ... in the order in which they come; it grows and never renumbers.
 
     Args:
-        ids: Distinct non-empty strings.
+        ids: Distinct strings; an empty one keeps the place of an id that was forgotten.
 
     Example:
         >>> v = Vocabulary(["b", "a"])
@@ -25,8 +25,8 @@ class Vocabulary:
 
     def __init__(self, ids: Iterable[str] = ()) -> None:
         self.ids: list[str] = list(ids)
-        self._codes = {name: code for code, name in enumerate(self.ids)}
-        if len(self._codes) != len(self.ids):
+        self._codes = {name: code for code, name in enumerate(self.ids) if name}
+        if len(self._codes) + self.ids.count("") != len(self.ids):
             raise ValueError(f"ids must be distinct: {len(self.ids)} given, {len(self._codes)} distinct")
 
     def __len__(self) -> int:
@@ -40,6 +40,12 @@ class Vocabulary:
         code = self._codes.setdefault(name, len(self.ids))
         if code == len(self.ids):
             self.ids.append(name)
+        return code
+
+    def forget(self, name: str) -> int:
+        """Erase an id and return the code it had, which no other id will get; KeyError if unknown."""
+        code = self._codes.pop(name)
+        self.ids[code] = ""
         return code
 
     def code(self, name: str) -> int:

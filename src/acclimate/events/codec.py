@@ -19,7 +19,7 @@ def to_body(value: Event | Item | User | Slate) -> dict[str, Any]:
     """Return the JSON object for a value, without what is empty.
 
     Raises:
-        InputError: It holds a number that JSON cannot write, or an attribute that is not plain data.
+        InputError: An id is empty, a number is not finite, or an attribute is not plain data.
 
     Example:
         >>> to_body(Event("42", "like", 1.0, item_id="heat"))
@@ -30,6 +30,9 @@ def to_body(value: Event | Item | User | Slate) -> dict[str, Any]:
     except (TypeError, ValueError) as error:
         raise InputError(f"{type(value).__name__} holds something that is not JSON: {error}") from error
     _check_finite(body, type(value).__name__)
+    for name in ("user_id", "item_id", "event_type", "request_id"):
+        if body.get(name) == "":
+            raise InputError(f"{name} must not be empty", field=name)
     return {name: part for name, part in body.items() if part not in _EMPTY}
 
 

@@ -1,0 +1,291 @@
+"""LiveState: what users did, what the catalogue holds, by log record after log record."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import msgspec
+import numpy as np
+from numpy.typing import NDArray
+
+from acclimate.config import EventsTable
+from acclimate.data.dataset import Dataset
+from acclimate.data.vocab import Vocabulary
+from acclimate.events.codec import event_of, item_from, to_body, user_from
+from acclimate.events.log import Record
+from acclimate.state.columns import Column
+from acclimate.state.histories import EVENT, Events, UserHistories
+from acclimate.state.weights import Weights
+from acclimate.types import Codes, Event, Histories, Item, State, User
+
+_NO_HISTORIES = Histories.of([])
+
+
+@dataclass(slots=True)
+class Changes:
+    """What records changed: ids of users, and codes of new or edited items in ascending order."""
+
+    users: set[str] = field(default_factory=set)
+    items: list[int] = field(default_factory=list)
+
+
+class LiveState:
+    """Everything that a snapshot does not hold still: a pure fold over the log.
+
+    The same records end in the same state, however they are chunked, and a record that was applied is
+    skipped when it comes again. Events count in the order of the log, also where their timestamps go
+    back. An unknown item or user in an event comes into being. Searches make a user known but are no
+    part of the history. Exposures (weight 0) are in the history, but do not count as had.
+
+    Args:
+        events: Weight of each event type.
+        max_history: How many events of a user are kept in full, 1 or more.
+        name: What the data it starts from is called.
+
+    Example:
+        >>> state = LiveState.of(Dataset.of([("ann", "heat", 1.0)]))
+        >>> body = {"user_id": "bob", "event_type": "like", "item_id": "alien"}
+        >>> state.apply([Record(1, "event", 5.0, body)])
+        Changes(users={'bob'}, items=[1])
+        >>> histories = state.histories(["bob", None], now=6.0)
+        >>> histories.items.tolist(), histories.weights.tolist(), histories.lengths.tolist()
+        ([1], [2.0], [1, 0])
+    """
+
+    def __init__(
+        self, events: EventsTable | None = None, *, max_history: int = 1000, name: str = "live"
+    ) -> None:
+        if max_history < 1:
+            raise ValueError(f"max_history must be 1 or more, got {max_history}")
+        self.users, self.items = Vocabulary(), Vocabulary()
+        self.name, self.offset, self.max_history = name, 0, max_history
+        self.weights = Weights(events or EventsTable())
+        self._catalogue: list[Item] = []
+        self._people: dict[int, User] = {}
+        self._deleted: set[int] = set()
+        self._histories = UserHistories(_NO_HISTORIES, max_history)
+        self._open = Column(np.zeros(0, np.bool_), True)
+        self._expires = Column(np.zeros(0), np.inf)
+        self._liked = Column(np.zeros(0, np.int64), 0)
+
+    @classmethod
+    def of(
+        cls,
+        data: Dataset,
+        events: EventsTable | None = None,
+        *,
+        max_history: int = 1000,
+        offset: int = 0,
+    ) -> LiveState:
+        """Return the state of a dataset.
+
+        Args:
+            data: What it starts from; its weights are taken as they are.
+            events: Weight of each event type to come.
+            max_history: As in the constructor.
+            offset: Every log record up to here is part of ``data`` already.
+        """
+        state = cls(events, max_history=max_history, name=data.name)
+        state.offset = offset
+        state.users, state.items = data.users.copy(), data.items.copy()
+        state._histories = UserHistories(data.histories(), max_history)
+        state._people = {code: user for code, user in enumerate(data.people) if user.attributes}
+        for code, item in enumerate(data.catalogue):
+            state._catalogue.append(item)
+            state._show(code, item)
+        state._liked = Column(np.bincount(data.item[data.weight > 0], minlength=data.n_items), 0)
+        state.weights.seed(data.user, data.value, data.n_users)
+        return state
+
+    @property
+    def n_items(self) -> int:
+        """Size of the catalogue, with the items that were deleted."""
+        return len(self.items)
+
+    @property
+    def catalogue(self) -> Sequence[Item]:
+        """One Item for each code; a bare id, not available, for what was deleted."""
+        return self._catalogue
+
+    @property
+    def liked(self) -> NDArray[np.int64]:
+        """How often each item was liked by anyone: events of positive weight, int64[n_items]."""
+        return _read_only(self._liked.values)
+
+    def item(self, code: int) -> Item:
+        """Return the item with this code."""
+        return self._catalogue[code]
+
+    def find_item(self, item_id: str) -> Item | None:
+        """Return the item with this id; None if there is none, or no more."""
+        code = self.items.code(item_id)
+        return None if code < 0 or code in self._deleted else self._catalogue[code]
+
+    def known(self, user_id: str | None) -> bool:
+        """Return whether anything was ever heard of this user."""
+        return user_id is not None and user_id in self.users
+
+    def user(self, user_id: str) -> User | None:
+        """Return the user with this id; None if unknown."""
+        code = self.users.code(user_id)
+        return None if code < 0 else self._people.get(code, User(user_id))
+
+    def available(self, now: float) -> NDArray[np.bool_]:
+        """Return bool[n_items]: not taken out of the lists, and not expired at ``now`` seconds."""
+        return self._open.values & (self._expires.values > now)
+
+    def expired(self, now: float) -> NDArray[np.bool_]:
+        """Return bool[n_items]: the item's time was over at ``now`` seconds."""
+        return self._expires.values <= now
+
+    def apply(self, records: Iterable[Record]) -> Changes:
+        """Take in log records, in the order of the log; those up to ``offset`` are known already."""
+        changes = Changes()
+        items: set[int] = set()
+        for record in records:
+            if record.offset <= self.offset:
+                continue
+            if record.kind == "event":
+                self._event(event_of(record), changes.users, items)
+            elif record.kind == "item":
+                items.add(self._put(item_from(record.body)))
+            elif record.kind == "item_deleted":
+                self._delete_item(record.body["item_id"])
+            elif record.kind == "user":
+                user = user_from(record.body)
+                self._people[self.users.add(user.user_id)] = user
+                changes.users.add(user.user_id)
+            elif record.kind == "user_deleted":
+                self._forget(record.body["user_id"])
+                changes.users.add(record.body["user_id"])
+            self.offset = record.offset
+        changes.items = sorted(items)
+        return changes
+
+    def histories(
+        self,
+        user_ids: Sequence[str | None],
+        now: float | Sequence[float],
+        extra: Sequence[Sequence[Event]] = (),
+    ) -> Histories:
+        """Return the newest events of each user side by side; nobody's and a stranger's are empty.
+
+        Args:
+            user_ids: Who; None for a session without an id.
+            now: Time of the question in seconds, one for all or one for each.
+            extra: For each user, events that are not in the log, oldest first; unknown items are left out.
+        """
+        codes = [-1 if name is None else self.users.code(name) for name in user_ids]
+        more = extra or [()] * len(codes)
+        tails = [self._session(code, events) for code, events in zip(codes, more, strict=True)]
+        events, offsets = self._histories.gather(codes, tails)
+        times = np.broadcast_to(np.asarray(now, np.float64), len(codes))
+        return Histories(events["item"], events["time"], events["weight"], offsets, times)
+
+    def standing(self, user_id: str | None, extra: Sequence[Event] = ()) -> tuple[Codes, Codes]:
+        """Return the codes of items that the user has had, and of those disliked.
+
+        Had is what an event of positive weight was ever about. Of likes and dislikes of one item the
+        last one counts. ``extra`` as in `histories`.
+        """
+        code = -1 if user_id is None else self.users.code(user_id)
+        return self._histories.standing(code, self._session(code, extra))
+
+    def state(self) -> State:
+        """Return arrays and a JSON document from which `restore` makes an equal state."""
+        arrays = self._histories.state(len(self.users))
+        arrays["liked"] = self._liked.values.copy()
+        self.weights.sums.grow(len(self.users))
+        self.weights.counts.grow(len(self.users))
+        arrays["rating_sum"] = self.weights.sums.values.copy()
+        arrays["rating_count"] = self.weights.counts.values.copy()
+        document = {
+            "offset": self.offset,
+            "name": self.name,
+            "max_history": self.max_history,
+            "events": msgspec.to_builtins(self.weights.table),
+            "users": self.users.ids.copy(),
+            "catalogue": [to_body(item) for item in self._catalogue],
+            "people": {str(code): dict(user.attributes) for code, user in self._people.items()},
+            "deleted": sorted(self._deleted),
+        }
+        return arrays, document
+
+    def restore(self, state: State) -> None:
+        """Become the state whose `state` this is."""
+        arrays, document = state
+        self.offset, self.name = document["offset"], document["name"]
+        self.max_history = document["max_history"]
+        self.weights = Weights(msgspec.convert(document["events"], EventsTable))
+        self.weights.sums = Column(arrays["rating_sum"], 0.0)
+        self.weights.counts = Column(arrays["rating_count"], 0)
+        self.users = Vocabulary(document["users"])
+        self._people = {
+            int(code): User(self.users.ids[int(code)], attributes)
+            for code, attributes in document["people"].items()
+        }
+        self._catalogue = [item_from(body) for body in document["catalogue"]]
+        self.items = Vocabulary(item.item_id for item in self._catalogue)
+        self._deleted = set(document["deleted"])
+        self._histories = UserHistories.restore(arrays, self.max_history)
+        self._open, self._expires = Column(np.zeros(0, np.bool_), True), Column(np.zeros(0), np.inf)
+        for code, item in enumerate(self._catalogue):
+            self._show(code, item)
+        self._liked = Column(arrays["liked"], 0)
+
+    def _event(self, event: Event, users: set[str], items: set[int]) -> None:
+        user = self.users.add(event.user_id)
+        users.add(event.user_id)
+        weight = self.weights.add(user, event)
+        if event.item_id is None:
+            return
+        item = self.items.code(event.item_id)
+        if item < 0:
+            item = self._put(Item(event.item_id))
+            items.add(item)
+        self._histories.append(user, item, event.timestamp, weight)
+        if weight > 0:
+            self._liked.values[item] += 1
+
+    def _put(self, item: Item) -> int:
+        code = self.items.add(item.item_id)
+        if code == len(self._catalogue):
+            self._catalogue.append(item)
+        self._catalogue[code] = item
+        self._deleted.discard(code)
+        self._liked.grow(code + 1)
+        self._show(code, item)
+        return code
+
+    def _show(self, code: int, item: Item) -> None:
+        self._open.grow(code + 1)
+        self._expires.grow(code + 1)
+        self._open.values[code] = item.available
+        self._expires.values[code] = np.inf if item.expires_at is None else item.expires_at
+
+    def _delete_item(self, item_id: str) -> None:
+        if item_id in self.items:
+            self._deleted.add(self._put(Item(item_id, available=False)))
+
+    def _forget(self, user_id: str) -> None:
+        if user_id in self.users:
+            code = self.users.forget(user_id)
+            self._people.pop(code, None)
+            self._histories.forget(code)
+            self.weights.forget(code)
+
+    def _session(self, user: int, events: Sequence[Event]) -> Events:
+        known = [event for event in events if event.item_id is not None and event.item_id in self.items]
+        rows = [
+            (self.items.code(event.item_id or ""), event.timestamp, self.weights.ask(user, event))
+            for event in known
+        ]
+        return np.array(rows, EVENT)
+
+
+def _read_only(values: NDArray[Any]) -> NDArray[Any]:
+    view = values.view()
+    view.flags.writeable = False
+    return view
