@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
-from numpy.typing import NDArray
-from scipy.sparse import csr_array, vstack
+from scipy.sparse import csr_array
 
 from acclimate.errors import InputError, check_range
 from acclimate.models.item_to_item import ItemToItem, Weights
-from acclimate.types import Floats, State
+from acclimate.types import State
 
 BLOCK = 1024
 
@@ -39,7 +36,7 @@ class ItemKNN(ItemToItem):
 
     name = "item-knn"
 
-    def __init__(self, neighbours: int = 100, shrink: float = 10.0) -> None:
+    def __init__(self, neighbours: int = 50, shrink: float = 5.0) -> None:
         if not 0 <= shrink < np.inf:
             raise InputError(f"shrink must be 0 or a positive number, got {shrink}", field="shrink")
         super().__init__()
@@ -69,24 +66,19 @@ class ItemKNN(ItemToItem):
 
     def _learn(self, x: csr_array) -> Weights:
         across = x.T.tocsr()
-        norms = np.sqrt(across.power(2).sum(axis=1))
-        blocks = [csr_array((0, x.shape[1]), dtype=np.float32)]
+        norms = np.sqrt(across.power(2).sum(axis=1)).astype(np.float32)
+        near, neighbours, ends = [np.zeros(0, np.float32)], [np.zeros(0, np.int32)], [0]
         for start in range(0, x.shape[1], BLOCK):
-            block = (across[start : start + BLOCK] @ x).tocoo()
-            row, column = block.coords
-            near = block.data / (norms[start + row] * norms[column] + self.shrink)
-            apart = start + row != column
-            best = _nearest(row[apart], column[apart], near[apart], self.neighbours)
-            height = block.shape[0]
-            blocks.append(
-                csr_array((near[apart][best], (row[apart][best], column[apart][best])), (height, x.shape[1]))
-            )
-        return csr_array(vstack(blocks, format="csr", dtype=np.float32))
-
-
-def _nearest(row: NDArray[Any], column: NDArray[Any], near: Floats, n: int) -> NDArray[np.int64]:
-    """Return where the ``n`` largest of ``near`` stand in each row; of equals the smaller column."""
-    order = np.lexsort((column, -near, row))
-    counts = np.bincount(row)
-    rank = np.arange(len(order)) - np.repeat(np.cumsum(counts) - counts, counts)
-    return order[rank < n]
+            block = (across[start : start + BLOCK] @ x).tocsr()
+            block.sort_indices()
+            for row in range(block.shape[0]):
+                part = slice(block.indptr[row], block.indptr[row + 1])
+                columns = block.indices[part]
+                values = block.data[part] / (norms[start + row] * norms[columns] + self.shrink)
+                values[columns == start + row] = 0.0
+                best = np.argsort(-values, kind="stable")[: min(self.neighbours, len(values) - 1)]
+                near.append(values[best])
+                neighbours.append(columns[best])
+                ends.append(ends[-1] + len(best))
+        parts = np.concatenate(near), np.concatenate(neighbours), np.array(ends, np.int64)
+        return csr_array(parts, shape=(x.shape[1], x.shape[1]))
