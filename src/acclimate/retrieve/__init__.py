@@ -1,1 +1,1 @@
-"""."""
+"""Candidates: exact, as far as that is fast."""

@@ -1,0 +1,229 @@
+"""From a question to a slate: histories, scores, rules, the policy's draw, reasons."""
+
+from __future__ import annotations
+
+import time
+import uuid
+from collections.abc import Iterable, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from acclimate.errors import InputError, NotFoundError, check_range
+from acclimate.events.log import Record
+from acclimate.explain.history import because, standing
+from acclimate.policies.greedy import Greedy
+from acclimate.rerank.rules import Allowed, allowed
+from acclimate.retrieve.exact import top
+from acclimate.rng import generator
+from acclimate.state.fold import Changes, LiveState
+from acclimate.types import Draw, Histories, Listed, Model, Policy, Query, Reason, Slate
+
+MAX_K = 1000
+"""The longest list."""
+
+
+class Recommender:
+    """Answers queries with a model, the live state and a policy.
+
+    An answer is a function of (model, log offset, query, seed): with its request id and time it can be
+    drawn again, and its propensities are those of what it shows, each given the items above it.
+    What the model cannot score ranks behind all that it can; where it can score nothing for a user,
+    the list is of what most people liked, and ``fallback`` says so.
+
+    Args:
+        model: A fitted or restored model.
+        state: What is known by now; by default what the model was fitted on.
+        policy: Draws each place; by default `Greedy`.
+        snapshot_id: Named in every slate.
+        seed: With the request id it decides every draw.
+        fallback: Why all answers are weaker than usual, if they are.
+
+    Raises:
+        InputError: Model and state do not belong together.
+
+    Example:
+        >>> from acclimate.data.dataset import Dataset
+        >>> from acclimate.models.popularity import Popularity
+        >>> model = Popularity()
+        >>> model.fit(Dataset.of([("ann", "heat", 1.0), ("bob", "heat", 2.0), ("bob", "alien", 3.0)]))
+        >>> slate = Recommender(model).recommend(Query("ann", k=5))
+        >>> [(listed.item_id, listed.score, listed.reasons[0].text) for listed in slate.items]
+        [('alien', 1.0, 'Liked once so far.')]
+    """
+
+    def __init__(
+        self,
+        model: Model,
+        state: LiveState | None = None,
+        policy: Policy | None = None,
+        *,
+        snapshot_id: str | None = None,
+        seed: int = 0,
+        fallback: str | None = None,
+    ) -> None:
+        if state is None:
+            if model.data is None:
+                raise InputError(f"{model.name} was not fitted here: give Recommender(model, state)")
+            state = LiveState.of(model.data)
+        if model.n_items > state.n_items:
+            raise InputError(
+                f"{model.name} knows {model.n_items} items, the state {state.n_items}: "
+                "they must come from the same data or snapshot"
+            )
+        self.model, self.state, self.policy = model, state, policy or Greedy()
+        self.snapshot_id, self.seed, self.fallback = snapshot_id, seed, fallback
+        self._hand_over([])
+
+    def apply(self, records: Iterable[Record]) -> Changes:
+        """Take in log records, in order: the next answer knows them, new items included."""
+        changes = self.state.apply(records)
+        self._hand_over(changes.items)
+        return changes
+
+    def recommend(self, query: Query) -> Slate:
+        """Answer one query; as `recommend_many`."""
+        return self.recommend_many([query])[0]
+
+    def recommend_many(self, queries: Sequence[Query]) -> list[Slate]:
+        """Answer queries together: one call of the model; each answer is as if it were asked alone.
+
+        Raises:
+            InputError: ``k`` of a query is not 1..1000; none is answered then.
+        """
+        for query in queries:
+            check_range("k", query.k, 1, MAX_K)
+        if not queries:
+            return []
+        nows = [time.time() if query.now is None else query.now for query in queries]
+        extra = [query.events for query in queries]
+        histories = self.state.histories([query.user_id for query in queries], nows, extra)
+        scores = self.model.score(histories).astype(np.float64)
+        scores[~np.isfinite(scores)] = np.nan
+        return [self._slate(*asked) for asked in zip(queries, nows, histories, scores, strict=True)]
+
+    def similar(self, item_id: str, k: int = 10) -> list[Listed]:
+        """Return up to ``k`` available items that the model finds nearest, nearest first.
+
+        Raises:
+            NotFoundError: There is no such item.
+            InputError: ``k`` is not 1..1000.
+        """
+        check_range("k", k, 1, MAX_K)
+        if self.state.find_item(item_id) is None:
+            raise NotFoundError(f"no item {item_id[:80]!r}", code="unknown_item", field="item_id")
+        code = self.state.items.code(item_id)
+        near = self.model.similarity(np.array([code], np.int32))[0].astype(np.float64)
+        near[~self.state.available(time.time())] = np.nan
+        near[code] = np.nan
+        ids = self.state.items.ids
+        return [Listed(ids[at], rank, float(near[at]), 1.0) for rank, at in enumerate(top(near, k), 1)]
+
+    def _hand_over(self, changed: list[int]) -> None:
+        codes = sorted({*changed, *range(self.model.n_items, self.state.n_items)})
+        if codes:
+            self.model.put_items(np.array(codes, np.int32), [self.state.item(code) for code in codes])
+
+    def _slate(self, query: Query, now: float, history: Histories, scores: NDArray[np.float64]) -> Slate:
+        request_id = query.request_id or uuid.uuid4().hex
+        rules = self._rules(query, now)
+        may = rules.mask
+        blind = bool(may.any()) and bool(np.isnan(scores[may]).all())
+        if blind:
+            scores = self.state.liked.astype(np.float64)
+        draws = draw_slate(scores, may, query.k, self.policy, generator(self.seed, request_id))
+        items = np.array([draw.index for draw in draws], np.int32)
+        reasons = self._reasons(items, draws, history, blind) if query.explain else [()] * len(items)
+        lowest = np.nanmin(scores[may]) if len(draws) else 0.0
+        listed = tuple(
+            Listed(
+                self.state.items.ids[draw.index],
+                rank,
+                float(np.fmax(scores[draw.index], lowest)),
+                draw.propensity,
+                why,
+            )
+            for rank, (draw, why) in enumerate(zip(draws, reasons, strict=True), 1)
+        )
+        fallback = self._fallback(query, history, blind, rules)
+        return Slate(
+            request_id,
+            query.user_id,
+            listed,
+            self.snapshot_id,
+            self.state.offset,
+            self.policy.name,
+            self.seed,
+            fallback,
+            now,
+        )
+
+    def _rules(self, query: Query, now: float) -> Allowed:
+        state = self.state
+        had, disliked = state.standing(query.user_id, query.events)
+        wanted = None
+        if query.candidates is not None:
+            wanted = state.items.codes(query.candidates)
+            wanted = wanted[wanted >= 0]
+        unwanted = state.items.codes(query.exclude)
+        return allowed(
+            state.available(now),
+            state.expired(now),
+            had=had,
+            disliked=disliked,
+            exclude=unwanted[unwanted >= 0],
+            candidates=wanted,
+        )
+
+    def _reasons(
+        self, items: NDArray[np.int32], draws: list[Draw], history: Histories, blind: bool
+    ) -> list[tuple[Reason, ...]]:
+        ids, catalogue = self.state.items.ids, self.state.catalogue
+
+        def title(code: int) -> str:
+            return catalogue[code].title or ids[code]
+
+        found: list[Reason | None] = [None] * len(items)
+        if not blind:
+            found = because(self.model, items, history, item_id=ids.__getitem__, title=title)
+        return standing(items, found, self.state.liked, [draw.explored for draw in draws])
+
+    def _fallback(self, query: Query, history: Histories, blind: bool, rules: Allowed) -> str | None:
+        popular = "the items that most people liked"
+        why = [self.fallback] if self.fallback else []
+        if not len(history.items):
+            known = "no history yet" if self.state.known(query.user_id) else "unknown user"
+            who = known if query.user_id is not None else "a session without events"
+            why.append(f"{who}: {popular if blind else self.model.new_user}")
+        elif blind:
+            why.append(f"{self.model.name} can score none of these items here: {popular}")
+        if not rules.mask.any():
+            kept = ", ".join(f"{n} {reason}" for reason, n in rules.counts().items())
+            why.append(f"no item may be listed: {kept or 'the catalogue is empty'}")
+        return "; ".join(why) or None
+
+
+def draw_slate(
+    scores: NDArray[np.float64],
+    may: NDArray[np.bool_],
+    k: int,
+    policy: Policy,
+    rng: np.random.Generator,
+) -> list[Draw]:
+    """Draw up to ``k`` different places, one after the other: what has a score first, then the rest.
+
+    Args:
+        scores: float64[n], NaN where the model cannot say.
+        may: Whether each item may be listed, bool[n].
+        k: Length of the list.
+        policy: Draws each place, given those above it.
+        rng: Where chance comes from.
+    """
+    scored = ~np.isnan(scores)
+    draws: list[Draw] = []
+    for pool in (np.where(may & scored, scores, -np.inf), np.where(may & ~scored, 0.0, -np.inf)):
+        for _ in range(min(k - len(draws), int(np.isfinite(pool).sum()))):
+            draw = policy.draw(pool, rng)
+            pool[draw.index] = -np.inf
+            draws.append(draw)
+    return draws
