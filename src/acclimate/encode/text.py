@@ -38,7 +38,8 @@ class TextEncoder:
         model: ``"minilm"`` (inside the package that ``acclimate[demo]`` installs), a folder that
             ``save_pretrained`` wrote, or a hub id as in ``"intfloat/e5-small-v2"``.
         pooling: ``"mean"`` of the token vectors or ``"cls"``, the first; what the model was trained with.
-        max_length: Tokens that are read of each text, at least 2; more is cut off.
+        max_length: Tokens that are read of each text, at least 2; more is cut off. A model that has places
+            for fewer reads fewer.
         device: ``"cpu"``, ``"cuda"``, ``"cuda:1"``, ``"mps"``; ``"auto"`` takes the fastest there is.
         precision: ``"fp32"``, ``"bf16"``, or ``"auto"``: bf16 where the processor multiplies it natively.
         progress: Whether to say on stderr how far it is.
@@ -146,21 +147,31 @@ class TextEncoder:
         if self._network is not None:
             return
         import torch
+        from safetensors import SafetensorError
         from transformers import AutoModel, AutoTokenizer
 
         device = choose_device(self.device)
         try:
             with quiet():
                 tokenizer = AutoTokenizer.from_pretrained(self.folder, local_files_only=True)
-                network = AutoModel.from_pretrained(
-                    self.folder, local_files_only=True, use_safetensors=True, dtype=torch.float32
+                network, found = AutoModel.from_pretrained(
+                    self.folder,
+                    local_files_only=True,
+                    use_safetensors=True,
+                    dtype=torch.float32,
+                    output_loading_info=True,
                 )
-        except (OSError, ValueError, KeyError, RuntimeError, ImportError) as error:
+        except (OSError, ValueError, KeyError, RuntimeError, ImportError, SafetensorError) as error:
             first = str(error).strip().split("\n")[0]
             raise InputError(f"cannot read the model in {self.folder}: {first}", field="encoder") from error
+        if missing := sorted(key for key in found["missing_keys"] if "pooler" not in key):
+            raise InputError(
+                f"the weights in {self.folder} lack {len(missing)} of the model's tensors, as {missing[0]}: "
+                "save the whole model again",
+                field="encoder",
+            )
         _check_encoder(self.name, network.config, tokenizer)
-        longest = min(tokenizer.model_max_length, _positions(network.config))
-        self.max_length = check_range("max_length", self.max_length, 2, longest)
+        self._longest = min(self.max_length, tokenizer.model_max_length, _positions(network.config))
         self._network, self._tokenizer = network.to(device).eval(), tokenizer
         self._budget = (
             2_048 if device.type == "cpu" else 65_536
@@ -170,7 +181,7 @@ class TextEncoder:
     def _tokens(self, texts: list[str]) -> list[list[int]]:
         clean = [text.encode("utf-8", "replace").decode() for text in texts]  # lone surrogates
         with quiet():
-            found = self._tokenizer(clean, truncation=True, max_length=self.max_length)
+            found = self._tokenizer(clean, truncation=True, max_length=self._longest)
         ids: list[list[int]] = found["input_ids"]
         return ids
 
