@@ -1,1 +1,68 @@
-"""."""
+"""Where tables come from. One format a file, one line here."""
+
+from __future__ import annotations
+
+from importlib import import_module
+from pathlib import Path
+from typing import Protocol
+
+from acclimate.data.columns import Columns
+from acclimate.data.frames import Part
+from acclimate.errors import InputError, NotFoundError, nearest
+
+SOURCES: dict[str, str] = {
+    "movielens": "movielens:MovieLens",
+    "sequences": "sequences:Sequences",
+    "csv": "csv:CSV",
+}
+"""Registered format -> file and class. The first that detects a path reads it."""
+
+
+class Source(Protocol):
+    """Reads one format."""
+
+    def detect(self, path: Path) -> bool:
+        """Return whether ``path`` is in this format, by its name and the names beside it."""
+        ...
+
+    def read(self, path: Path, kind: str, columns: Columns) -> Part:
+        """Read the tables at ``path``; ``kind`` (``events items users``) is the one that is wanted."""
+        ...
+
+
+def make_source(name: str) -> Source:
+    """Return the source of a registered format.
+
+    Raises:
+        NotFoundError: No such format; names the nearest.
+    """
+    if name not in SOURCES:
+        raise NotFoundError(
+            f"no format {name!r}: {nearest(name, SOURCES)}", code="unknown_format", field="format"
+        )
+    file, cls = SOURCES[name].split(":")
+    source: Source = getattr(import_module(f"acclimate.data.sources.{file}"), cls)()
+    return source
+
+
+def read_path(path: Path, kind: str, columns: Columns, format: str | None = None) -> Part:
+    """Read what is at ``path``, in the named format or the one that fits.
+
+    Raises:
+        NotFoundError: Nothing is there, or no such format.
+        InputError: It is a folder in no layout we know, or cannot be opened.
+    """
+    if not path.exists():
+        raise NotFoundError(f"there is no file or folder {path}", code="no_such_file", field="path")
+    for name in [format] if format else SOURCES:
+        source = make_source(name)
+        if format or source.detect(path):
+            try:
+                return source.read(path, kind, columns)
+            except OSError as error:
+                raise InputError(f"cannot read {path}: {error.strerror}", field="path") from error
+    raise InputError(
+        f"{path} is a folder in no layout we know (MovieLens folders are read whole); give the tables one "
+        "by one: acclimate data import ratings.csv --items items.csv",
+        field="path",
+    )

@@ -1,0 +1,144 @@
+"""Items and users: from tables to our columns, merged by id, and to what the other rooms see."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from acclimate.data.checks import check_ids, read_times
+from acclimate.data.frames import Dropped, Raw
+from acclimate.types import Item, User
+
+if TYPE_CHECKING:
+    import polars as pl
+
+NO_CATEGORY = ("(no genres listed)", "unknown")
+"""What MovieLens writes where it knows no genre."""
+
+
+def _schema(kind: str) -> dict[str, pl.DataType]:
+    import polars as pl
+
+    users: dict[str, pl.DataType] = {"user_id": pl.String(), "attributes": pl.String()}
+    items: dict[str, pl.DataType] = {
+        "item_id": pl.String(),
+        "title": pl.String(),
+        "text": pl.String(),
+        "categories": pl.List(pl.String()),
+        "available": pl.Boolean(),
+        "created_at": pl.Float64(),
+        "expires_at": pl.Float64(),
+        "attributes": pl.String(),
+    }
+    return users if kind == "users" else items
+
+
+def empty(kind: str) -> pl.DataFrame:
+    """Return a clean table of ``items`` or ``users`` without rows."""
+    import polars as pl
+
+    return pl.DataFrame(schema=_schema(kind))
+
+
+def clean_items(raw: Raw) -> tuple[pl.DataFrame, list[Dropped]]:
+    """Return the items of a table in our columns (see `Clean`), and the rows without a usable id.
+
+    Categories are divided by ``|``, else by ``,``. ``available`` is false for ``false no 0``.
+    """
+    import polars as pl
+
+    frame, dropped = check_ids(raw, "item_id")
+    missing = [name for name in _schema("items") if name not in frame.columns]
+    frame = frame.with_columns(pl.lit(None, pl.String).alias(name) for name in missing)
+    words = pl.col("categories")
+    bars, commas = words.str.split("|"), words.str.split(",")
+    labels = pl.when(words.str.contains("|", literal=True)).then(bars).otherwise(commas)
+    labels = labels.list.eval(pl.element().str.strip_chars())
+    labels = labels.list.filter((pl.element() != "") & ~pl.element().is_in(NO_CATEGORY))
+    no = pl.col("available").str.to_lowercase().str.strip_chars().is_in(["false", "no", "0", "f", "n"])
+    return frame.select(
+        "item_id",
+        "title",
+        "text",
+        pl.when(labels.list.len() > 0).then(labels).alias("categories"),
+        (~no).alias("available"),
+        *(read_times(frame[name])[0].alias(name) for name in ("created_at", "expires_at")),
+        _attributes(frame),
+    ), dropped
+
+
+def clean_users(raw: Raw) -> tuple[pl.DataFrame, list[Dropped]]:
+    """Return the users of a table in our columns, and the rows without a usable id."""
+    frame, dropped = check_ids(raw, "user_id")
+    return frame.select("user_id", _attributes(frame)), dropped
+
+
+def _attributes(frame: pl.DataFrame) -> pl.Expr:
+    """Columns that begin with ``@`` as one JSON object; null if all are empty."""
+    import polars as pl
+
+    names = [name for name in frame.columns if name.startswith("@")]
+    if not names:
+        return pl.lit(None, pl.String).alias("attributes")
+    rows = frame.select(names).rename({name: name[1:] for name in names}).iter_rows(named=True)
+    return pl.lit(pl.Series("attributes", [_as_json(row) for row in rows], dtype=pl.String))
+
+
+def _as_json(row: dict[str, Any]) -> str | None:
+    known = {name: value for name, value in row.items() if value is not None}
+    return json.dumps(known, ensure_ascii=False) if known else None
+
+
+def merge(tables: Sequence[pl.DataFrame], kind: str) -> pl.DataFrame:
+    """Return one row for each id, in order of first appearance; later rows win, but empty fields do not."""
+    import polars as pl
+
+    name = "user_id" if kind == "users" else "item_id"
+    frame = pl.concat([empty(kind), *tables])
+    if not frame[name].is_duplicated().any():
+        return frame
+    others = [pl.col(c).drop_nulls().last() for c in frame.columns if c not in (name, "attributes")]
+    every = pl.col("attributes").drop_nulls().unique(maintain_order=True).alias("every")
+    merged = frame.group_by(name, maintain_order=True).agg(*others, every)
+    objects = [_merge_json(texts) for texts in merged["every"].to_list()]
+    return merged.with_columns(pl.Series("attributes", objects, dtype=pl.String)).select(frame.columns)
+
+
+def _merge_json(texts: list[str]) -> str | None:
+    if len(texts) < 2:
+        return texts[0] if texts else None
+    together: dict[str, Any] = {}
+    for text in texts:
+        together |= json.loads(text)
+    return _as_json(together)
+
+
+def make_items(frame: pl.DataFrame, ids: Sequence[str]) -> list[Item]:
+    """Return one Item for each of ``ids``; those that ``frame`` does not have are bare."""
+    known = {row["item_id"]: row for row in frame.iter_rows(named=True)}
+    return [_item(known[name]) if name in known else Item(name) for name in ids]
+
+
+def make_users(frame: pl.DataFrame, ids: Sequence[str]) -> list[User]:
+    """Return one User for each of ``ids``; those that ``frame`` does not have are bare."""
+    known = dict(frame.select("user_id", "attributes").iter_rows())
+    return [User(name, json.loads(text)) if (text := known.get(name)) else User(name) for name in ids]
+
+
+def _item(row: dict[str, Any]) -> Item:
+    return Item(
+        row["item_id"],
+        title=row["title"] or "",
+        text=row["text"] or "",
+        categories=tuple(row["categories"] or ()),
+        available=row["available"] is not False,
+        created_at=_known(row["created_at"]),
+        expires_at=_known(row["expires_at"]),
+        attributes=json.loads(row["attributes"]) if row["attributes"] else {},
+    )
+
+
+def _known(seconds: float | None) -> float | None:
+    return seconds if seconds is not None and math.isfinite(seconds) else None

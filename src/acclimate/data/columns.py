@@ -1,0 +1,121 @@
+"""Which column of a table is the user, the item, the time."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from acclimate.errors import InputError, nearest
+
+ALIASES: dict[str, tuple[str, ...]] = {
+    "user_id": ("userId", "user", "uid", "customer_id", "reviewerID"),
+    "item_id": ("movieId", "item", "iid", "asin", "parent_asin", "product_id"),
+    "timestamp": ("ts", "datetime", "time", "date", "unixReviewTime"),
+    "value": ("rating", "weight", "score", "overall"),
+    "event_type": ("event", "action", "behavior"),
+    "title": ("name", "movie_title"),
+    "text": ("description", "overview", "plot", "summary"),
+    "categories": ("genres", "genre", "category"),
+    "created_at": (),
+    "expires_at": (),
+    "available": (),
+}
+"""Our name -> names that are taken without asking; case, ``_``, ``-`` and spaces do not matter."""
+
+TABLES: dict[str, tuple[str, ...]] = {
+    "events": ("user_id", "item_id", "timestamp", "value", "event_type"),
+    "items": ("item_id", "title", "text", "categories", "created_at", "expires_at", "available"),
+    "users": ("user_id",),
+}
+"""Kind of table -> the columns with a meaning; what else an item or user table has is an attribute."""
+
+REQUIRED = {"events": ("user_id", "item_id"), "items": ("item_id",), "users": ("user_id",)}
+
+
+def plain(name: str) -> str:
+    """Return a column name without case and punctuation.
+
+    Example:
+        >>> plain("User_ID ")
+        'userid'
+    """
+    return "".join(char for char in name.casefold() if char.isalnum())
+
+
+_MEANING = {plain(word): name for name, words in ALIASES.items() for word in (name, *words)}
+
+
+class Columns:
+    """Finds our columns in the headers of tables.
+
+    Args:
+        given: What the caller says, ``{"user": "uid"}``: our name or an alias -> the table's column.
+
+    Raises:
+        InputError: A key means nothing to us; names the nearest.
+
+    Example:
+        >>> Columns().find(["movieId", "userId", "stars"], "events", Path("r.csv"))
+        {'user_id': 1, 'item_id': 0}
+    """
+
+    def __init__(self, given: Mapping[str, str] | None = None) -> None:
+        self._given: dict[str, str] = {}
+        self._used: set[str] = set()
+        self._headers: dict[str, Sequence[str]] = {}
+        for key, column in (given or {}).items():
+            if plain(key) not in _MEANING:
+                raise InputError(f"--map {key}={column}: {nearest(key, ALIASES)}", field="map")
+            self._given[_MEANING[plain(key)]] = column
+
+    def find(self, header: Sequence[str], kind: str, file: Path) -> dict[str, int]:
+        """Return our name -> index in ``header`` for a table of ``kind`` ``events``, ``items``, ``users``.
+
+        Raises:
+            InputError: A required column is missing; names the columns found and the nearest.
+        """
+        self._headers[file.name] = header
+        found: dict[str, int] = {}
+        for name in TABLES[kind]:
+            column = self._given.get(name)
+            if column in header:
+                self._used.add(name)
+                found[name] = header.index(column)
+            elif (index := _by_alias(header, name)) is not None:
+                found[name] = index
+        for name in REQUIRED[kind]:
+            if name not in found:
+                raise InputError(_missing(header, name, self._given.get(name), file), field=name)
+        return found
+
+    def recognised(self, header: Sequence[str]) -> int:
+        """Return how many columns of ``header`` mean something to us."""
+        return sum(plain(name) in _MEANING or name in self._given.values() for name in header)
+
+    def check_used(self) -> None:
+        """Raise InputError if the caller named a column that no table had."""
+        for name in self._given.keys() - self._used:
+            column = self._given[name]
+            found = "; ".join(f"{file} has {', '.join(header)}" for file, header in self._headers.items())
+            raise InputError(f"--map {name}={column}: no table has a column {column!r}; {found}", field="map")
+
+
+def _by_alias(header: Sequence[str], name: str) -> int | None:
+    plains = [plain(column) for column in header]
+    for word in (name, *ALIASES[name]):
+        if plain(word) in plains:
+            return plains.index(plain(word))
+    return None
+
+
+def _missing(header: Sequence[str], name: str, asked: str | None, file: Path) -> str:
+    short = name.removesuffix("_id")
+    columns = ", ".join(repr(column) for column in header[:30])
+    known = f"column {asked!r}" if asked else f"{name} column ({', '.join((name, *ALIASES[name][:3]))} ...)"
+    return (
+        f"{file.name} has no {known}; its columns are {columns}. "
+        f"Name the right one with --map {short}=COLUMN ({nearest(asked or name, header).split('?')[0]})."
+        if len(header) > 1
+        else f"{file.name} has no {known}; its first line has one field only, {columns}. "
+        "Is it a table with a header, and columns divided by comma, semicolon, tab or | ?"
+    )

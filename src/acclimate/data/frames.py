@@ -1,0 +1,98 @@
+"""The tables inside this room: what a source has read, and what has passed the checks."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import polars as pl
+
+MAX_EXAMPLES = 5
+
+
+@dataclass(frozen=True)
+class Dropped:
+    """Rows that were not taken, for one reason.
+
+    Args:
+        reason: Why, in a few words.
+        count: How many.
+        examples: The first few: ``{"file": ..., "line": ..., "text": ...}``; lines count from 1.
+    """
+
+    reason: str
+    count: int
+    examples: list[dict[str, Any]] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class Raw:
+    """One table as a source has read it: every cell text or null, nothing checked.
+
+    Args:
+        file: Where it comes from.
+        frame: String columns under our names (`user_id`, ...), others under their own, and ``line`` uint32.
+        dropped: Rows that could not be cut into fields.
+        notes: What was assumed about the file, in sentences.
+    """
+
+    file: Path
+    frame: pl.DataFrame
+    dropped: tuple[Dropped, ...] = ()
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Part:
+    """What one path holds: any of the three tables."""
+
+    events: Raw | None = None
+    items: Raw | None = None
+    users: Raw | None = None
+
+
+@dataclass(frozen=True)
+class Clean:
+    """Checked tables, ready to become a Dataset or to be kept.
+
+    Args:
+        events: ``user_id str, item_id str, time f64, value f32, event_type str``, in the order of the files.
+        items: ``item_id, title, text, categories list[str], available, created_at, expires_at, attributes``;
+            attributes are a JSON object as text; null where nothing is known.
+        users: ``user_id, attributes``.
+    """
+
+    events: pl.DataFrame
+    items: pl.DataFrame
+    users: pl.DataFrame
+
+
+def merge_dropped(parts: list[Dropped]) -> list[Dropped]:
+    """Return one `Dropped` for each reason, in order of first appearance.
+
+    Example:
+        >>> merge_dropped([Dropped("missing user", 2), Dropped("missing user", 1)])
+        [Dropped(reason='missing user', count=3, examples=[])]
+    """
+    merged: dict[str, Dropped] = {}
+    for part in parts:
+        before = merged.get(part.reason, Dropped(part.reason, 0))
+        examples = (before.examples + part.examples)[:MAX_EXAMPLES]
+        merged[part.reason] = Dropped(part.reason, before.count + part.count, examples)
+    return list(merged.values())
+
+
+def show_lines(file: Path, lines: list[int]) -> list[dict[str, Any]]:
+    """Return examples for `Dropped`: the text of some lines of a file, cut at 200 characters."""
+    wanted, found = set(lines), {}
+    if wanted:
+        with file.open("rb") as stream:
+            for number, raw in enumerate(stream, start=1):
+                if number in wanted:
+                    text = raw[:1000].decode("utf-8", "replace").lstrip("\ufeff").rstrip("\r\n")
+                    found[number] = text[:200]
+                if number >= max(wanted):
+                    break
+    return [{"file": str(file), "line": number, "text": found.get(number, "")} for number in lines]

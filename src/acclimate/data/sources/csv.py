@@ -1,0 +1,21 @@
+"""CSV and its relatives: a header line, one row a line."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from acclimate.data.columns import Columns
+from acclimate.data.frames import Part
+from acclimate.data.sources.delimited import read_delimited
+
+
+class CSV:
+    """Any table with a header and columns divided by comma, tab, semicolon or bar."""
+
+    def detect(self, path: Path) -> bool:
+        """Take every file."""
+        return path.is_file()
+
+    def read(self, path: Path, kind: str, columns: Columns) -> Part:
+        """Read one table; see `read_delimited`."""
+        return Part(**{kind: read_delimited(path, kind, columns)})
