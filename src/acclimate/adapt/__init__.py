@@ -1,1 +1,1 @@
-"""."""
+"""What changes weights, and the gate that every change has to pass."""

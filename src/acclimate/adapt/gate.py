@@ -1,0 +1,119 @@
+"""The gate: nothing reaches users that does not load, score and hold its own."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from acclimate.errors import AcclimateError
+from acclimate.evaluate.compare import paired
+from acclimate.evaluate.protocols import ModelReport, Report
+from acclimate.snapshot import Loaded, Snapshot, probe
+from acclimate.types import Floats, Verdict
+
+TOLERANCE = 1e-5
+"""How far scores may move between writing and loading: relative, and absolute."""
+BASELINE = "popularity"
+
+
+class _Findings:
+    """Collects what each check found."""
+
+    def __init__(self) -> None:
+        self.checks: dict[str, bool] = {}
+        self.reasons: list[str] = []
+        self.figures: dict[str, float] = {}
+
+    def add(self, name: str, held: bool, reason: str) -> bool:
+        self.checks[name] = held
+        self.reasons.append(reason)
+        return held
+
+    def verdict(self) -> Verdict:
+        return Verdict(all(self.checks.values()), tuple(self.reasons), self.checks, self.figures)
+
+
+def first_verdict(snapshot: Snapshot, *, report: Report | None) -> Verdict:
+    """Return whether a snapshot may be published.
+
+    It passes if all its files are whole and it loads (``loads``), gives the scores that it gave when it was
+    written (``equal``), gives usable scores (``valid``), and was not significantly worse than popularity
+    where both had to foresee the same (``not_worse``). The last is left out, in words, without a report.
+
+    Args:
+        snapshot: As `Registry.write` returned it.
+        report: How the same model did beside popularity, on data held out.
+
+    Example:
+        >>> from pathlib import Path
+        >>> from tempfile import TemporaryDirectory
+        >>> from acclimate.data.dataset import Dataset
+        >>> from acclimate.models.popularity import Popularity
+        >>> from acclimate.snapshot import Registry
+        >>> from acclimate.state.fold import LiveState
+        >>> model, data = Popularity(), Dataset.of([("ann", "heat", 1.0)])
+        >>> model.fit(data)
+        >>> with TemporaryDirectory() as folder:
+        ...     snapshot = Registry(Path(folder)).write(model, LiveState.of(data), metrics={})
+        ...     verdict = first_verdict(snapshot, report=None)
+        >>> verdict.passed, dict(verdict.checks)
+        (True, {'loads': True, 'equal': True, 'valid': True})
+    """
+    found = _Findings()
+    try:
+        loaded = snapshot.load()
+    except AcclimateError as error:
+        found.add("loads", False, f"does not load: {error.message}")
+        return found.verdict()
+    found.add("loads", True, "; ".join(["loads, every file is whole", *loaded.notes]))
+    scores = probe(loaded.model, loaded.state)
+    _check_equal(found, scores, loaded.probe)
+    _check_valid(found, scores, loaded)
+    _check_not_worse(found, snapshot, report)
+    return found.verdict()
+
+
+def _check_equal(found: _Findings, scores: Floats, before: Floats) -> None:
+    if scores.shape != before.shape:
+        found.add("equal", False, f"scores {scores.shape} users and items, {before.shape} when written")
+        return
+    both = np.isfinite(scores) & np.isfinite(before)
+    apart = float(np.abs(scores[both] - before[both]).max(initial=0.0))
+    found.figures["largest_difference"] = apart
+    held = np.allclose(scores, before, rtol=TOLERANCE, atol=TOLERANCE, equal_nan=True)
+    found.add("equal", held, f"its scores are {'' if held else 'not '}those when written, up to {apart:.1e}")
+
+
+def _check_valid(found: _Findings, scores: Floats, loaded: Loaded) -> None:
+    """An infinite score is a bug; so are users with a history for whom nothing can be scored."""
+    if np.isinf(scores).any():
+        found.add("valid", False, f"{int(np.isinf(scores).sum())} of {scores.size} scores are infinite")
+        return
+    usable = float(np.isfinite(scores).mean()) if scores.size else 1.0
+    found.figures["scored"] = usable
+    empty = not scores.size or not loaded.state.liked.any()
+    found.add("valid", usable > 0 or empty, f"{usable:.0%} of its scores for a probe of users are numbers")
+
+
+def _check_not_worse(found: _Findings, snapshot: Snapshot, report: Report | None) -> None:
+    name = snapshot.manifest["model"]
+    reports = {entry.name: entry for entry in report.models} if report is not None else {}
+    if report is None or name not in reports or BASELINE not in reports:
+        missing = "no report" if report is None else f"no {name} beside {BASELINE} in the report"
+        found.reasons.append(f"not compared with {BASELINE}: {missing}")
+        return
+    metric = f"ndcg@{report.k}"
+    ours, theirs = _per_user(reports[name], metric), _per_user(reports[BASELINE], metric)
+    gain = paired(ours, theirs)
+    found.figures |= {metric: float(ours.mean()), f"{metric} of {BASELINE}": float(theirs.mean())}
+    found.figures |= {"gain": gain.mean, "gain_low": gain.low, "gain_high": gain.high}
+    words = "not significantly worse than" if gain.high >= 0 else "significantly worse than"
+    found.add(
+        "not_worse",
+        gain.high >= 0,
+        f"{words} {BASELINE}: {metric} {ours.mean():.4f} against {theirs.mean():.4f}, "
+        f"difference {gain.mean:+.4f} [{gain.low:+.4f}, {gain.high:+.4f}]",
+    )
+
+
+def _per_user(report: ModelReport, metric: str) -> np.ndarray[tuple[int], np.dtype[np.float64]]:
+    return np.asarray(report.per_user[metric], np.float64)
