@@ -313,23 +313,18 @@ class Encoder(Protocol):
     @property
     def fingerprint(self) -> str:
         """Hash of everything that decides the vectors: weights, pooling, length."""
-        ...
 
     def encode(self, texts: Sequence[str]) -> Floats:
         """Return unit vectors float32[n, d]; an empty text is the zero vector."""
-        ...
 
     def fit(self, texts: Sequence[str]) -> None:
         """Learn what it needs from the catalogue's texts; pre-trained encoders need nothing."""
-        ...
 
     def state(self) -> State:
         """Return what ``restore`` needs on a machine that has the same package or weights."""
-        ...
 
     def restore(self, state: State) -> None:
         """Become the encoder whose ``state`` this is."""
-        ...
 
 
 class Model(Protocol):
@@ -353,31 +348,24 @@ class Model(Protocol):
     @property
     def n_items(self) -> int:
         """Size of the catalogue that ``score`` answers for; 0 before ``fit``."""
-        ...
 
     def fit(self, data: Dataset) -> None:
         """Learn from scratch from ``data``."""
-        ...
 
     def score(self, histories: Histories) -> Floats:
         """Return float32[len(histories), n_items]; NaN is "cannot say"."""
-        ...
 
     def similarity(self, items: Codes) -> Floats:
         """Return how near ``items`` int32[m] are to every item: float32[m, n_items], NaN if unknown."""
-        ...
 
     def put_items(self, codes: Codes, items: Sequence[Item]) -> None:
         """Take in new or changed items; a new code is ``n_items``, ``n_items + 1``, ..."""
-        ...
 
     def state(self) -> State:
         """Return arrays and a JSON document from which ``restore`` makes an equal model."""
-        ...
 
     def restore(self, state: State) -> None:
         """Become the model whose ``state`` this is."""
-        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -396,8 +384,6 @@ class Policy(Protocol):
 
     def draw(self, scores: NDArray[np.float64], rng: np.random.Generator) -> Draw:
         """Draw one of ``scores`` float64[n]; -inf may not be drawn, at least one is finite."""
-        ...
 
     def probabilities(self, scores: NDArray[np.float64]) -> NDArray[np.float64]:
         """Return the chance of each index float64[n], which sums to 1; what ``draw`` draws from."""
-        ...
