@@ -1,1 +1,1 @@
-"""."""
+"""The HTTP service and its page."""

@@ -1,0 +1,208 @@
+"""The service without HTTP: one log, one model thread, and the order in which they are used."""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import logging
+import sys
+from collections import Counter
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import TypeVar
+
+from acclimate.config import Home, Settings
+from acclimate.errors import AcclimateError, BusyError
+from acclimate.events.codec import slate_entry
+from acclimate.events.log import Appended, Entry
+from acclimate.events.sqlite import SqliteLog
+from acclimate.recommend import Recommender
+from acclimate.serve.batching import Batcher
+from acclimate.serve.load import catch_up, load_recommender
+from acclimate.serve.monitor import Monitor
+from acclimate.types import Item, Listed, Query, Slate
+
+log = logging.getLogger("acclimate.serve")
+T = TypeVar("T")
+Shown = tuple[Slate, list[Item]]
+"""A slate, and what its items are at the same moment."""
+
+
+class Engine:
+    """Writes are durable, then applied, then acknowledged; questions are scored together.
+
+    One thread owns the model and the state: it folds the log and it answers. So an answer never sees half
+    an update, and the next request of a user sees the event that was just acknowledged. The event loop
+    waits for neither the disk nor the model.
+
+    Args:
+        home: The folder that holds the log and the snapshots; made if it is missing.
+        settings: The events, policy and serve tables are used.
+        load: Builds what answers, on the model thread.
+
+    Example:
+        >>> import tempfile
+        >>> async def main(folder):
+        ...     engine = Engine(Home(folder), Settings())
+        ...     await engine.start()
+        ...     await engine.until_ready()
+        ...     slate, _ = await engine.recommend(Query(user_id="ann", k=3))
+        ...     await engine.stop()
+        ...     return slate.items, slate.fallback
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     asyncio.run(main(folder))
+        ((), 'no model yet: run `acclimate train`')
+    """
+
+    def __init__(
+        self,
+        home: Home,
+        settings: Settings,
+        load: Callable[[Home, Settings], Recommender] = load_recommender,
+    ) -> None:
+        self.home, self.settings, self.monitor = home, settings, Monitor()
+        self.failure: Exception | None = None
+        self.offset = 0
+        self.when_failed: Callable[[], None] = lambda: None
+        self._load_recommender = load
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="acclimate-model")
+        self._batcher: Batcher[Query, Shown] = Batcher(self._thread, self._answer)
+        self._log: SqliteLog | None = None
+        self._recommender: Recommender | None = None
+        self._loading: asyncio.Task[None] | None = None
+
+    async def start(self) -> None:
+        """Begin to open the log, load the snapshot and catch up; returns at once."""
+        self._loading = asyncio.create_task(self._load())
+
+    async def until_ready(self) -> None:
+        """Wait until the log is caught up.
+
+        Raises:
+            AcclimateError: The log is held by another process, or the snapshot is broken.
+        """
+        assert self._loading is not None, "start() comes first"
+        await self._loading
+        if self.failure is not None:
+            raise self.failure
+
+    async def stop(self) -> None:
+        """Finish what was begun, make it durable, and let go of the log."""
+        if self._loading is not None:
+            await self._loading
+        self.monitor.ready.set(0)
+        await asyncio.to_thread(self._thread.shutdown, wait=True)
+        if self._log is not None:
+            await asyncio.to_thread(self._log.close)
+
+    @property
+    def ready(self) -> bool:
+        """Whether the log is caught up, so that questions may come."""
+        return self._recommender is not None
+
+    @property
+    def recommender(self) -> Recommender:
+        """What answers; only the model thread may use it.
+
+        Raises:
+            BusyError: Still starting.
+        """
+        if self._recommender is None:
+            raise BusyError("the service is starting: it reads its log; try again soon", code="starting")
+        return self._recommender
+
+    async def ask(self, question: Callable[[Recommender], T]) -> T:
+        """Return ``question(recommender)``, asked on the model thread."""
+        recommender = self.recommender
+        return await asyncio.get_running_loop().run_in_executor(self._thread, question, recommender)
+
+    async def recommend(self, query: Query) -> Shown:
+        """Return a list and its items; it is logged without being waited for."""
+        _ = self.recommender
+        with self.monitor.stage("model"):
+            slate, items = await self._batcher.ask(query)
+        self._log_slate(slate)
+        return slate, items
+
+    async def write(self, entries: Sequence[Entry]) -> Appended:
+        """Append ``entries``, all or none, and return after they are durable and applied.
+
+        Raises:
+            ConflictError: An event id stands for other content already.
+            BusyError: Starting, or more is waiting than the log can take.
+        """
+        _ = self.recommender
+        assert self._log is not None
+        with self.monitor.stage("log"):
+            appended = await asyncio.wrap_future(self._log.append(entries))
+        await self.ask(self._catch_up)
+        for kind, count in Counter(entry.kind for entry in entries).items():
+            self.monitor.records.labels(kind).inc(count)
+        self.monitor.duplicates.inc(appended.duplicates)
+        return appended
+
+    async def forget(self, user_id: str) -> Appended:
+        """Erase a user from the log, then from the state."""
+        _ = self.recommender
+        assert self._log is not None
+        appended = await asyncio.wrap_future(self._log.forget(user_id))
+        await self.ask(self._catch_up)
+        return appended
+
+    async def _load(self) -> None:
+        try:
+            recommender = await asyncio.get_running_loop().run_in_executor(self._thread, self._open)
+        except Exception as error:
+            self.failure = error
+            if not isinstance(error, AcclimateError):
+                log.error("could not start", exc_info=error)
+            self.when_failed()
+            return
+        self._recommender = recommender
+        self.monitor.ready.set(1)
+
+    def _open(self) -> Recommender:
+        self.home.path.mkdir(parents=True, exist_ok=True)
+        self._log = SqliteLog(self.home.log)
+        recommender = self._load_recommender(self.home, self.settings)
+        self._catch_up(recommender)
+        if torch := sys.modules.get("torch"):
+            torch.set_num_threads(1)  # one user's row is too small to share between cores
+        self.monitor.snapshot.labels(
+            recommender.snapshot_id or "none", recommender.model.name, recommender.policy.name
+        ).set(1)
+        gc.collect()
+        gc.freeze()  # the catalogue lives as long as the process: no full collection walks it again
+        return recommender
+
+    def _catch_up(self, recommender: Recommender) -> None:
+        assert self._log is not None
+        catch_up(recommender, self._log)
+        self.offset = recommender.state.offset
+        self.monitor.offset.set(self.offset)
+
+    def _answer(self, queries: Sequence[Query]) -> list[Shown]:
+        self.monitor.batch.observe(len(queries))
+        slates = self.recommender.recommend_many(list(queries))
+        return [(slate, items_of(self.recommender, slate.items)) for slate in slates]
+
+    def _log_slate(self, slate: Slate) -> None:
+        assert self._log is not None
+        try:
+            written = self._log.append([slate_entry(slate)])
+        except BusyError:
+            self.monitor.lost_slates.inc()
+        else:
+            written.add_done_callback(self._slate_written)
+
+    def _slate_written(self, written: Future[Appended]) -> None:
+        if written.exception() is not None:
+            self.monitor.lost_slates.inc()
+        else:
+            self.monitor.records.labels(kind="slate").inc()
+
+
+def items_of(recommender: Recommender, places: Sequence[Listed]) -> list[Item]:
+    """Return what is known of the items of a list."""
+    state = recommender.state
+    return [state.item(state.items.code(place.item_id)) for place in places]

@@ -1,0 +1,47 @@
+"""From a home to what answers: the current snapshot, or the best that an empty home allows."""
+
+from __future__ import annotations
+
+from acclimate.config import Home, Settings
+from acclimate.data.dataset import Dataset
+from acclimate.events.log import EventLog
+from acclimate.models.popularity import Popularity
+from acclimate.policies import make_policy
+from acclimate.recommend import Recommender
+from acclimate.state.fold import LiveState
+
+NO_MODEL = "no model yet: run `acclimate train`"
+
+
+def load_recommender(home: Home, settings: Settings) -> Recommender:
+    """Return what answers in ``home``: the current snapshot, else popularity over what was imported.
+
+    Args:
+        home: The folder; nothing needs to be there.
+        settings: Policy and the table of events.
+
+    Raises:
+        CorruptError: The current snapshot is incomplete or altered.
+    """
+    from acclimate.data.store import Store  # slow: polars
+    from acclimate.snapshot import Registry
+
+    policy = make_policy(settings.policy)
+    snapshot = Registry(home.snapshots).current()
+    if snapshot is not None:
+        loaded = snapshot.load()
+        return Recommender(
+            loaded.model, loaded.state, policy, snapshot_id=snapshot.id, seed=settings.policy.seed
+        )
+    store = Store(home.data)
+    data = Dataset.of([]) if store.empty else store.load(positive=settings.train.positive)
+    model = Popularity()
+    model.fit(data)
+    state = LiveState.of(data, settings.events, max_history=settings.serve.max_history)
+    return Recommender(model, state, policy, seed=settings.policy.seed, fallback=NO_MODEL)
+
+
+def catch_up(recommender: Recommender, log: EventLog, chunk: int = 10_000) -> None:
+    """Apply every record of ``log`` that ``recommender`` has not seen, oldest first."""
+    while records := log.read(recommender.state.offset, chunk):
+        recommender.apply(records)

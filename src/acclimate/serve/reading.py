@@ -1,0 +1,171 @@
+"""Bytes of a body become checked structs, with errors that name what was given and what is allowed."""
+
+from __future__ import annotations
+
+import re
+import typing
+from collections.abc import Iterator
+from functools import cache
+from typing import Any
+
+import msgspec
+from litestar import Request
+from litestar.connection import ASGIConnection
+from litestar.handlers import BaseRouteHandler
+
+from acclimate.errors import InputError, check_range, nearest
+from acclimate.serve.problems import RANGES, Refused, unfit
+from acclimate.serve.schemas import LONGEST_ID
+
+_FRAMEWORK = {"self", "request", "engine", "data"}
+_NOT_FINITE = re.compile(rb"-?(NaN|Infinity)")
+_JSON_NAMES = {
+    "str": "a string",
+    "int": "a whole number",
+    "float": "a number",
+    "bool": "true or false",
+    "object": "an object",
+    "array": "a list",
+}
+
+
+class JsonRequest(Request[Any, Any, Any]):
+    """A request whose body is decoded straight into the type that its handler declares."""
+
+    async def json(self) -> Any:
+        """Return the body as the type of the handler's ``data``.
+
+        Raises:
+            InputError: It is not JSON, or does not fit; the message says where.
+        """
+        media_type = self.headers.get("content-type", "").partition(";")[0].strip().lower()
+        if media_type != "application/json":
+            raise Refused(
+                415,
+                f"Content-Type must be application/json, got {media_type[:80] or 'none'!r}",
+                code="not_json",
+                field="Content-Type",
+            )
+        field = self.route_handler.parsed_data_field
+        assert field is not None, "the framework calls json() only for a handler with data"
+        return read(await self.body(), field.raw)
+
+
+def only_known_parameters(connection: ASGIConnection[Any, Any, Any, Any], handler: BaseRouteHandler) -> None:
+    """Refuse a query parameter that the route does not have, as in ``?user=42``."""
+    known = handler.parsed_fn_signature.parameters.keys() - _FRAMEWORK
+    for name in connection.query_params:
+        if name not in known:
+            hint = nearest(name, known) if known else "this route has none"
+            raise InputError(
+                f"no query parameter {name[:80]!r}: {hint}", code="unknown_parameter", field=name[:80]
+            )
+
+
+@cache
+def _decoder(kind: Any) -> msgspec.json.Decoder[Any]:
+    return msgspec.json.Decoder(kind)
+
+
+def read(body: bytes, kind: Any) -> Any:
+    """Decode JSON ``body`` as ``kind``, a struct or a union of a struct and a list of it.
+
+    Raises:
+        InputError: Broken JSON (with the position), an unknown field (with the nearest) or a number out
+            of range: status 400. A value of the wrong type or size: status 422.
+
+    Example:
+        >>> from acclimate.serve.schemas import UserBody
+        >>> read(b'{"user_id": "ann"}', UserBody).user_id
+        'ann'
+        >>> read(b'{"user": "ann"}', UserBody)
+        Traceback (most recent call last):
+        acclimate.errors.InputError: no field 'user': did you mean 'user_id'? Allowed: attributes, user_id
+    """
+    try:
+        return _decoder(kind).decode(body)
+    except msgspec.ValidationError as error:
+        raise _misfit(str(error), body, kind) from error
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise _broken(str(error), body) from error
+    except RecursionError as error:
+        raise InputError("the JSON is nested too deeply", code="broken_json") from error
+
+
+def _broken(message: str, body: bytes) -> InputError:
+    try:
+        body.decode()
+    except UnicodeDecodeError as error:
+        at = error.start
+        return InputError(f"the body is not UTF-8: byte 0x{body[at]:02x} at {at}", code="broken_json")
+    found = re.search(r"\(byte (\d+)\)", message)
+    at = int(found.group(1)) if found else len(body)
+    if not_finite := _NOT_FINITE.match(body, max(0, at - 1)) or _NOT_FINITE.match(body, at):
+        word = not_finite.group().decode()
+        return unfit(f"{word} (byte {at}) is not a number in JSON; leave the field out", None)
+    what = message.split(" (byte")[0].removeprefix("JSON is malformed: ")
+    return InputError(f"broken JSON at byte {at} of {len(body)}: {what}", code="broken_json")
+
+
+def _misfit(message: str, body: bytes, kind: Any) -> InputError:
+    problem, _, where = message.partition(" - at `$")
+    path = where.rstrip("`").lstrip(".")
+    if unknown := re.search(r"unknown field `(.*)`", problem):
+        name, owner = unknown.group(1), _struct_at(kind, path)
+        hint = nearest(name, (field.encode_name for field in msgspec.structs.fields(owner)))
+        return InputError(f"no field {name[:80]!r}: {hint}", code="unknown_field", field=_join(path, name[:80]))
+    if missing := re.search(r"required field `(.*)`", problem):
+        name = missing.group(1)
+        return Refused(422, f"{name} is missing", code="missing_field", field=_join(path, name))
+    last = path.rpartition(".")[2]
+    given = _at(body, path)
+    if last in RANGES:
+        try:
+            check_range(last, given, *RANGES[last])
+        except InputError as refused:
+            return refused
+        return InputError(
+            f"{last} must be a whole number, got {given!r}", code=f"{last}_out_of_range", field=last
+        )
+    return unfit(_sentence(path or "the body", problem, given), path or None)
+
+
+def _sentence(path: str, problem: str, given: Any) -> str:
+    if isinstance(given, str) and "of length" in problem:
+        return f"{path} must be 1..{LONGEST_ID} characters, got {len(given)}"
+    wanted = re.search(r"Expected `([^`]*)`", problem)
+    if wanted is None or " of " in problem or ">=" in problem or "<=" in problem:
+        return f"{path}: {problem.replace('`', '')}"
+    names = [_JSON_NAMES.get(name, name) for name in wanted.group(1).split(" | ")]
+    hint = "; put it in quotes" if names[0] == "a string" and isinstance(given, int | float) else ""
+    return f"{path} must be {' or '.join(names)}, got {repr(given)[:80]}{hint}"
+
+
+def _join(path: str, name: str) -> str:
+    return f"{path}.{name}" if path else name
+
+
+def _at(body: bytes, path: str) -> Any:
+    """Return the value at ``path`` of a JSON body, for an error message; None if it cannot be reached."""
+    try:
+        value = msgspec.json.decode(body)
+        for step in re.findall(r"[^.\[\]]+", path):
+            value = value[int(step)] if isinstance(value, list) else value[step]
+    except (msgspec.DecodeError, LookupError, TypeError, ValueError):
+        return None
+    return value
+
+
+def _struct_at(kind: Any, path: str) -> type[msgspec.Struct]:
+    owner = next(_structs(kind))
+    for step in re.findall(r"[^.\[\]]+", path):
+        if not step.isdigit():
+            owner = next(_structs(typing.get_type_hints(owner)[step]))
+    return owner
+
+
+def _structs(kind: Any) -> Iterator[type[msgspec.Struct]]:
+    if isinstance(kind, type) and issubclass(kind, msgspec.Struct):
+        yield kind
+    for part in typing.get_args(kind):
+        yield from _structs(part)

@@ -1,0 +1,47 @@
+"""Feedback comes in."""
+
+from __future__ import annotations
+
+import time
+
+from litestar import post
+from msgspec.structs import fields
+
+from acclimate.events.codec import event_entry
+from acclimate.serve.engine import Engine
+from acclimate.serve.meaning import event_of
+from acclimate.serve.problems import Refused, documented
+from acclimate.serve.schemas import EventBody, EventsAnswer
+
+
+@post("/v1/events", status_code=200, tags=["feedback"], responses=documented(400, 409, 413, 415, 422))
+async def write_events(data: EventBody | list[EventBody], engine: Engine) -> EventsAnswer:
+    """Write one event or many, all or none; answers when they are durable.
+
+    An unknown user or item comes into being. The same `event_id` with the same content counts once; with
+    other content it is a conflict. The next list of the user knows the event.
+    """
+    bodies = data if isinstance(data, list) else [data]
+    check_batch(len(bodies), engine.settings.serve.max_batch, "events")
+    now = time.time()
+    kinds = {field.name for field in fields(engine.settings.events)}
+    events = [
+        event_of(body, now, kinds, f"[{i}]." if isinstance(data, list) else "") for i, body in enumerate(bodies)
+    ]
+    entries = [
+        event_entry(event, timed=body.timestamp is not None)
+        for event, body in zip(events, bodies, strict=True)
+    ]
+    appended = await engine.write(entries)
+    return EventsAnswer(appended.accepted, appended.duplicates, appended.offset)
+
+
+def check_batch(given: int, most: int, what: str) -> None:
+    """Refuse a batch that is larger than the settings allow.
+
+    Raises:
+        Refused: 413, and how to split it.
+    """
+    if given > most:
+        message = f"at most {most} {what} in one request, got {given}; send them in {-(-given // most)} requests"
+        raise Refused(413, message, code="too_many")

@@ -1,0 +1,82 @@
+"""The catalogue changes while it is served."""
+
+from __future__ import annotations
+
+import time
+from typing import Annotated
+
+from litestar import delete, get, put
+from litestar.params import Parameter
+
+from acclimate.errors import NotFoundError
+from acclimate.events.codec import item_deleted_entry, item_entry
+from acclimate.recommend import Recommender
+from acclimate.serve.engine import Engine
+from acclimate.serve.meaning import item_of
+from acclimate.serve.problems import documented
+from acclimate.serve.routes.events import check_batch
+from acclimate.serve.routes.recommend import MaybeId, QueryId
+from acclimate.serve.schemas import K_RANGE, ItemAnswer, ItemBody, ItemsAnswer, WriteAnswer
+from acclimate.types import Item
+
+QueryLimit = Annotated[int, Parameter(ge=K_RANGE[0], le=K_RANGE[1], description="How many to show.")]
+
+
+@put("/v1/items", tags=["catalogue"], responses=documented(400, 413, 415, 422))
+async def put_items(data: ItemBody | list[ItemBody], engine: Engine) -> WriteAnswer:
+    """Put one item or many, all or none; each replaces what was known of its id.
+
+    A new item can be recommended on the next request, by its text; an expired one never is.
+    """
+    bodies = data if isinstance(data, list) else [data]
+    check_batch(len(bodies), engine.settings.serve.max_batch, "items")
+    now = time.time()
+    items = [item_of(body, f"[{i}]." if isinstance(data, list) else "") for i, body in enumerate(bodies)]
+    appended = await engine.write([item_entry(item, now) for item in items])
+    return WriteAnswer(appended.accepted, appended.offset)
+
+
+@get("/v1/items", tags=["catalogue"], responses=documented(400, 404, 422))
+async def get_items(engine: Engine, item_id: MaybeId = None, limit: QueryLimit = 50) -> ItemsAnswer:
+    """Show one item, or the first of the catalogue."""
+
+    def ask(recommender: Recommender) -> ItemsAnswer:
+        state = recommender.state
+        if item_id is not None:
+            return ItemsAnswer([_shown(known_item(recommender, item_id))], state.n_items)
+        return ItemsAnswer([_shown(item) for item in state.catalogue[:limit]], state.n_items)
+
+    return await engine.ask(ask)
+
+
+@delete("/v1/items", status_code=200, tags=["catalogue"], responses=documented(400, 404, 422))
+async def delete_item(engine: Engine, item_id: QueryId) -> WriteAnswer:
+    """Take an item out of every list from now on."""
+    await engine.ask(lambda recommender: known_item(recommender, item_id))
+    appended = await engine.write([item_deleted_entry(item_id, time.time())])
+    return WriteAnswer(appended.accepted, appended.offset)
+
+
+def known_item(recommender: Recommender, item_id: str) -> Item:
+    """Return an item of the catalogue.
+
+    Raises:
+        NotFoundError: There is no such item, or no more.
+    """
+    item = recommender.state.find_item(item_id)
+    if item is None:
+        raise NotFoundError(f"no item {item_id[:80]!r}; PUT /v1/items adds it", field="item_id")
+    return item
+
+
+def _shown(item: Item) -> ItemAnswer:
+    return ItemAnswer(
+        item_id=item.item_id,
+        title=item.title,
+        text=item.text,
+        categories=list(item.categories),
+        available=item.available,
+        created_at=item.created_at,
+        expires_at=item.expires_at,
+        attributes=dict(item.attributes),
+    )

@@ -1,0 +1,105 @@
+"""Lists go out."""
+
+from __future__ import annotations
+
+import math
+import time
+from typing import Annotated, Any
+
+from litestar import Request, get, post
+from litestar.params import Parameter
+from msgspec.structs import fields
+
+from acclimate.recommend import Recommender
+from acclimate.serve.engine import Engine, items_of
+from acclimate.serve.hooks import request_id
+from acclimate.serve.meaning import query_of
+from acclimate.serve.problems import documented, unfit
+from acclimate.serve.schemas import (
+    K_RANGE,
+    LONGEST_ID,
+    Fallback,
+    Neighbour,
+    Place,
+    ReasonAnswer,
+    RecommendAnswer,
+    RecommendBody,
+    SimilarAnswer,
+)
+from acclimate.types import Item, Listed
+
+QueryId = Annotated[str, Parameter(min_length=1, max_length=LONGEST_ID, description="Any string.")]
+MaybeId = Annotated[str | None, Parameter(min_length=1, max_length=LONGEST_ID, description="Any string.")]
+QueryK = Annotated[int, Parameter(ge=K_RANGE[0], le=K_RANGE[1], description="How long the list may be.")]
+
+
+@post("/v1/recommendations", status_code=200, tags=["lists"], responses=documented(400, 413, 415, 422))
+async def recommend(data: RecommendBody, request: Request[Any, Any, Any], engine: Engine) -> RecommendAnswer:
+    """Recommend a list to a user, or to a session without an id.
+
+    An unknown user is no error: the answer says in `fallback` why it is weaker. The answer is logged with
+    the chance that each item had, so that it can be replayed and learned from.
+    """
+    return await _answer(data, request, engine)
+
+
+@get("/v1/recommendations", tags=["lists"], responses=documented(400, 422))
+async def recommend_get(
+    request: Request[Any, Any, Any],
+    engine: Engine,
+    user_id: MaybeId = None,
+    k: QueryK = 10,
+    explain: bool = True,
+) -> RecommendAnswer:
+    """Recommend a list, for the browser and curl."""
+    return await _answer(RecommendBody(user_id=user_id, k=k, explain=explain), request, engine)
+
+
+@get("/v1/similar", tags=["lists"], responses=documented(400, 404, 422))
+async def similar(engine: Engine, item_id: QueryId, k: QueryK = 10) -> SimilarAnswer:
+    """List the items that are near to one."""
+
+    def ask(recommender: Recommender) -> SimilarAnswer:
+        near = recommender.similar(item_id, k)
+        items = items_of(recommender, near)
+        places = [
+            Neighbour(at.item_id, at.rank, _number(at.score), item.title, list(item.categories))
+            for at, item in zip(near, items, strict=True)
+        ]
+        return SimilarAnswer(item_id, recommender.snapshot_id, places)
+
+    return await engine.ask(ask)
+
+
+async def _answer(body: RecommendBody, request: Request[Any, Any, Any], engine: Engine) -> RecommendAnswer:
+    kinds = {field.name for field in fields(engine.settings.events)}
+    query = query_of(body, request_id(request.scope), time.time(), kinds)
+    if body.offset > engine.offset:
+        message = f"offset must be one that a write answered with, at most {engine.offset}; got {body.offset}"
+        raise unfit(message, "offset")
+    slate, items = await engine.recommend(query)
+    return RecommendAnswer(
+        request_id=slate.request_id,
+        user_id=slate.user_id,
+        snapshot=slate.snapshot,
+        log_offset=slate.log_offset,
+        policy=slate.policy,
+        fallback=None if slate.fallback is None else Fallback(slate.fallback),
+        items=[_place(listed, item) for listed, item in zip(slate.items, items, strict=True)],
+    )
+
+
+def _place(listed: Listed, item: Item) -> Place:
+    return Place(
+        item_id=listed.item_id,
+        rank=listed.rank,
+        score=_number(listed.score),
+        propensity=listed.propensity,
+        reasons=[ReasonAnswer(r.kind, r.text, r.item_id, _number(r.similarity)) for r in listed.reasons],
+        title=item.title,
+        categories=list(item.categories),
+    )
+
+
+def _number(value: float | None) -> float | None:
+    return None if value is None or not math.isfinite(value) else float(value)
