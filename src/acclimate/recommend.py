@@ -11,13 +11,14 @@ from numpy.typing import NDArray
 
 from acclimate.errors import InputError, NotFoundError, check_range
 from acclimate.events.log import Record
-from acclimate.explain.history import because, standing
+from acclimate.explain.history import reasons
 from acclimate.policies.greedy import Greedy
+from acclimate.policies.slate import draw_slate
 from acclimate.rerank.rules import Allowed, allowed
 from acclimate.retrieve.exact import top
 from acclimate.rng import generator
 from acclimate.state.fold import Changes, LiveState
-from acclimate.types import Draw, Histories, Listed, Model, Policy, Query, Reason, Slate
+from acclimate.types import Histories, Listed, Model, Policy, Query, Reason, Slate
 
 MAX_K = 1000
 """The longest list."""
@@ -119,111 +120,66 @@ class Recommender:
         ids = self.state.items.ids
         return [Listed(ids[at], rank, float(near[at]), 1.0) for rank, at in enumerate(top(near, k), 1)]
 
-    def _hand_over(self, changed: list[int]) -> None:
+    def _hand_over(self, changed: Iterable[int]) -> None:
         codes = sorted({*changed, *range(self.model.n_items, self.state.n_items)})
         if codes:
             self.model.put_items(np.array(codes, np.int32), [self.state.item(code) for code in codes])
 
     def _slate(self, query: Query, now: float, history: Histories, scores: NDArray[np.float64]) -> Slate:
-        request_id = query.request_id or uuid.uuid4().hex
+        state, request_id = self.state, query.request_id or uuid.uuid4().hex
         rules = self._rules(query, now)
         may = rules.mask
-        blind = bool(may.any()) and bool(np.isnan(scores[may]).all())
+        blind = not np.isfinite(scores[may]).any()
         if blind:
-            scores = self.state.liked.astype(np.float64)
+            scores = state.liked.astype(np.float64)
         draws = draw_slate(scores, may, query.k, self.policy, generator(self.seed, request_id))
-        items = np.array([draw.index for draw in draws], np.int32)
-        reasons = self._reasons(items, draws, history, blind) if query.explain else [()] * len(items)
-        lowest = np.nanmin(scores[may]) if len(draws) else 0.0
-        listed = tuple(
-            Listed(
-                self.state.items.ids[draw.index],
-                rank,
-                float(np.fmax(scores[draw.index], lowest)),
-                draw.propensity,
-                why,
-            )
-            for rank, (draw, why) in enumerate(zip(draws, reasons, strict=True), 1)
+        codes = np.array([draw.index for draw in draws], np.int32)
+        why: list[tuple[Reason, ...]] = [()] * len(draws)
+        if query.explain:
+            by, explored = None if blind else self.model, [draw.explored for draw in draws]
+            why = reasons(by, codes, explored, history, state.catalogue, state.liked)
+        lowest = float(np.nanmin(scores[may])) if draws else 0.0
+        shown = np.where(np.isnan(scores[codes]), lowest, scores[codes])
+        items = tuple(
+            Listed(state.items.ids[draw.index], rank, score, draw.propensity, reason)
+            for rank, (draw, score, reason) in enumerate(zip(draws, shown.tolist(), why, strict=True), 1)
         )
-        fallback = self._fallback(query, history, blind, rules)
         return Slate(
-            request_id,
-            query.user_id,
-            listed,
-            self.snapshot_id,
-            self.state.offset,
-            self.policy.name,
-            self.seed,
-            fallback,
-            now,
+            request_id=request_id,
+            user_id=query.user_id,
+            items=items,
+            snapshot=self.snapshot_id,
+            log_offset=state.offset,
+            policy=self.policy.name,
+            seed=self.seed,
+            fallback=self._fallback(query, history, blind, rules),
+            now=now,
         )
 
     def _rules(self, query: Query, now: float) -> Allowed:
         state = self.state
         had, disliked = state.standing(query.user_id, query.events)
-        wanted = None
-        if query.candidates is not None:
-            wanted = state.items.codes(query.candidates)
-            wanted = wanted[wanted >= 0]
+        wanted = None if query.candidates is None else state.items.codes(query.candidates)
         unwanted = state.items.codes(query.exclude)
         return allowed(
-            state.available(now),
+            state.open,
             state.expired(now),
             had=had,
             disliked=disliked,
             exclude=unwanted[unwanted >= 0],
-            candidates=wanted,
+            candidates=None if wanted is None else wanted[wanted >= 0],
         )
-
-    def _reasons(
-        self, items: NDArray[np.int32], draws: list[Draw], history: Histories, blind: bool
-    ) -> list[tuple[Reason, ...]]:
-        ids, catalogue = self.state.items.ids, self.state.catalogue
-
-        def title(code: int) -> str:
-            return catalogue[code].title or ids[code]
-
-        found: list[Reason | None] = [None] * len(items)
-        if not blind:
-            found = because(self.model, items, history, item_id=ids.__getitem__, title=title)
-        return standing(items, found, self.state.liked, [draw.explored for draw in draws])
 
     def _fallback(self, query: Query, history: Histories, blind: bool, rules: Allowed) -> str | None:
         popular = "the items that most people liked"
         why = [self.fallback] if self.fallback else []
-        if not len(history.items):
+        if not rules.mask.any():
+            kept_out = ", ".join(f"{n} {reason}" for reason, n in rules.counts().items())
+            why.append(f"no item may be listed: {kept_out or 'the catalogue is empty'}")
+        elif not len(history.items):
             known = "no history yet" if self.state.known(query.user_id) else "unknown user"
-            who = known if query.user_id is not None else "a session without events"
+            who = "a session without events" if query.user_id is None else known
             why.append(f"{who}: {popular if blind else self.model.new_user}")
         elif blind:
-            why.append(f"{self.model.name} can score none of these items here: {popular}")
-        if not rules.mask.any():
-            kept = ", ".join(f"{n} {reason}" for reason, n in rules.counts().items())
-            why.append(f"no item may be listed: {kept or 'the catalogue is empty'}")
+            why.append(f"{self.model.name} can score none of these items: {popular}")
         return "; ".join(why) or None
-
-
-def draw_slate(
-    scores: NDArray[np.float64],
-    may: NDArray[np.bool_],
-    k: int,
-    policy: Policy,
-    rng: np.random.Generator,
-) -> list[Draw]:
-    """Draw up to ``k`` different places, one after the other: what has a score first, then the rest.
-
-    Args:
-        scores: float64[n], NaN where the model cannot say.
-        may: Whether each item may be listed, bool[n].
-        k: Length of the list.
-        policy: Draws each place, given those above it.
-        rng: Where chance comes from.
-    """
-    scored = ~np.isnan(scores)
-    draws: list[Draw] = []
-    for pool in (np.where(may & scored, scores, -np.inf), np.where(may & ~scored, 0.0, -np.inf)):
-        for _ in range(min(k - len(draws), int(np.isfinite(pool).sum()))):
-            draw = policy.draw(pool, rng)
-            pool[draw.index] = -np.inf
-            draws.append(draw)
-    return draws

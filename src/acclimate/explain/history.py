@@ -2,25 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
-from acclimate.types import Codes, Floats, Histories, Model, Reason
+from acclimate.types import Codes, Floats, Histories, Item, Model, Reason
 
 RECENT = 50
 """How many of the user's newest liked items a reason may refer to."""
 
 
-def because(
-    model: Model,
-    items: Codes,
-    history: Histories,
-    *,
-    item_id: Callable[[int], str],
-    title: Callable[[int], str],
-) -> list[Reason | None]:
+def because(model: Model, items: Codes, history: Histories, catalogue: Sequence[Item]) -> list[Reason | None]:
     """Return for each of ``items`` the liked item of ``history`` that it is nearest to, in words.
 
     Nearness is the model's own. Of equally near items the newest is named; None where nothing liked is
@@ -30,40 +23,43 @@ def because(
         model: Says what is near.
         items: Codes of the list, int32[k].
         history: The events of one user.
-        item_id: Outside id of a code.
-        title: What a person calls the item with this code.
+        catalogue: One Item for each code.
     """
     newest = history.liked().last(RECENT).items[::-1]
     liked = np.array(list(dict.fromkeys(newest.tolist())), np.int32)
     if not len(liked) or not len(items):
         return [None] * len(items)
     near = _nearness(model, items, liked)
-    best = near.argmax(axis=1)
-    reasons: list[Reason | None] = []
-    for place, at in enumerate(best):
-        value, code = float(near[place, at]), int(liked[at])
-        text = f"Because of {title(code)}, which is near."
-        reasons.append(Reason("because", text, item_id(code), round(value, 4)) if value > 0 else None)
-    return reasons
+    return [
+        _near_to(catalogue[liked[at]], float(row[at])) for row, at in zip(near, near.argmax(1), strict=True)
+    ]
 
 
-def standing(
-    items: Codes, found: Sequence[Reason | None], liked: NDArray[np.int64], explored: Sequence[bool]
+def reasons(
+    model: Model | None,
+    items: Codes,
+    explored: Sequence[bool],
+    history: Histories,
+    catalogue: Sequence[Item],
+    liked: NDArray[np.int64],
 ) -> list[tuple[Reason, ...]]:
     """Return the reasons of each place: that it is a try, and what it is near to or how popular it is.
 
     Args:
+        model: Says what is near; None if popularity made the list.
         items: Codes of the list, int32[k].
-        found: What `because` found for each.
-        liked: How often each item of the catalogue was liked, int64[n].
         explored: Whether each place was drawn to learn something.
+        history: The events of the user.
+        catalogue: One Item for each code.
+        liked: How often each item of the catalogue was liked, int64[n].
     """
-    reasons: list[tuple[Reason, ...]] = []
-    for code, near, tried in zip(items, found, explored, strict=True):
-        why = near or _by_count(int(liked[code]))
+    near = [None] * len(items) if model is None else because(model, items, history, catalogue)
+    found: list[tuple[Reason, ...]] = []
+    for code, reason, tried in zip(items, near, explored, strict=True):
+        why = reason or _by_count(int(liked[code]))
         trial = Reason("explored", "Shown to learn whether you like it.")
-        reasons.append((trial, why) if tried else (why,))
-    return reasons
+        found.append((trial, why) if tried else (why,))
+    return found
 
 
 def _nearness(model: Model, items: Codes, liked: Codes) -> Floats:
@@ -71,7 +67,14 @@ def _nearness(model: Model, items: Codes, liked: Codes) -> Floats:
         near = model.similarity(items)[:, liked]
     else:
         near = model.similarity(liked)[:, items].T
-    return np.where(np.isfinite(near), near, -np.inf).astype(np.float32)
+    return np.where(np.isfinite(near), near, np.float32(-np.inf))
+
+
+def _near_to(item: Item, similarity: float) -> Reason | None:
+    if similarity <= 0:
+        return None
+    text = f"Because of {item.title or item.item_id}, which is near."
+    return Reason("because", text, item.item_id, round(similarity, 4))
 
 
 def _by_count(count: int) -> Reason:

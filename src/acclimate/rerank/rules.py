@@ -36,7 +36,7 @@ class Allowed:
 
 
 def allowed(
-    available: NDArray[np.bool_],
+    offered: NDArray[np.bool_],
     expired: NDArray[np.bool_],
     *,
     had: Codes,
@@ -47,7 +47,7 @@ def allowed(
     """Return which items may be listed.
 
     Args:
-        available: Whether each item is in the catalogue and open, bool[n].
+        offered: Whether each item is in the catalogue and available, bool[n].
         expired: Whether its time is over, bool[n].
         had: Codes of items that the user has had; they do not come again.
         disliked: Codes of items that the user has turned down.
@@ -60,14 +60,14 @@ def allowed(
         >>> found.mask.tolist(), found.counts()
         ([True, False, False, True], {'disliked': 1, 'had': 1})
     """
-    why = np.zeros(len(available), np.uint8)
+    why = np.zeros(len(offered), np.uint8)
     why[had] = REASONS.index("had")
     why[disliked] = REASONS.index("disliked")
     why[exclude] = REASONS.index("excluded")
     if candidates is not None:
-        wanted = np.zeros(len(available), np.bool_)
+        wanted = np.zeros(len(offered), np.bool_)
         wanted[candidates] = True
         why[~wanted] = REASONS.index("not a candidate")
     why[expired] = REASONS.index("expired")
-    why[~available & ~expired] = REASONS.index("unavailable")
+    why[~offered] = REASONS.index("unavailable")
     return Allowed(why)

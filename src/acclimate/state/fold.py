@@ -17,10 +17,9 @@ from acclimate.events.codec import event_of, item_from, to_body, user_from
 from acclimate.events.log import Record
 from acclimate.state.columns import Column
 from acclimate.state.histories import EVENT, Events, UserHistories
+from acclimate.state.shelf import Shelf
 from acclimate.state.weights import Weights
 from acclimate.types import Codes, Event, Histories, Item, State, User
-
-_NO_HISTORIES = Histories.of([])
 
 
 @dataclass(slots=True)
@@ -36,11 +35,11 @@ class LiveState:
 
     The same records end in the same state, however they are chunked, and a record that was applied is
     skipped when it comes again. Events count in the order of the log, also where their timestamps go
-    back. An unknown item or user in an event comes into being. Searches make a user known but are no
-    part of the history. Exposures (weight 0) are in the history, but do not count as had.
+    back. An unknown item or user in an event comes into being. Searches and exposures (weight 0) make a
+    user known but are no part of the history, so that what was only shown pushes out nothing.
 
     Args:
-        events: Weight of each event type.
+        events: Weight of each event type. A restored state keeps the table it was saved with.
         max_history: How many events of a user are kept in full, 1 or more.
         name: What the data it starts from is called.
 
@@ -59,15 +58,12 @@ class LiveState:
     ) -> None:
         if max_history < 1:
             raise ValueError(f"max_history must be 1 or more, got {max_history}")
-        self.users, self.items = Vocabulary(), Vocabulary()
+        self.users = Vocabulary()
         self.name, self.offset, self.max_history = name, 0, max_history
         self.weights = Weights(events or EventsTable())
-        self._catalogue: list[Item] = []
+        self._shelf = Shelf()
         self._people: dict[int, User] = {}
-        self._deleted: set[int] = set()
-        self._histories = UserHistories(_NO_HISTORIES, max_history)
-        self._open = Column(np.zeros(0, np.bool_), True)
-        self._expires = Column(np.zeros(0), np.inf)
+        self._histories = UserHistories(Histories.of([]), max_history)
         self._liked = Column(np.zeros(0, np.int64), 0)
 
     @classmethod
@@ -89,15 +85,18 @@ class LiveState:
         """
         state = cls(events, max_history=max_history, name=data.name)
         state.offset = offset
-        state.users, state.items = data.users.copy(), data.items.copy()
-        state._histories = UserHistories(data.histories(), max_history)
+        state.users, state._shelf = data.users.copy(), Shelf(data.catalogue)
         state._people = {code: user for code, user in enumerate(data.people) if user.attributes}
-        for code, item in enumerate(data.catalogue):
-            state._catalogue.append(item)
-            state._show(code, item)
+        histories = data.histories()
+        state._histories = UserHistories(histories.where(histories.weights != 0), max_history)
         state._liked = Column(np.bincount(data.item[data.weight > 0], minlength=data.n_items), 0)
         state.weights.seed(data.user, data.value, data.n_users)
         return state
+
+    @property
+    def items(self) -> Vocabulary:
+        """Ids of the items."""
+        return self._shelf.ids
 
     @property
     def n_items(self) -> int:
@@ -107,21 +106,33 @@ class LiveState:
     @property
     def catalogue(self) -> Sequence[Item]:
         """One Item for each code; a bare id, not available, for what was deleted."""
-        return self._catalogue
+        return self._shelf.items
 
     @property
     def liked(self) -> NDArray[np.int64]:
         """How often each item was liked by anyone: events of positive weight, int64[n_items]."""
         return _read_only(self._liked.values)
 
+    @property
+    def open(self) -> NDArray[np.bool_]:
+        """Whether each item is in the catalogue and available, whatever its time, bool[n_items]."""
+        return _read_only(self._shelf.open)
+
+    def expired(self, now: float) -> NDArray[np.bool_]:
+        """Return whether the time of each item is over at ``now`` seconds, bool[n_items]."""
+        return self._shelf.expired(now)
+
+    def available(self, now: float) -> NDArray[np.bool_]:
+        """Return whether each item may be shown at ``now`` seconds: open and not expired, bool[n_items]."""
+        return self._shelf.open & ~self._shelf.expired(now)
+
     def item(self, code: int) -> Item:
         """Return the item with this code."""
-        return self._catalogue[code]
+        return self._shelf.items[code]
 
     def find_item(self, item_id: str) -> Item | None:
         """Return the item with this id; None if there is none, or no more."""
-        code = self.items.code(item_id)
-        return None if code < 0 or code in self._deleted else self._catalogue[code]
+        return self._shelf.find(item_id)
 
     def known(self, user_id: str | None) -> bool:
         """Return whether anything was ever heard of this user."""
@@ -131,14 +142,6 @@ class LiveState:
         """Return the user with this id; None if unknown."""
         code = self.users.code(user_id)
         return None if code < 0 else self._people.get(code, User(user_id))
-
-    def available(self, now: float) -> NDArray[np.bool_]:
-        """Return bool[n_items]: not taken out of the lists, and not expired at ``now`` seconds."""
-        return self._open.values & (self._expires.values > now)
-
-    def expired(self, now: float) -> NDArray[np.bool_]:
-        """Return bool[n_items]: the item's time was over at ``now`` seconds."""
-        return self._expires.values <= now
 
     def apply(self, records: Iterable[Record]) -> Changes:
         """Take in log records, in the order of the log; those up to ``offset`` are known already."""
@@ -152,7 +155,7 @@ class LiveState:
             elif record.kind == "item":
                 items.add(self._put(item_from(record.body)))
             elif record.kind == "item_deleted":
-                self._delete_item(record.body["item_id"])
+                self._shelf.delete(record.body["item_id"])
             elif record.kind == "user":
                 user = user_from(record.body)
                 self._people[self.users.add(user.user_id)] = user
@@ -207,9 +210,9 @@ class LiveState:
             "max_history": self.max_history,
             "events": msgspec.to_builtins(self.weights.table),
             "users": self.users.ids.copy(),
-            "catalogue": [to_body(item) for item in self._catalogue],
+            "catalogue": [to_body(item) for item in self.catalogue],
             "people": {str(code): dict(user.attributes) for code, user in self._people.items()},
-            "deleted": sorted(self._deleted),
+            "deleted": sorted(self._shelf.deleted),
         }
         return arrays, document
 
@@ -226,13 +229,8 @@ class LiveState:
             int(code): User(self.users.ids[int(code)], attributes)
             for code, attributes in document["people"].items()
         }
-        self._catalogue = [item_from(body) for body in document["catalogue"]]
-        self.items = Vocabulary(item.item_id for item in self._catalogue)
-        self._deleted = set(document["deleted"])
+        self._shelf = Shelf(map(item_from, document["catalogue"]), document["deleted"])
         self._histories = UserHistories.restore(arrays, self.max_history)
-        self._open, self._expires = Column(np.zeros(0, np.bool_), True), Column(np.zeros(0), np.inf)
-        for code, item in enumerate(self._catalogue):
-            self._show(code, item)
         self._liked = Column(arrays["liked"], 0)
 
     def _event(self, event: Event, users: set[str], items: set[int]) -> None:
@@ -245,29 +243,15 @@ class LiveState:
         if item < 0:
             item = self._put(Item(event.item_id))
             items.add(item)
-        self._histories.append(user, item, event.timestamp, weight)
+        if weight:
+            self._histories.append(user, item, event.timestamp, weight)
         if weight > 0:
             self._liked.values[item] += 1
 
     def _put(self, item: Item) -> int:
-        code = self.items.add(item.item_id)
-        if code == len(self._catalogue):
-            self._catalogue.append(item)
-        self._catalogue[code] = item
-        self._deleted.discard(code)
+        code = self._shelf.put(item)
         self._liked.grow(code + 1)
-        self._show(code, item)
         return code
-
-    def _show(self, code: int, item: Item) -> None:
-        self._open.grow(code + 1)
-        self._expires.grow(code + 1)
-        self._open.values[code] = item.available
-        self._expires.values[code] = np.inf if item.expires_at is None else item.expires_at
-
-    def _delete_item(self, item_id: str) -> None:
-        if item_id in self.items:
-            self._deleted.add(self._put(Item(item_id, available=False)))
 
     def _forget(self, user_id: str) -> None:
         if user_id in self.users:
@@ -277,11 +261,12 @@ class LiveState:
             self.weights.forget(code)
 
     def _session(self, user: int, events: Sequence[Event]) -> Events:
-        known = [event for event in events if event.item_id is not None and event.item_id in self.items]
-        rows = [
-            (self.items.code(event.item_id or ""), event.timestamp, self.weights.ask(user, event))
-            for event in known
-        ]
+        rows = []
+        for event in events:
+            item = -1 if event.item_id is None else self.items.code(event.item_id)
+            weight = self.weights.ask(user, event)
+            if item >= 0 and weight:
+                rows.append((item, event.timestamp, weight))
         return np.array(rows, EVENT)
 
 
