@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from acclimate.data.checks import check_ids, read_times
-from acclimate.data.frames import Dropped, Raw
+from acclimate.data.frames import Clean, Dropped, Raw
 from acclimate.types import Item, User
 
 if TYPE_CHECKING:
@@ -19,27 +19,30 @@ NO_CATEGORY = ("(no genres listed)", "unknown")
 
 
 def _schema(kind: str) -> dict[str, pl.DataType]:
+    """Columns of a clean table of ``events``, ``items`` or ``users``; see `Clean`."""
     import polars as pl
 
-    users: dict[str, pl.DataType] = {"user_id": pl.String(), "attributes": pl.String()}
-    items: dict[str, pl.DataType] = {
-        "item_id": pl.String(),
-        "title": pl.String(),
-        "text": pl.String(),
-        "categories": pl.List(pl.String()),
-        "available": pl.Boolean(),
-        "created_at": pl.Float64(),
-        "expires_at": pl.Float64(),
-        "attributes": pl.String(),
-    }
-    return users if kind == "users" else items
+    text = pl.String()
+    if kind == "events":
+        return {
+            "user_id": text,
+            "item_id": text,
+            "time": pl.Float64(),
+            "value": pl.Float32(),
+            "event_type": text,
+        }
+    if kind == "users":
+        return {"user_id": text, "attributes": text}
+    flags = {"available": pl.Boolean(), "created_at": pl.Float64(), "expires_at": pl.Float64()}
+    words = {"item_id": text, "title": text, "text": text, "categories": pl.List(pl.String())}
+    return {**words, **flags, "attributes": text}
 
 
-def empty(kind: str) -> pl.DataFrame:
-    """Return a clean table of ``items`` or ``users`` without rows."""
+def empty_clean() -> Clean:
+    """Return clean tables without rows."""
     import polars as pl
 
-    return pl.DataFrame(schema=_schema(kind))
+    return Clean(*(pl.DataFrame(schema=_schema(kind)) for kind in ("events", "items", "users")))
 
 
 def clean_items(raw: Raw) -> tuple[pl.DataFrame, list[Dropped]]:
@@ -96,7 +99,7 @@ def merge(tables: Sequence[pl.DataFrame], kind: str) -> pl.DataFrame:
     import polars as pl
 
     name = "user_id" if kind == "users" else "item_id"
-    frame = pl.concat([empty(kind), *tables])
+    frame = pl.concat([pl.DataFrame(schema=_schema(kind)), *tables])
     if not frame[name].is_duplicated().any():
         return frame
     others = [pl.col(c).drop_nulls().last() for c in frame.columns if c not in (name, "attributes")]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -85,7 +86,7 @@ class Columns:
                 found[name] = index
         for name in REQUIRED[kind]:
             if name not in found:
-                raise InputError(_missing(header, name, self._given.get(name), file), field=name)
+                raise InputError(_missing(header, name, self._given.get(name), kind, file), field=name)
         return found
 
     def recognised(self, header: Sequence[str]) -> int:
@@ -108,14 +109,21 @@ def _by_alias(header: Sequence[str], name: str) -> int | None:
     return None
 
 
-def _missing(header: Sequence[str], name: str, asked: str | None, file: Path) -> str:
-    short = name.removesuffix("_id")
-    columns = ", ".join(repr(column) for column in header[:30])
-    known = f"column {asked!r}" if asked else f"{name} column ({', '.join((name, *ALIASES[name][:3]))} ...)"
+def _missing(header: Sequence[str], name: str, asked: str | None, kind: str, file: Path) -> str:
+    """Say what is missing, what is there, and what to do."""
+    shown = [column if len(column) <= 30 else f"{column[:29]}…" for column in header[:12]]
+    there = ", ".join(repr(column) for column in shown) + (" ..." if len(header) > 12 else "")
+    wanted = f"column {asked!r}" if asked else f"{name} column"
+    if len(header) == 1:
+        return (
+            f"{file.name} has no {wanted}: its first line has one field only, {there}. A table has a header "
+            "line, and columns divided by comma, semicolon, tab or |"
+        )
+    close = difflib.get_close_matches(plain(asked or name), map(plain, header), n=1, cutoff=0.5)
+    nearby = next((column for column in header if close and plain(column) == close[0]), "COLUMN")
+    other = "" if kind != "events" else "; a table of items goes after --items, one of users after --users"
+    known = ", ".join((name, *ALIASES[name]))
     return (
-        f"{file.name} has no {known}; its columns are {columns}. "
-        f"Name the right one with --map {short}=COLUMN ({nearest(asked or name, header).split('?')[0]})."
-        if len(header) > 1
-        else f"{file.name} has no {known}; its first line has one field only, {columns}. "
-        "Is it a table with a header, and columns divided by comma, semicolon, tab or | ?"
+        f"{file.name} has no {wanted}; its columns are {there}. Known names are {known}; name another with "
+        f"--map {name.removesuffix('_id')}={nearby}{other}"
     )

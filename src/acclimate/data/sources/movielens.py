@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from acclimate.data.columns import Columns
 from acclimate.data.frames import Part, Raw
 from acclimate.data.sources.delimited import Layout, cut_lines, read_delimited, survey
+from acclimate.errors import InputError
 
 if TYPE_CHECKING:
     import polars as pl
@@ -53,8 +54,14 @@ class MovieLens:
         return path.name in HEADLESS
 
     def read(self, path: Path, kind: str, columns: Columns) -> Part:
-        """Read the whole folder if ``kind`` is ``events``, else that table alone."""
+        """Read the whole folder if ``kind`` is ``events``, else that table alone.
+
+        Raises:
+            InputError: The file is another table than the one that is wanted.
+        """
         if path.is_file():
+            if (own := HEADLESS[path.name][0]) != kind:
+                raise InputError(f"{path} is a table of {own}, a table of {kind} is wanted", field=kind)
             return Part(**{kind: _table(path, kind, columns)})
         found = {k: file for k in (FILES if kind == "events" else [kind]) if (file := _find(path, k))}
         tables = {k: _table(file, k, columns) for k, file in found.items()}

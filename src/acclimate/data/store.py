@@ -1,0 +1,201 @@
+"""What was imported, in one folder: versions that are complete or not there."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from acclimate.config import EventsTable
+from acclimate.data.catalogue import empty_clean, merge
+from acclimate.data.checks import EVENT_COLUMNS
+from acclimate.data.dataset import Dataset
+from acclimate.data.frames import Clean, Dropped
+from acclimate.data.tables import Tables, make_dataset
+from acclimate.data.versions import Versions
+from acclimate.errors import CorruptError, InputError
+
+if TYPE_CHECKING:
+    import polars as pl
+
+FORMAT = 1
+_KINDS = ("events", "items", "users")
+
+
+class Manifest(msgspec.Struct, frozen=True):
+    """What a version holds: rows and sha256 of each file, and the names of the sets."""
+
+    format: int
+    names: list[str]
+    rows: dict[str, int]
+    sha256: dict[str, str]
+
+
+@dataclass(frozen=True)
+class Imported:
+    """What an import did.
+
+    Args:
+        interactions: New events.
+        users: New users, with or without events.
+        items: New items, with or without events.
+        already_present: Events that the store had before.
+        dropped: Rows that were not taken.
+        total: Events, users and items in the store now.
+    """
+
+    interactions: int
+    users: int
+    items: int
+    already_present: int
+    dropped: list[Dropped] = field(default_factory=list)
+    total: dict[str, int] = field(default_factory=dict)
+
+
+class Store:
+    """Imported tables in a folder.
+
+    A version is a folder of Parquet files, written beside the others, made durable, and only then named in
+    the file ``CURRENT``. So a reader sees the old one or the new one, and a kill at any time loses nothing.
+
+    Args:
+        folder: Made by the first import.
+
+    Example:
+        >>> import tempfile
+        >>> from acclimate.data.tables import read_tables
+        >>> folder = Path(tempfile.mkdtemp())
+        >>> _ = (folder / "r.csv").write_text("user,item,time\\nann,heat,1\\nbob,alien,2\\n")
+        >>> store = Store(folder / "data")
+        >>> store.add(read_tables(folder / "r.csv")).interactions
+        2
+        >>> store.add(read_tables(folder / "r.csv")).already_present
+        2
+        >>> store.load()
+        Dataset('r': 2 events, 2 users, 2 items)
+    """
+
+    def __init__(self, folder: str | Path) -> None:
+        self.folder = Path(folder)
+        self._versions = Versions(self.folder)
+
+    @property
+    def empty(self) -> bool:
+        """Whether nothing was imported yet."""
+        return self._versions.current is None
+
+    def add(self, tables: Tables) -> Imported:
+        """Take in tables: events that are new; items and users by id, where later fields win.
+
+        Raises:
+            BusyError: Another process is importing.
+            CorruptError: What is there cannot be read.
+        """
+        with self._versions.lock():
+            new, manifest, imported = self._merged(tables)
+            if new is not None:
+                self._versions.publish(lambda folder: _write(folder, new, manifest))
+        return imported
+
+    def check(self, tables: Tables) -> Imported:
+        """Return what `add` would do; writes nothing."""
+        return self._merged(tables)[2]
+
+    def load(
+        self, positive: str = "all", name: str | None = None, events: EventsTable | None = None
+    ) -> Dataset:
+        """Return everything that was imported.
+
+        Args:
+            positive: Which rows of a ratings set are positive: "all", or a threshold such as ">=4".
+            name: What a report calls it; by default the names of the sets.
+            events: What each event type is worth.
+
+        Raises:
+            InputError: Nothing was imported.
+            CorruptError: A file is damaged.
+        """
+        if self.empty:
+            message = "no data yet: acclimate data import ratings.csv, or acclimate demo"
+            raise InputError(message, code="no_data", field="home")
+        clean, names = self._read()
+        label = name or (" + ".join(names) if len(names) <= 3 else f"{names[0]} and {len(names) - 1} more")
+        return make_dataset(clean, positive, events or EventsTable(), label)
+
+    def _merged(self, tables: Tables) -> tuple[Clean | None, list[str], Imported]:
+        """Return what `add` makes of it (None if nothing changes), the names of its sets, and the account."""
+        import polars as pl
+
+        old, names = (empty_clean(), list[str]()) if self.empty else self._read()
+        given = tables.clean
+        fresh = given.events.join(
+            old.events, on=EVENT_COLUMNS, how="anti", nulls_equal=True, maintain_order="left"
+        )
+        new = Clean(
+            pl.concat([old.events, fresh]),
+            merge([old.items, given.items], "items"),
+            merge([old.users, given.users], "users"),
+        )
+        before, after = _count(old), _count(new)
+        imported = Imported(
+            interactions=len(fresh),
+            users=after["users"] - before["users"],
+            items=after["items"] - before["items"],
+            already_present=len(given.events) - len(fresh),
+            dropped=tables.dropped,
+            total=after,
+        )
+        same = not len(fresh) and new.items.equals(old.items) and new.users.equals(old.users)
+        return None if same else new, list(dict.fromkeys([*names, tables.dataset.name])), imported
+
+    def _read(self) -> tuple[Clean, list[str]]:
+        """Return the tables of the current version and the names of its sets."""
+        import polars as pl
+
+        folder = self._versions.current
+        assert folder is not None
+        try:
+            manifest = msgspec.json.decode((folder / "manifest.json").read_bytes(), type=Manifest)
+            if manifest.format != FORMAT:
+                raise CorruptError(
+                    f"{folder} has format {manifest.format}, this release reads {FORMAT}; "
+                    "use the release that wrote it, or import the data again"
+                )
+            for file, expected in manifest.sha256.items():
+                if _sha256(folder / file) != expected:
+                    raise CorruptError(f"{folder / file} was altered; import the data again")
+            return Clean(*(pl.read_parquet(folder / f"{kind}.parquet") for kind in _KINDS)), manifest.names
+        except (OSError, msgspec.DecodeError, pl.exceptions.PolarsError) as error:
+            raise CorruptError(f"{folder} is incomplete ({error}); import the data again") from error
+
+
+def _write(folder: Path, clean: Clean, names: list[str]) -> None:
+    tables: dict[str, pl.DataFrame] = {kind: getattr(clean, kind) for kind in _KINDS}
+    for kind, frame in tables.items():
+        frame.write_parquet(folder / f"{kind}.parquet")
+    digests = {f"{kind}.parquet": _sha256(folder / f"{kind}.parquet") for kind in _KINDS}
+    rows = {kind: len(frame) for kind, frame in tables.items()}
+    manifest = Manifest(FORMAT, names, rows, digests)
+    (folder / "manifest.json").write_bytes(msgspec.json.format(msgspec.json.encode(manifest)))
+
+
+def _count(clean: Clean) -> dict[str, int]:
+    """Events, users and items of checked tables; users and items with and without events."""
+    import polars as pl
+
+    def distinct(name: str, table: pl.DataFrame) -> int:
+        return pl.concat([clean.events[name], table[name]]).n_unique()
+
+    return {
+        "interactions": len(clean.events),
+        "users": distinct("user_id", clean.users),
+        "items": distinct("item_id", clean.items),
+    }
+
+
+def _sha256(file: Path) -> str:
+    with file.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
