@@ -1,3 +1,4 @@
+# ruff: noqa: E501
 """A made library: titles whose authors died long ago, and readers with a taste. Used by the page's tests."""
 
 from __future__ import annotations

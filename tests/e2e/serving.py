@@ -16,12 +16,16 @@ from urllib.parse import urlsplit
 
 import uvicorn
 
-from acclimate.config import Settings
 from acclimate.serve.app import make_app
 from acclimate.serve.engine import Engine
 from acclimate.serve.run import listen
 
-RUN = "import sys; from acclimate.config import *; from acclimate.serve.run import run; run(Home(sys.argv[1]), load_settings(None, tuple(sys.argv[2:])))"
+RUN = """
+import sys
+from acclimate.config import Home, load_settings
+from acclimate.serve.run import run
+run(Home(sys.argv[1]), load_settings(None, tuple(sys.argv[2:])))
+"""
 
 
 @contextmanager
@@ -53,7 +57,7 @@ class Process:
             self.lines.append(line)
             if "http://" in line:
                 break
-        assert self.lines and "http://" in self.lines[-1], "".join(self.lines)
+        assert any("http://" in line for line in self.lines), "".join(self.lines)
         self.url = self.lines[-1].split()[3]
 
     def ask(self, method: str, path: str, body: Any = None) -> tuple[int, Any]:

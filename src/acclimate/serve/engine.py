@@ -22,8 +22,10 @@ from acclimate.serve.load import catch_up, load_recommender
 from acclimate.serve.monitor import Monitor
 from acclimate.types import Item, Listed, Query, Slate
 
-log = logging.getLogger("acclimate.serve")
+logger = logging.getLogger("acclimate.serve")
 T = TypeVar("T")
+FEW = 100
+"""So many entries are checked and encoded in less than a millisecond or two."""
 Shown = tuple[Slate, list[Item]]
 """A slate, and what its items are at the same moment."""
 
@@ -134,7 +136,9 @@ class Engine:
         _ = self.recommender
         assert self._log is not None
         with self.monitor.stage("log"):
-            appended = await asyncio.wrap_future(self._log.append(entries))
+            log = self._log
+            appending = await aside(lambda: log.append(entries), len(entries))
+            appended = await asyncio.wrap_future(appending)
         await self.ask(self._catch_up)
         for kind, count in Counter(entry.kind for entry in entries).items():
             self.monitor.records.labels(kind).inc(count)
@@ -155,7 +159,7 @@ class Engine:
         except Exception as error:
             self.failure = error
             if not isinstance(error, AcclimateError):
-                log.error("could not start", exc_info=error)
+                logger.error("could not start", exc_info=error)
             self.when_failed()
             return
         self._recommender = recommender
@@ -200,6 +204,11 @@ class Engine:
             self.monitor.lost_slates.inc()
         else:
             self.monitor.records.labels(kind="slate").inc()
+
+
+async def aside(work: Callable[[], T], size: int) -> T:
+    """Return ``work()``, done on a thread if it handles more than a few things, so that others may go on."""
+    return await asyncio.to_thread(work) if size > FEW else work()
 
 
 def items_of(recommender: Recommender, places: Sequence[Listed]) -> list[Item]:

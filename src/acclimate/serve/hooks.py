@@ -17,7 +17,9 @@ _SAFE = {
     "X-Content-Type-Options": "nosniff",
     "Referrer-Policy": "no-referrer",
     "X-Frame-Options": "DENY",
-    "Content-Security-Policy": "default-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
+    "Content-Security-Policy": (
+        "default-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+    ),
 }
 
 
@@ -51,7 +53,7 @@ def sign_answers(monitor: Monitor) -> BeforeMessageSendHookHandler:
             headers["Cache-Control"] = "no-store"
         handler = scope.get("route_handler")
         route = min(handler.paths, default="none") if handler is not None else "none"
-        monitor.requests.labels(route, scope["method"], str(message["status"])).inc()
+        monitor.requests.labels(route, scope.get("method", ""), str(message["status"])).inc()
         if (started := scope["state"].get(_STARTED)) is not None:
             monitor.stages.labels("request").observe(time.perf_counter() - started)
 

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import logging
+
 from acclimate.config import Home, Settings
 from acclimate.data.dataset import Dataset
 from acclimate.events.log import EventLog
 from acclimate.models.popularity import Popularity
 from acclimate.policies import make_policy
 from acclimate.recommend import Recommender
+from acclimate.snapshot import Registry
 from acclimate.state.fold import LiveState
 
+log = logging.getLogger("acclimate.serve")
 NO_MODEL = "no model yet: run `acclimate train`"
 
 
@@ -23,16 +27,17 @@ def load_recommender(home: Home, settings: Settings) -> Recommender:
     Raises:
         CorruptError: The current snapshot is incomplete or altered.
     """
-    from acclimate.data.store import Store  # slow: polars
-    from acclimate.snapshot import Registry
-
     policy = make_policy(settings.policy)
     snapshot = Registry(home.snapshots).current()
     if snapshot is not None:
-        loaded = snapshot.load()
+        loaded = snapshot.load(home.cache)
+        for note in loaded.notes:
+            log.warning("snapshot %s: %s", snapshot.id, note)
         return Recommender(
             loaded.model, loaded.state, policy, snapshot_id=snapshot.id, seed=settings.policy.seed
         )
+    from acclimate.data.store import Store  # it brings polars, which a snapshot does not need
+
     store = Store(home.data)
     data = Dataset.of([]) if store.empty else store.load(positive=settings.train.positive)
     model = Popularity()
@@ -41,7 +46,7 @@ def load_recommender(home: Home, settings: Settings) -> Recommender:
     return Recommender(model, state, policy, seed=settings.policy.seed, fallback=NO_MODEL)
 
 
-def catch_up(recommender: Recommender, log: EventLog, chunk: int = 10_000) -> None:
-    """Apply every record of ``log`` that ``recommender`` has not seen, oldest first."""
-    while records := log.read(recommender.state.offset, chunk):
+def catch_up(recommender: Recommender, events: EventLog, chunk: int = 10_000) -> None:
+    """Apply every record of ``events`` that ``recommender`` has not seen, oldest first."""
+    while records := events.read(recommender.state.offset, chunk):
         recommender.apply(records)

@@ -30,10 +30,8 @@ def seconds(given: float | str, field: str) -> float:
         try:
             moment = datetime.fromisoformat(given)
         except ValueError:
-            raise unfit(
-                f"{field} must be seconds since 1970 or ISO 8601 as in 2024-05-01T12:00:00Z, got {given[:40]!r}",
-                field,
-            ) from None
+            allowed = "seconds since 1970, or ISO 8601 as in 2024-05-01T12:00:00Z"
+            raise unfit(f"{field} must be {allowed}, got {given[:40]!r}", field) from None
         given = moment.replace(tzinfo=moment.tzinfo or UTC).timestamp()
     if not math.isfinite(given) or given < 0:
         raise unfit(f"{field} must be seconds since 1970, got {given}", field)
@@ -49,7 +47,7 @@ def happened(given: float | str | None, now: float, field: str) -> float:
     at = seconds(given, field)
     if at > now + DAY:
         ahead = (at - now) / DAY
-        raise unfit(f"{field} must not be in the future, got {ahead:.1f} days ahead; leave it out for now", field)
+        raise unfit(f"{field} must not lie ahead, got {ahead:.1f} days; leave it out for now", field)
     return at
 
 
@@ -123,7 +121,9 @@ def user_of(body: UserBody) -> User:
     return User(body.user_id, body.attributes)
 
 
-def _session_event(event: SessionEvent, user_id: str, now: float, kinds: Collection[str], where: str) -> Event:
+def _session_event(
+    event: SessionEvent, user_id: str, now: float, kinds: Collection[str], where: str
+) -> Event:
     _check_kind(event.event_type, kinds, where)
     _check_value(event.value, event.event_type, where)
     at = happened(event.timestamp, now, f"{where}timestamp")

@@ -69,7 +69,9 @@ def on_parameters(request: Request[Any, Any, Any], error: ValidationException) -
     if name == "data" or name.startswith("data"):
         return answer(400, "no_body", "the body is empty; send one JSON document", None)
     if given is None:
-        return answer(400, "missing_parameter", f"the query parameter {name!r} is missing; add ?{name}=...", name)
+        return answer(
+            400, "missing_parameter", f"the query parameter {name!r} is missing; add ?{name}=...", name
+        )
     if name in RANGES:
         try:
             check_range(name, int(given) if _WHOLE.fullmatch(given) else given, *RANGES[name])
@@ -125,7 +127,7 @@ _MEANING = {
 
 
 def documented(*statuses: int) -> dict[int, ResponseSpec]:
-    """Return what the OpenAPI page says about errors with ``statuses``, and about 503, which any route has."""
+    """Return what the OpenAPI page says about errors with ``statuses`` and with 503."""
     return {
         status: ResponseSpec(ProblemAnswer, description=_MEANING[status], generate_examples=False)
         for status in (*statuses, 503)

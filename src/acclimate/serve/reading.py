@@ -113,7 +113,9 @@ def _misfit(message: str, body: bytes, kind: Any) -> InputError:
     if unknown := re.search(r"unknown field `(.*)`", problem):
         name, owner = unknown.group(1), _struct_at(kind, path)
         hint = nearest(name, (field.encode_name for field in msgspec.structs.fields(owner)))
-        return InputError(f"no field {name[:80]!r}: {hint}", code="unknown_field", field=_join(path, name[:80]))
+        return InputError(
+            f"no field {name[:80]!r}: {hint}", code="unknown_field", field=_join(path, name[:80])
+        )
     if missing := re.search(r"required field `(.*)`", problem):
         name = missing.group(1)
         return Refused(422, f"{name} is missing", code="missing_field", field=_join(path, name))

@@ -11,7 +11,11 @@ K_RANGE = (1, 1000)
 
 Id = Annotated[
     str,
-    Meta(min_length=1, max_length=LONGEST_ID, description="Any string that is not empty: spaces, slashes, emoji."),
+    Meta(
+        min_length=1,
+        max_length=LONGEST_ID,
+        description="Any string that is not empty: spaces, slashes, emoji.",
+    ),
 ]
 K = Annotated[int, Meta(ge=K_RANGE[0], le=K_RANGE[1], description="How long the list may be.")]
 Moment = Annotated[
@@ -220,7 +224,7 @@ class HistoryAnswer(Struct, frozen=True):
 
 
 class SnapshotAnswer(Struct, frozen=True):
-    """One entry of the registry."""
+    """One entry of the registry; ``current`` is what this process answers with."""
 
     id: str
     created: float | None
@@ -229,6 +233,7 @@ class SnapshotAnswer(Struct, frozen=True):
     metrics: dict[str, Any]
     verdict: dict[str, Any] | None
     current: bool
+    broken: str | None
 
 
 class SnapshotsAnswer(Struct, frozen=True):

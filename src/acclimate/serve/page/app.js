@@ -76,7 +76,7 @@ function become(user) {
     state.user = user;
     state.answer = null;
     if (![...$("user").options].some((choice) => choice.value === user)) {
-      $("user").prepend(option(user, `${user} · new`));
+      $("user").prepend(option(user, user));
     }
     $("user").value = user;
     await refresh();
@@ -84,7 +84,7 @@ function become(user) {
 }
 
 function fresh() {
-  return become(`visitor-${Math.random().toString(36).slice(2, 8)}`);
+  return become(`visitor-${Math.random().toString(36).slice(2, 6)}`);
 }
 
 function give(itemId, feedback) {

@@ -5,15 +5,11 @@ import { stripes } from "/page/stripes.js";
 
 const calm = matchMedia("(prefers-reduced-motion: reduce)");
 
-function bar(score, scores) {
+function share(score, scores) {
   const known = scores.filter((value) => value !== null);
   const low = Math.min(...known), high = Math.max(...known);
   if (score === null) return 0;
   return high === low ? 1 : 0.12 + (0.88 * (score - low)) / (high - low);
-}
-
-function reasonOf(place) {
-  return place.reasons[0]?.text ?? "";
 }
 
 function draw(template, place, scores, move) {
@@ -25,9 +21,9 @@ function draw(template, place, scores, move) {
   find(".tile").append(stripes(place));
   find(".name").textContent = name;
   find(".categories").textContent = place.categories.join(" · ");
-  find(".reason").textContent = reasonOf(place);
-  find("meter").value = bar(place.score, scores);
-  find("meter").setAttribute("aria-label", `Score ${short(place.score)}`);
+  find(".reason").textContent = place.reasons[0]?.text ?? "";
+  find(".bar").setAttribute("aria-label", `Score ${short(place.score)}`);
+  find(".bar span").style.width = `${100 * share(place.score, scores)}%`;
   find(".number").textContent = short(place.score);
   for (const button of row.querySelectorAll("button")) {
     button.setAttribute("aria-label", `${button.textContent.trim()}: ${name}`);

@@ -8,7 +8,7 @@ from litestar import post
 from msgspec.structs import fields
 
 from acclimate.events.codec import event_entry
-from acclimate.serve.engine import Engine
+from acclimate.serve.engine import Engine, aside
 from acclimate.serve.meaning import event_of
 from acclimate.serve.problems import Refused, documented
 from acclimate.serve.schemas import EventBody, EventsAnswer
@@ -25,13 +25,13 @@ async def write_events(data: EventBody | list[EventBody], engine: Engine) -> Eve
     check_batch(len(bodies), engine.settings.serve.max_batch, "events")
     now = time.time()
     kinds = {field.name for field in fields(engine.settings.events)}
-    events = [
-        event_of(body, now, kinds, f"[{i}]." if isinstance(data, list) else "") for i, body in enumerate(bodies)
-    ]
-    entries = [
-        event_entry(event, timed=body.timestamp is not None)
-        for event, body in zip(events, bodies, strict=True)
-    ]
+    entries = await aside(
+        lambda: [
+            event_entry(event_of(body, now, kinds, place(data, i)), timed=body.timestamp is not None)
+            for i, body in enumerate(bodies)
+        ],
+        len(bodies),
+    )
     appended = await engine.write(entries)
     return EventsAnswer(appended.accepted, appended.duplicates, appended.offset)
 
@@ -43,5 +43,11 @@ def check_batch(given: int, most: int, what: str) -> None:
         Refused: 413, and how to split it.
     """
     if given > most:
-        message = f"at most {most} {what} in one request, got {given}; send them in {-(-given // most)} requests"
+        parts = -(-given // most)
+        message = f"at most {most} {what} in one request, got {given}; send them in {parts} requests"
         raise Refused(413, message, code="too_many")
+
+
+def place(data: object, i: int) -> str:
+    """Return where element ``i`` stands in a body, for errors: nowhere if the body is no list."""
+    return f"[{i}]." if isinstance(data, list) else ""

@@ -11,10 +11,10 @@ from litestar.params import Parameter
 from acclimate.errors import NotFoundError
 from acclimate.events.codec import item_deleted_entry, item_entry
 from acclimate.recommend import Recommender
-from acclimate.serve.engine import Engine
+from acclimate.serve.engine import Engine, aside
 from acclimate.serve.meaning import item_of
 from acclimate.serve.problems import documented
-from acclimate.serve.routes.events import check_batch
+from acclimate.serve.routes.events import check_batch, place
 from acclimate.serve.routes.recommend import MaybeId, QueryId
 from acclimate.serve.schemas import K_RANGE, ItemAnswer, ItemBody, ItemsAnswer, WriteAnswer
 from acclimate.types import Item
@@ -31,8 +31,11 @@ async def put_items(data: ItemBody | list[ItemBody], engine: Engine) -> WriteAns
     bodies = data if isinstance(data, list) else [data]
     check_batch(len(bodies), engine.settings.serve.max_batch, "items")
     now = time.time()
-    items = [item_of(body, f"[{i}]." if isinstance(data, list) else "") for i, body in enumerate(bodies)]
-    appended = await engine.write([item_entry(item, now) for item in items])
+    entries = await aside(
+        lambda: [item_entry(item_of(body, place(data, i)), now) for i, body in enumerate(bodies)],
+        len(bodies),
+    )
+    appended = await engine.write(entries)
     return WriteAnswer(appended.accepted, appended.offset)
 
 

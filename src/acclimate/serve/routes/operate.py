@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
+
 from litestar import MediaType, Response, get
+from msgspec import to_builtins
 
 from acclimate.serve.engine import Engine
 from acclimate.serve.problems import documented
 from acclimate.serve.routes.page import read_page
-from acclimate.serve.schemas import Health
+from acclimate.serve.schemas import Health, SnapshotAnswer, SnapshotsAnswer
+from acclimate.snapshot import Registry, Snapshot
 
 
 @get("/livez", tags=["operation"])
@@ -30,7 +34,31 @@ async def metrics(engine: Engine) -> Response[bytes]:
     return Response(engine.monitor.text(), media_type="text/plain; version=0.0.4; charset=utf-8")
 
 
+@get("/v1/snapshots", tags=["operation"], responses=documented(400))
+async def snapshots(engine: Engine) -> SnapshotsAnswer:
+    """List what was published, newest first, and by which verdict; a damaged one says what is wrong."""
+    registry = Registry(engine.home.snapshots)
+    found = await asyncio.to_thread(registry.list)
+    serving = engine.recommender.snapshot_id
+    return SnapshotsAnswer([_shown(snapshot, serving) for snapshot in found])
+
+
 @get("/docs", media_type=MediaType.HTML, include_in_schema=False)
 async def docs() -> Response[bytes]:
     """Show the routes for people; the page reads /openapi.json and needs nothing from elsewhere."""
     return read_page("docs.html")
+
+
+def _shown(snapshot: Snapshot, serving: str | None) -> SnapshotAnswer:
+    about = snapshot.manifest
+    verdict = None if snapshot.broken else snapshot.verdict
+    return SnapshotAnswer(
+        id=snapshot.id,
+        created=about.get("created"),
+        offset=about.get("offset"),
+        model=about.get("model"),
+        metrics=about.get("metrics") or {},
+        verdict=None if verdict is None else to_builtins(verdict),
+        current=snapshot.id == serving,
+        broken=snapshot.broken,
+    )

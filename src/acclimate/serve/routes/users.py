@@ -9,7 +9,7 @@ from litestar import delete, get, put
 from acclimate.errors import NotFoundError
 from acclimate.events.codec import user_entry
 from acclimate.recommend import Recommender
-from acclimate.serve.engine import Engine
+from acclimate.serve.engine import Engine, aside
 from acclimate.serve.meaning import user_of
 from acclimate.serve.problems import documented
 from acclimate.serve.routes.events import check_batch
@@ -24,7 +24,8 @@ async def put_users(data: UserBody | list[UserBody], engine: Engine) -> WriteAns
     bodies = data if isinstance(data, list) else [data]
     check_batch(len(bodies), engine.settings.serve.max_batch, "users")
     now = time.time()
-    appended = await engine.write([user_entry(user_of(body), now) for body in bodies])
+    entries = await aside(lambda: [user_entry(user_of(body), now) for body in bodies], len(bodies))
+    appended = await engine.write(entries)
     return WriteAnswer(appended.accepted, appended.offset)
 
 
