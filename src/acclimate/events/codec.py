@@ -12,7 +12,7 @@ from acclimate.events.log import Entry, Record
 from acclimate.types import Event, Item, Slate, User
 
 Value = TypeVar("Value", Event, Item, User, Slate)
-_EMPTY: tuple[Any, ...] = (None, "", [], {})
+_EMPTY: tuple[Any, ...] = (None, "", (), [], {})
 
 
 def to_body(value: Event | Item | User | Slate) -> dict[str, Any]:
