@@ -36,7 +36,7 @@ def test_popularity_is_the_sum_of_positive_weights() -> None:
 def test_an_event_halves_with_each_half_life() -> None:
     model = RecentPopularity(half_life=10.0)
     model.fit(dataset([0, 1, 1, 2], [10, 20, 30, 30], [1, 1, 2, -1]))
-    expected = [[0.25, 0.5 + 2, 0, 0], [0.5, 1, 0, 0], [0.125, 1.25, 0, 0], [0, 0, 0, 0]]
+    expected = [[0.25, 0.5 + 2, 0, 0], [0.5, 1, 0, 0], [0.25, 0.5 + 2, 0, 0], [0, 0, 0, 0]]
     np.testing.assert_allclose(model.score(asked(30, 20, 40, 5)), expected)
 
 
@@ -44,6 +44,12 @@ def test_a_question_without_a_time_is_asked_at_the_end() -> None:
     model = RecentPopularity(half_life=10.0)
     model.fit(dataset([0, 1], [10, 20], [1, 1]))
     np.testing.assert_array_equal(model.score(asked(0.0)), model.score(asked(20.0)))
+
+
+def test_it_does_not_fade_when_nothing_happens_any_more() -> None:
+    model = RecentPopularity(half_life=1.0)
+    model.fit(dataset([0, 1], [10, 11], [1, 1]))
+    assert model.score(asked(1e9)).tolist() == [[0.5, 1.0, 0.0, 0.0]]
 
 
 def test_it_forgets_what_popularity_remembers() -> None:
@@ -67,9 +73,10 @@ def test_any_batch_of_times_agrees_with_the_formula(
     model.fit(dataset([row[0] for row in rows], [row[1] for row in rows], [row[2] for row in rows]))
     expected = np.zeros((len(now), 4))
     for at, moment in enumerate(now):
-        for item, time, weight in rows:
-            if weight > 0 and time <= moment:
-                expected[at, item] += weight * 0.5 ** ((moment - time) / 500)
+        before = [row for row in rows if row[2] > 0 and row[1] <= moment]
+        for item, time, weight in before:
+            age = max(row[1] for row in before) - time
+            expected[at, item] += weight * 0.5 ** (age / 500)
     np.testing.assert_allclose(model.score(asked(*now)), expected, rtol=1e-5, atol=1e-30)
 
 

@@ -19,10 +19,10 @@ DAY = 86_400.0
 class RecentPopularity:
     """Score items by how much they were liked lately, whoever asks.
 
-    A positive event of weight ``w`` that is ``age`` seconds old counts ``w * 0.5 ** (age / half_life)``. The
-    age is counted from the question (``histories.now``), and events after the question do not count: asked in
-    1999, the model answers as it would have in 1999. A question at time 0 has no time; it is answered as of
-    the last event.
+    A positive event of weight ``w`` that is ``age`` seconds old counts ``w * 0.5 ** (age / half_life)``.
+    Events after the question (``histories.now``) do not count: asked in 1999, the model answers as it would
+    have in 1999. Ages are counted from the last event before the question, so that a model that was fitted
+    long ago does not fade to 0. A question at time 0 has no time; it is answered as of the last event.
 
     Args:
         half_life: Age in seconds at which an event counts half; positive.
@@ -64,16 +64,14 @@ class RecentPopularity:
         self._fitted()
         at = np.where(histories.now == 0, self.until, histories.now)
         out = np.empty((len(at), self.n_items), np.float32)
-        counts, last, done = np.zeros(self.n_items), 0.0, 0
-        for row in np.argsort(at, kind="stable"):
-            now = float(at[row])
-            if now >= self.until:
-                out[row] = self.latest * 0.5 ** ((now - self.until) / self.half_life)
-                continue
-            stop = int(np.searchsorted(self.times, now, side="right"))
-            counts = counts * 0.5 ** ((now - last) / self.half_life) + self._count(done, stop, now)
-            last, done = now, stop
-            out[row] = counts
+        stops = np.searchsorted(self.times, at, side="right")
+        counts, done = np.zeros(self.n_items), 0
+        for row in np.argsort(stops, kind="stable"):
+            stop = int(stops[row])
+            if done < stop < len(self.times):
+                faded = 0.5 ** ((self.times[stop - 1] - self.times[max(done - 1, 0)]) / self.half_life)
+                counts, done = counts * faded + self._count(done, stop), stop
+            out[row] = self.latest if stop == len(self.times) else counts
         return out
 
     def similarity(self, items: Codes) -> Floats:
@@ -102,12 +100,13 @@ class RecentPopularity:
     def _keep(self, items: Codes, times: Times, weights: Floats, n_items: int) -> None:
         self.items, self.times, self.weights, self.n_items = items, times, weights, n_items
         self.until = float(times[-1]) if len(times) else 0.0
-        self.latest = self._count(0, len(times), self.until)
+        self.latest = self._count(0, len(times))
 
-    def _count(self, start: int, stop: int, now: float) -> NDArray[np.float64]:
-        """Return what the events ``start..stop-1`` count at ``now``: float64[n_items]."""
+    def _count(self, start: int, stop: int) -> NDArray[np.float64]:
+        """Return what the events ``start..stop-1`` count at the time of the last: float64[n_items]."""
         part = slice(start, stop)
-        worth = self.weights[part] * 0.5 ** ((now - self.times[part]) / self.half_life)
+        ages = self.times[max(stop - 1, 0) : stop] - self.times[part]
+        worth = self.weights[part] * 0.5 ** (ages / self.half_life)
         return np.bincount(self._fitted()[part], weights=worth, minlength=self.n_items).astype(np.float64)
 
     def _fitted(self) -> Codes:
