@@ -41,7 +41,8 @@ def describe(error: BaseException) -> Failure:
         case AcclimateError():
             return Failure(error.message, error.code, error.field, error.exit_code)
         case TyperException():
-            return Failure(error.format_message(), "usage", None, error.exit_code)
+            message = error.format_message() or "name a command, or --help"
+            return Failure(message, "usage", None, error.exit_code)
         case KeyboardInterrupt():
             return Failure("stopped by Ctrl-C", "interrupted", None, INTERRUPTED)
         case OSError() if error.strerror:

@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from acclimate.config import Home, Settings, load_settings
+from acclimate.errors import check_range
 
 HomeOption = Annotated[
     Path | None,
@@ -46,7 +47,8 @@ HostOption = Annotated[
     typer.Option("--host", help="Address to listen on.  [default: serve.host]", show_default=False),
 ]
 PortOption = Annotated[
-    str | None, typer.Option("--port", metavar="PORT", help="Port to listen on.  [default: serve.port]")
+    str | None,
+    typer.Option("--port", metavar="PORT", help="Port to listen on, 0 for any.  [default: serve.port]"),
 ]
 
 
@@ -72,6 +74,11 @@ def read_settings(
         f"{name.replace('__', '.')}={_toml(value)}" for name, value in given.items() if value is not None
     ]
     return load_settings(file, (*(overrides or ()), *options))
+
+
+def port_number(given: str | None) -> int | None:
+    """Return what ``--port`` gave as a number, None if it was not given; InputError if it is no port."""
+    return None if given is None else check_range("port", given, 0, 65535)
 
 
 def _toml(value: object) -> str:

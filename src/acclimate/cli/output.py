@@ -1,4 +1,4 @@
-"""What a command says: results on stdout, everything else on stderr, and one JSON document under ``--json``."""
+"""What a command says: results on stdout, all else on stderr; under ``--json`` one document on stdout."""
 
 from __future__ import annotations
 
@@ -11,6 +11,9 @@ import msgspec
 
 if TYPE_CHECKING:
     from rich.console import Console, RenderableType
+
+WIDTH = 120
+"""Columns of a table in a file or a pipe."""
 
 
 class Output:
@@ -34,7 +37,7 @@ class Output:
         from rich.console import Console
 
         self.as_json = as_json
-        self.console: Console = Console(stderr=as_json)
+        self.console: Console = _wide(Console(stderr=as_json))
         """Where tables go: stdout, or stderr under ``--json``."""
         self.notes: Console = Console(stderr=True)
         """Where progress and remarks go: stderr."""
@@ -48,7 +51,8 @@ class Output:
     def show(self, *what: RenderableType) -> None:
         """Print part of the result for a person; nothing under ``--json``."""
         if not self.as_json:
-            self.console.print(*what, highlight=False)
+            words = all(isinstance(part, str) for part in what)
+            self.console.print(*what, highlight=False, soft_wrap=words)
 
     def note(self, text: str) -> None:
         """Print a remark on stderr, in both modes."""
@@ -64,6 +68,13 @@ class Output:
             text = msgspec.json.format(encode(document), indent=2).decode()
             sys.stdout.write(text + "\n")
             sys.stdout.flush()
+
+
+def _wide(console: Console) -> Console:
+    """Give tables room where no terminal says how wide it is."""
+    if not console.is_terminal and "COLUMNS" not in os.environ:
+        console.width = WIDTH
+    return console
 
 
 def encode(document: dict[str, Any]) -> bytes:

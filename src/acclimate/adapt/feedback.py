@@ -1,0 +1,97 @@
+"""What a model may learn from: the imported tables and the feedback of the log, as one Dataset."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+
+from acclimate.config import Home, Settings
+from acclimate.data.dataset import Dataset
+from acclimate.data.store import Store
+from acclimate.errors import NotFoundError
+from acclimate.events.log import Record
+from acclimate.events.sqlite import SqliteLog
+from acclimate.state.fold import LiveState
+from acclimate.types import User
+
+NO_DATA = "no data yet: acclimate data import ratings.csv, or acclimate demo"
+
+
+@dataclass(frozen=True, slots=True)
+class Gathered:
+    """Everything known in a home, twice: to learn from, and as a server would know it.
+
+    Args:
+        data: Imported interactions and the feedback of the log, without the users that were forgotten.
+        state: The fold of the log over the imported data, up to ``state.offset``. Its codes are those of
+            ``data``.
+    """
+
+    data: Dataset
+    state: LiveState
+
+
+def gather(home: Home, settings: Settings) -> Gathered:
+    """Read the imported tables of ``home`` and fold its log into them. Writes nothing.
+
+    Of a user's feedback the newest ``serve.max_history`` events are taken, as a server does.
+
+    Raises:
+        NotFoundError: Nothing was imported and nothing was logged; says how to begin.
+        CorruptError: A file of the home is damaged.
+    """
+    store = Store(home.data)
+    imported = (
+        Dataset.of([])
+        if store.empty
+        else store.load(positive=settings.train.positive, events=settings.events)
+    )
+    bound = settings.serve.max_history
+    state = LiveState.of(imported, settings.events, max_history=bound)
+    logged = LiveState(settings.events, max_history=bound)
+    forgotten: set[str] = set()
+    for records in _records(home):
+        state.apply(records)
+        logged.apply(records)
+        forgotten.update(record.body["user_id"] for record in records if record.kind == "user_deleted")
+    data = _joined(imported, state, logged, forgotten)
+    if not len(data):
+        raise NotFoundError(NO_DATA, code="no_data")
+    return Gathered(data, state)
+
+
+def _records(home: Home, chunk: int = 10_000) -> Iterator[list[Record]]:
+    if not home.log.exists():
+        return
+    log, offset = SqliteLog(home.log, readonly=True), 0
+    try:
+        while records := log.read(offset, chunk):
+            yield records
+            offset = records[-1].offset
+    finally:
+        log.close()
+
+
+def _joined(imported: Dataset, state: LiveState, logged: LiveState, forgotten: set[str]) -> Dataset:
+    """Append to the imported events those of ``logged``, with the weights that ``state`` gave them."""
+    names = [name for name in logged.users.ids if name]
+    counts = logged.histories(names, 0.0).lengths
+    known = state.histories(names, 0.0)
+    from_end = np.repeat(known.offsets[1:], known.lengths) - np.arange(known.offsets[-1])
+    fed_back = known.where(from_end <= counts[known.rows])
+    keep = ~np.isin(imported.user, imported.users.codes(sorted(forgotten)))
+    users = state.users.codes(names)[fed_back.rows]
+    return Dataset(
+        state.users.copy(),
+        state.items.copy(),
+        np.concatenate([imported.user[keep], users]),
+        np.concatenate([imported.item[keep], fed_back.items]),
+        np.concatenate([imported.time[keep], fed_back.times]),
+        value=np.concatenate([imported.value[keep], np.full(len(users), np.nan, np.float32)]),
+        weight=np.concatenate([imported.weight[keep], fed_back.weights]),
+        catalogue=state.catalogue,
+        people=[state.user(name) or User("") for name in state.users.ids],
+        name=imported.name if len(imported) else state.name,
+    )

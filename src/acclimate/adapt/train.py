@@ -1,0 +1,201 @@
+"""From a home to a published snapshot: gather, compare, fit on everything, gate, publish."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from time import perf_counter
+from typing import Any
+
+import msgspec
+
+from acclimate import __version__
+from acclimate.adapt.feedback import Gathered, gather
+from acclimate.adapt.gate import first_verdict
+from acclimate.config import Home, Settings
+from acclimate.data.dataset import Dataset
+from acclimate.data.split import split_last
+from acclimate.encode import make_encoder
+from acclimate.errors import InputError, nearest
+from acclimate.evaluate.compare import Interval
+from acclimate.evaluate.protocols import Report, evaluate
+from acclimate.models import arguments, make_model
+from acclimate.snapshot import Registry, Snapshot
+from acclimate.training import Training
+from acclimate.types import Encoder, Model, Verdict
+
+BASELINE = "popularity"
+"""What the gate compares with."""
+
+
+@dataclass(frozen=True, slots=True)
+class Trained:
+    """A snapshot that was published, and how it came about.
+
+    Args:
+        snapshot: It is the current one now.
+        model: The model in it, fitted on everything.
+        report: How it and its rivals did when they had to foresee; None where nothing can be held out.
+        metrics: The model's own figures in ``report``; empty without one.
+        verdict: What the gate found.
+        fit_seconds: How long the fit on everything took.
+        notes: What a user should know, as that an encoder stands in for a missing one.
+    """
+
+    snapshot: Snapshot
+    model: Model
+    report: Report | None
+    metrics: Mapping[str, Interval]
+    verdict: Verdict
+    fit_seconds: float
+    notes: tuple[str, ...]
+
+
+class Trainer:
+    """Builds, compares, fits and publishes models in one home.
+
+    Args:
+        home: Where data, log, cache and snapshots lie.
+        settings: The tables ``train`` and ``events`` are used. ``train.params`` go to every model that
+            takes an argument of that name.
+        progress: Whether fits and encoders say on stderr how far they are.
+        say: Hears one line when a new part of the work begins.
+    """
+
+    def __init__(
+        self,
+        home: Home,
+        settings: Settings,
+        *,
+        progress: bool = False,
+        say: Callable[[str], None] = lambda line: None,
+    ) -> None:
+        self.home, self.settings, self.progress, self.say = home, settings, progress, say
+
+    @cached_property
+    def encoder(self) -> Encoder:
+        """Reads the items; its vectors are kept in the home."""
+        train = self.settings.train
+        return make_encoder(
+            train.encoder, cache=self.home.cache / "vectors", device=train.device, progress=self.progress
+        )
+
+    def build(self, names: Sequence[str]) -> list[Model]:
+        """Return unfitted models.
+
+        Args:
+            names: Registered models, each once.
+
+        Raises:
+            NotFoundError: No such model; names the nearest.
+            InputError: A name comes twice, or ``train.params`` has an argument that none of them takes.
+        """
+        if len(set(names)) < len(names) or not names:
+            raise InputError(f"name each model once, got {', '.join(names) or 'none'}", field="model")
+        allowed = {name: arguments(name) for name in names}
+        for key in self.settings.train.params:
+            if not any(key in known for known in allowed.values()):
+                hint = nearest(key, {argument for known in allowed.values() for argument in known})
+                raise InputError(f"no model of {', '.join(names)} has an argument {key!r}: {hint}", field=key)
+        return [self._build(name, allowed[name]) for name in names]
+
+    def _build(self, name: str, allowed: Sequence[str]) -> Model:
+        train = self.settings.train
+        folder = self.home.cache / "training"
+        offered: dict[str, Any] = {
+            "seed": train.seed,
+            "device": train.device,
+            "training": Training(folder, progress=self.progress, resume=True),
+            **train.params,
+        }
+        params = {key: value for key, value in offered.items() if key in allowed}
+        try:
+            return make_model(name, self.encoder if "encoder" in allowed else None, **params)
+        except (TypeError, ValueError) as error:
+            raise InputError(
+                f"{name} cannot be built with {train.params}: {error}", field="params"
+            ) from error
+
+    def compare(self, names: Sequence[str], data: Dataset, *, protocol: str = "last", k: int = 10) -> Report:
+        """Fit each model on the training part of ``data`` and measure what it foresees.
+
+        Raises:
+            InputError: No such protocol, or nothing can be held out.
+        """
+        models = self.build(names)
+        self.say(f"comparing {', '.join(names)} on {data!r}")
+        return evaluate(
+            models, data, protocol=protocol, k=k, seed=self.settings.train.seed, progress=self.progress
+        )
+
+    def train(self, names: Sequence[str], gathered: Gathered | None = None) -> Trained:
+        """Compare ``names`` (and popularity), fit the best on everything, and publish it if the gate agrees.
+
+        Raises:
+            InputError: There are no data, or no such model.
+            AcclimateError: The gate refused; the snapshot is kept, and not published.
+        """
+        gathered = gathered or gather(self.home, self.settings)
+        rivals = names if BASELINE in names else [*names, BASELINE]
+        report = None
+        if len(names) > 1 or split_last(gathered.data).n_targets:
+            report = self.compare(rivals, gathered.data)
+        name = best(report, names) if report else names[0]
+        model = self.build([name])[0]
+        self.say(f"fitting {name} on all of {gathered.data!r}")
+        started = perf_counter()
+        model.fit(gathered.data)
+        seconds = perf_counter() - started
+        return self._publish(model, gathered, report, seconds)
+
+    def fingerprint(self, data: Dataset, names: Sequence[str]) -> str:
+        """Return a hash of what decides `train`: imported data, settings, models, encoder."""
+        made = {
+            "version": __version__,
+            "data": data_sha256(data),
+            "train": msgspec.to_builtins(self.settings.train),
+            "events": msgspec.to_builtins(self.settings.events),
+            "encoder": self.encoder.name,
+            "models": list(names),
+        }
+        return hashlib.sha256(msgspec.json.encode(made, order="deterministic")).hexdigest()
+
+    def _publish(self, model: Model, gathered: Gathered, report: Report | None, seconds: float) -> Trained:
+        self.say("saving the snapshot")
+        registry = Registry(self.home.snapshots)
+        metrics = metrics_of(report, model.name)
+        snapshot = registry.write(model, gathered.state, metrics=metrics, settings=self.settings)
+        verdict = first_verdict(snapshot, report=report)
+        registry.publish(snapshot, verdict)
+        notes = (self.encoder.note,) if model.encoder is not None and self.encoder.note else ()
+        return Trained(snapshot, model, report, metrics, verdict, seconds, notes)
+
+
+def best(report: Report, names: Sequence[str]) -> str:
+    """Return which of ``names`` has the highest NDCG; of equals the first."""
+    ndcg = {entry.name: entry.metrics[f"ndcg@{report.k}"].mean for entry in report.models}
+    return max(names, key=ndcg.__getitem__)
+
+
+def metrics_of(report: Report | None, name: str) -> Mapping[str, Interval]:
+    """Return what ``report`` says of one model; nothing if there is no report."""
+    found = [entry.metrics for entry in report.models if entry.name == name] if report else []
+    return found[0] if found else {}
+
+
+def data_sha256(data: Dataset) -> str:
+    """Return a hash of the events and the texts of a dataset.
+
+    Example:
+        >>> data = Dataset.of([("ann", "heat", 1.0)])
+        >>> data_sha256(data)[:8] == data_sha256(data.before(2.0))[:8]
+        True
+    """
+    digest = hashlib.sha256()
+    for array in (data.user, data.item, data.time, data.value, data.weight):
+        digest.update(array.tobytes())
+    for words in (data.users.ids, data.items.ids, data.texts):
+        digest.update(msgspec.json.encode(words))
+    return digest.hexdigest()

@@ -1,0 +1,66 @@
+"""``acclimate serve``: the HTTP service and the page."""
+
+from __future__ import annotations
+
+import msgspec
+
+from acclimate.cli.options import (
+    ConfigOption,
+    HomeOption,
+    HostOption,
+    JsonOption,
+    PortOption,
+    SeedOption,
+    SetOption,
+    port_number,
+    read_settings,
+)
+from acclimate.cli.output import Output
+from acclimate.config import Home, Settings
+
+
+def serve(
+    host: HostOption = None,
+    port: PortOption = None,
+    home: HomeOption = None,
+    config: ConfigOption = None,
+    overrides: SetOption = None,
+    seed: SeedOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Answer over HTTP and show the page, until Ctrl-C. Works on an empty home; there are no keys yet."""
+    out, place = Output(as_json), Home(home)
+    settings = read_settings(
+        place, config, overrides, serve__host=host, serve__port=port_number(port), policy__seed=seed
+    )
+    settings = find_port(settings)
+    out.document({"url": url(settings), "home": place.path})
+    from acclimate.serve.run import run
+
+    run(place, settings)
+
+
+def find_port(settings: Settings) -> Settings:
+    """Return ``settings`` with a port that is free now: the one they name, or any for 0.
+
+    Raises:
+        BusyError: The port is in use; names ``--port``.
+        InputError: The host is no address of this machine.
+    """
+    from acclimate.serve.run import listen
+
+    listener = listen(settings.serve.host, settings.serve.port)
+    port = listener.getsockname()[1]
+    listener.close()
+    return msgspec.structs.replace(settings, serve=msgspec.structs.replace(settings.serve, port=port))
+
+
+def url(settings: Settings) -> str:
+    """Return the address of the page.
+
+    Example:
+        >>> url(Settings())
+        'http://127.0.0.1:8080/'
+    """
+    host = settings.serve.host
+    return f"http://{f'[{host}]' if ':' in host else host}:{settings.serve.port}/"

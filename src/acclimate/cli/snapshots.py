@@ -1,0 +1,98 @@
+"""``acclimate snapshots``: what was published, by which verdict; go back."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from acclimate.cli.options import HomeOption, JsonOption
+from acclimate.cli.output import Output
+from acclimate.config import Home
+from acclimate.errors import CorruptError
+
+if TYPE_CHECKING:
+    from acclimate.snapshot import Registry, Snapshot
+
+app = typer.Typer(help="What was published, by which verdict; go back to an earlier one.")
+
+
+@app.callback(invoke_without_command=True)
+def _root(context: typer.Context, home: HomeOption = None, as_json: JsonOption = False) -> None:
+    if context.invoked_subcommand is None:
+        _list(Output(as_json), _registry(home))
+
+
+@app.command("list")
+def listing(context: typer.Context, home: HomeOption = None, as_json: JsonOption = False) -> None:
+    """List the snapshots, newest first; the same as `acclimate snapshots`."""
+    home, as_json = _given(context, home, as_json)
+    _list(Output(as_json), _registry(home))
+
+
+@app.command()
+def rollback(
+    context: typer.Context,
+    snapshot: Annotated[str, typer.Argument(metavar="ID", help="Id of a snapshot, as the list shows it.")],
+    home: HomeOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Make an earlier snapshot the current one. A running server takes it up when it starts again."""
+    home, as_json = _given(context, home, as_json)
+    out, registry = Output(as_json), _registry(home)
+    registry.rollback(snapshot)
+    out.note(f"{snapshot} is current now; a running server takes it up when it starts again")
+    _list(out, registry)
+
+
+def _given(context: typer.Context, home: Any, as_json: bool) -> tuple[Any, bool]:
+    """Options may stand before the sub-command as well: `acclimate snapshots --home X rollback ID`."""
+    outer = context.parent.params if context.parent else {}
+    return home or outer.get("home"), as_json or bool(outer.get("as_json"))
+
+
+def _registry(home: Any) -> Registry:
+    from acclimate.snapshot import Registry
+
+    return Registry(Home(home).snapshots)
+
+
+def _list(out: Output, registry: Registry) -> None:
+    from rich.table import Table
+    from rich.text import Text
+
+    current = None
+    try:
+        current = registry.current()
+    except CorruptError as error:
+        out.note(error.message)
+    rows = [_row(snapshot, current) for snapshot in registry.list()]
+    table = Table("", "snapshot", "created", "model", "offset", "ndcg@10", "verdict")
+    for row in rows:
+        table.add_row(*(Text("" if cell is None else str(cell)) for cell in _cells(row)))
+    out.show(table if rows else "no snapshots yet: acclimate train, or acclimate demo")
+    out.document({"snapshots": rows})
+
+
+def _row(snapshot: Snapshot, current: Snapshot | None) -> dict[str, Any]:
+    manifest = snapshot.manifest
+    return {
+        "id": snapshot.id,
+        "created": manifest.get("created"),
+        "model": manifest.get("model"),
+        "offset": manifest.get("offset"),
+        "metrics": manifest.get("metrics"),
+        "verdict": None if snapshot.broken else snapshot.verdict,
+        "current": current is not None and snapshot.id == current.id,
+        "broken": snapshot.broken,
+    }
+
+
+def _cells(row: dict[str, Any]) -> tuple[object, ...]:
+    ndcg = (row["metrics"] or {}).get("ndcg@10", {}).get("mean")
+    verdict = row["verdict"]
+    found = "broken" if row["broken"] else "passed" if verdict and verdict.passed else "not published"
+    created = row["created"] and datetime.fromtimestamp(row["created"], UTC).strftime("%Y-%m-%d %H:%M")
+    mark = "*" if row["current"] else ""
+    return mark, row["id"], created, row["model"], row["offset"], ndcg and f"{ndcg:.4f}", found
