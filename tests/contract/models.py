@@ -185,6 +185,8 @@ def check_state_travels(make: Make) -> None:
     model, asked = fitted(make), questions()
     codes = np.arange(N_ITEMS, dtype=np.int32)
     again = make()
+    if model.encoder and again.encoder:
+        again.encoder.restore(travelled(model.encoder.state()))
     again.restore(travelled(model.state()))
     assert again.data is None
     assert again.n_items == N_ITEMS

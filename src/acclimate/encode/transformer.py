@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 
 from acclimate.encode.weights import quiet
+from acclimate.devices import bf16_helps, choose_device
 from acclimate.errors import InputError
 from acclimate.types import Floats
 
@@ -74,36 +75,6 @@ class Transformer:
                 pooled = (hidden * mask.unsqueeze(-1)).sum(1) / mask.sum(1, keepdim=True)
             out: Floats = torch.nn.functional.normalize(pooled, dim=-1).cpu().numpy()
         return out
-
-
-def choose_device(name: str) -> torch.device:
-    """Return the device of that name; ``"auto"`` is the first of cuda, mps and cpu that there is.
-
-    Raises:
-        InputError: There is no such device here.
-    """
-    import torch
-
-    if name == "auto":
-        name = "cuda" if torch.cuda.is_available() else "mps" if torch.backends.mps.is_available() else "cpu"
-    try:
-        device = torch.device(name)
-        torch.empty(0, device=device)
-    except (RuntimeError, AssertionError, NotImplementedError) as error:
-        raise InputError(
-            f"no device {name!r} here: use 'auto', 'cpu', or 'cuda' on a machine with a GPU", field="device"
-        ) from error
-    return device
-
-
-def bf16_helps(device: torch.device) -> bool:
-    """Whether ``device`` multiplies bf16 natively, so that it is faster than fp32."""
-    import torch
-
-    if device.type == "cuda":
-        return bool(torch.cuda.is_bf16_supported(including_emulation=False))
-    found = torch.cpu.get_capabilities()
-    return device.type == "cpu" and bool(found.get("avx512_bf16") or found.get("amx_bf16"))
 
 
 def _read(folder: Path) -> tuple[Any, Any]:

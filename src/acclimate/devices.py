@@ -1,0 +1,40 @@
+"""Which processor computes, and how precisely."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from acclimate.errors import InputError
+
+if TYPE_CHECKING:
+    import torch
+
+
+def choose_device(name: str) -> torch.device:
+    """Return the device of that name; ``"auto"`` is the first of cuda, mps and cpu that there is.
+
+    Raises:
+        InputError: There is no such device here.
+    """
+    import torch
+
+    if name == "auto":
+        name = "cuda" if torch.cuda.is_available() else "mps" if torch.backends.mps.is_available() else "cpu"
+    try:
+        device = torch.device(name)
+        torch.empty(0, device=device)
+    except (RuntimeError, AssertionError, NotImplementedError) as error:
+        raise InputError(
+            f"no device {name!r} here: use 'auto', 'cpu', or 'cuda' on a machine with a GPU", field="device"
+        ) from error
+    return device
+
+
+def bf16_helps(device: torch.device) -> bool:
+    """Whether ``device`` multiplies bf16 natively, so that it is faster than fp32."""
+    import torch
+
+    if device.type == "cuda":
+        return bool(torch.cuda.is_bf16_supported(including_emulation=False))
+    found = torch.cpu.get_capabilities()
+    return device.type == "cpu" and bool(found.get("avx512_bf16") or found.get("amx_bf16"))

@@ -1,0 +1,77 @@
+"""Text vectors and learned ids in one space (AlphaFuse, Hu et al., SIGIR 2025).
+
+Text directions of large variance carry the meaning; those of small variance carry little. The text is
+whitened and kept, frozen, in all of them; an id part is learned only in the weak ones. An item without
+events has the id part zero and so stands where its text puts it; because ids are also dropped at random in
+training, the model has learned to deal with such items.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from acclimate.types import Floats
+
+
+class TextSpace:
+    """The whitening ``E = (text - mu) U[:, :d] S^-1/2``, learned from training items only.
+
+    Args:
+        mean: mu, float32[text_d].
+        axes: ``U[:, :d] S^-1/2``, float32[text_d, d].
+    """
+
+    def __init__(self, mean: Floats, axes: Floats) -> None:
+        self.mean, self.axes = mean, axes
+
+    @classmethod
+    def fit(cls, texts: Floats, width: int) -> TextSpace:
+        """Learn from the text vectors float32[n, text_d] of the training items; zero rows are left out.
+
+        Directions that the texts do not span (fewer texts than ``width``) are zero.
+        """
+        known = texts[np.abs(texts).sum(axis=1) > 0].astype(np.float64)
+        text_d = texts.shape[1]
+        axes = np.zeros((text_d, width), np.float32)
+        mean = known.mean(axis=0) if len(known) else np.zeros(text_d)
+        if len(known) > 1:
+            variance, directions = np.linalg.eigh(np.cov(known - mean, rowvar=False).reshape(text_d, text_d))
+            strong = np.argsort(variance)[::-1][:width]
+            strong = strong[variance[strong] > max(1e-6 * variance.max(), 1e-12)]
+            axes[:, : len(strong)] = directions[:, strong] / np.sqrt(variance[strong])
+        return cls(mean.astype(np.float32), axes)
+
+    def place(self, texts: Floats) -> Floats:
+        """Return float32[n, width] for text vectors float32[n, text_d]; no text is the zero vector."""
+        known = np.abs(texts).sum(axis=1) > 0
+        out: Floats = np.where(known[:, None], (texts - self.mean) @ self.axes, 0).astype(np.float32)
+        return out
+
+
+class ItemVectors(nn.Module):
+    """One vector for each item: frozen text in all directions plus a learned id in the last ones.
+
+    Args:
+        text: Placed text vectors float32[n_items, d]; zero rows for items without text.
+        id_width: The last ``id_width`` of d directions are learned; d for ids everywhere.
+        id_dropout: Share of items whose id part is zero in a training step, 0..1.
+    """
+
+    text: Tensor
+
+    def __init__(self, text: Tensor, id_width: int, id_dropout: float) -> None:
+        super().__init__()
+        self.id_width, self.id_dropout = id_width, id_dropout
+        self.register_buffer("text", text)
+        self.ids = nn.Parameter(torch.empty(len(text), id_width))
+        nn.init.normal_(self.ids, std=text.shape[1] ** -0.5)
+
+    def forward(self) -> Tensor:
+        """Return the table float32[n_items, d]."""
+        ids: Tensor = self.ids
+        if self.training and self.id_dropout:
+            keep = torch.rand(len(ids), 1, device=ids.device) >= self.id_dropout
+            ids = ids * keep
+        return self.text + nn.functional.pad(ids, (self.text.shape[1] - self.id_width, 0))

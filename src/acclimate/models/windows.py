@@ -1,0 +1,112 @@
+"""Histories cut into training sequences of near length, and the held-out events that watch a fit."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+from numpy.typing import NDArray
+
+from acclimate.rng import generator
+from acclimate.types import Codes, Histories
+
+Packed = tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]
+
+
+class Windows:
+    """Cuts each history into windows of at most ``longest`` steps; a step foresees the next event.
+
+    Where a long history is cut depends on the epoch, so that over the epochs each event is foreseen from
+    near and from far. Every event but a user's first is foreseen in each epoch at least once.
+
+    Args:
+        items: Item codes int[total] of all users, one behind the other, oldest first.
+        offsets: int64[n + 1]; user i owns ``offsets[i]:offsets[i + 1]``.
+        longest: Steps in a window at most.
+        batch_tokens: Steps in a batch at most; a single window may be longer.
+        seed: Decides cuts and order.
+
+    Example:
+        >>> windows = Windows(np.array([7, 8, 9]), np.array([0, 3]), longest=5, batch_tokens=10, seed=0)
+        >>> [tuple(part.tolist() for part in batch) for batch in windows.epoch(0)]
+        [([7, 8], [8, 9], [2])]
+    """
+
+    def __init__(
+        self,
+        items: NDArray[np.integer],
+        offsets: NDArray[np.int64],
+        longest: int,
+        batch_tokens: int,
+        seed: int,
+    ) -> None:
+        self.items, self.offsets = items.astype(np.int64), offsets
+        self.longest, self.batch_tokens, self.seed = longest, batch_tokens, seed
+
+    def epoch(self, number: int) -> Iterator[Packed]:
+        """Yield (inputs int64[total], targets int64[total], lengths int64[n]) in the epoch's own order."""
+        rng = generator(self.seed, "windows", number)
+        starts, stops = self._cut(rng)
+        steps = stops - starts
+        order = np.argsort(steps + rng.uniform(0, 1 + 0.05 * steps), kind="stable")
+        batches = self._pack(order, steps)
+        for at in rng.permutation(len(batches)):
+            chosen = batches[at]
+            lengths = steps[chosen]
+            begin = np.cumsum(lengths) - lengths
+            take = np.repeat(starts[chosen] - begin, lengths) + np.arange(lengths.sum())
+            yield self.items[take], self.items[take + 1], lengths
+
+    def _cut(self, rng: np.random.Generator) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """Return first input and last target of each window, as places in ``items``, int64[w] both."""
+        starts, stops = [], []
+        for first, end in zip(self.offsets[:-1].tolist(), self.offsets[1:].tolist(), strict=True):
+            last = end - 1
+            while last > first:
+                start = max(first, last - self.longest)
+                starts.append(start)
+                stops.append(last)
+                whole = start == first
+                back = self.longest if last < end - 1 else int(rng.integers(1, self.longest + 1))
+                last = first if whole else last - back
+        return np.array(starts, np.int64), np.array(stops, np.int64)
+
+    def _pack(self, order: NDArray[np.int64], steps: NDArray[np.int64]) -> list[NDArray[np.int64]]:
+        """Cut ``order`` into runs of at most ``batch_tokens`` steps."""
+        batches, begin, total = [], 0, 0
+        for at, count in enumerate(steps[order].tolist()):
+            if total and total + count > self.batch_tokens:
+                batches.append(order[begin:at])
+                begin, total = at, 0
+            total += count
+        return [*batches, order[begin:]] if len(order) else []
+
+
+def hold_out(histories: Histories, most: int, seed: int) -> tuple[Histories, Histories, Codes]:
+    """Take the last event from some users, so that a fit can be watched.
+
+    Args:
+        histories: n users.
+        most: Users at most; those with fewer than three events, or whose last item is not new to them,
+            are left whole.
+        seed: Decides which.
+
+    Returns:
+        What is left to train on (n users), the m users with what they did before the event that was taken,
+        and its item, int32[m].
+
+    Example:
+        >>> left, asked, targets = hold_out(Histories.of([[1, 2, 3], [4]]), most=10, seed=0)
+        >>> left.items.tolist(), asked.items.tolist(), targets.tolist()
+        ([1, 2, 4], [1, 2], [3])
+    """
+    last_items = histories.items[np.maximum(histories.offsets[1:] - 1, 0)]
+    again = histories.items == last_items[histories.rows]
+    again_count = np.bincount(histories.rows[again], minlength=len(histories))
+    able = np.flatnonzero((histories.lengths >= 3) & (again_count == 1))
+    chosen = np.sort(generator(seed, "held out").permutation(able)[:most])
+    last = histories.offsets[1:][chosen] - 1
+    keep = np.ones(len(histories.items), bool)
+    keep[last] = False
+    left = histories.where(keep)
+    return left, left[chosen], histories.items[last]

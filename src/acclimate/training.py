@@ -1,0 +1,272 @@
+"""The one loop that fits a neural model; the only file that knows Lightning.
+
+A model is a plain ``nn.Module`` with ``loss(batch)``. Early stopping watches a figure that the caller
+measures after each epoch; the best weights win. With a folder, each epoch is written down, and a fit that
+was killed goes on where it stopped and ends as if nothing had happened: the order of the batches and the
+dropout of an epoch depend on (seed, epoch) alone.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+import math
+import shutil
+import tempfile
+import warnings
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from acclimate.errors import AcclimateError
+from acclimate.progress import Tell, counting
+from acclimate.rng import generator
+
+if TYPE_CHECKING:
+    from torch import Tensor, nn
+
+
+@dataclass(frozen=True, slots=True)
+class Training:
+    """Where and how a fit runs, apart from what it fits.
+
+    Args:
+        folder: Checkpoints, and logs for TensorBoard and as CSV, go here; None keeps nothing.
+        device: ``"auto"``, ``"cpu"`` or ``"cuda"``.
+        progress: Whether to show a progress bar.
+        resume: Go on with a killed fit of the same thing if ``folder`` has one.
+    """
+
+    folder: Path | None = None
+    device: str = "auto"
+    progress: bool = False
+    resume: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Recipe:
+    """How long and how fast to learn.
+
+    Args:
+        epochs: Passes over the data at most.
+        learning_rate: AdamW's, after a linear warm-up over the first ``warmup`` steps.
+        weight_decay: AdamW's, for matrices; vectors and scalars are free of it.
+        warmup: Steps.
+        patience: Stop after so many epochs without a better figure.
+        clip: Largest norm of the gradient.
+        seed: Decides order, dropout and start.
+    """
+
+    epochs: int
+    learning_rate: float
+    weight_decay: float = 0.01
+    warmup: int = 20
+    patience: int = 5
+    clip: float = 1.0
+    seed: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Fitted:
+    """What a fit came to.
+
+    Args:
+        epochs: Passes that the kept weights have seen.
+        figure: What was measured with them; NaN if nothing was.
+        resumed: Whether it went on with a fit that was killed.
+        curve: One row for each epoch, with ``epoch``, ``loss`` and ``figure``.
+    """
+
+    epochs: int
+    figure: float
+    resumed: bool
+    curve: list[dict[str, float]]
+
+
+Batches = Callable[[int], Iterable[Any]]
+"""Epoch number -> the batches of that epoch."""
+
+
+def fit(
+    module: nn.Module,
+    batches: Batches,
+    recipe: Recipe,
+    training: Training,
+    *,
+    figure: Callable[[], float] | None = None,
+    name: str = "model",
+    key: str = "",
+) -> Fitted:
+    """Fit ``module`` in place and leave it with its best weights, in eval mode.
+
+    Args:
+        module: Has ``loss(batch)``, a scalar tensor.
+        batches: Called with the epoch, 0 first; batches are tensors, or tuples of them.
+        recipe: How long and how fast.
+        training: Where and how.
+        figure: Measured after each epoch, higher is better; None runs all epochs and keeps the last weights.
+        name: What the progress bar says.
+        key: Names what is fitted (data, arguments): only a fit of the same key and recipe is resumed.
+
+    Raises:
+        AcclimateError: The loss is not finite; says in which epoch and what to try.
+    """
+    from lightning.pytorch import Trainer
+
+    with tempfile.TemporaryDirectory() as scratch, _quiet():
+        folder = (training.folder or Path(scratch)) / _digest(name, key, recipe)
+        unfinished = folder / "last.ckpt"
+        resumed = training.resume and unfinished.exists()
+        with counting(recipe.epochs, f"training {name}", shown=training.progress, lines=100) as tell:
+            loop = _loop(module, batches, recipe, figure, tell)
+            trainer = Trainer(
+                max_epochs=recipe.epochs,
+                accelerator={"auto": "auto", "cpu": "cpu"}.get(training.device, "gpu"),
+                devices=1,
+                gradient_clip_val=recipe.clip,
+                callbacks=_callbacks(folder, recipe, measured=figure is not None),
+                logger=_loggers(training.folder, name),
+                reload_dataloaders_every_n_epochs=1,
+                log_every_n_steps=10,
+                enable_progress_bar=False,
+                enable_model_summary=False,
+                num_sanity_val_steps=0,
+            )
+            trainer.fit(loop, ckpt_path=unfinished if resumed else None, weights_only=True)
+        epochs = _take_best(module, folder)
+        shutil.rmtree(folder, ignore_errors=True)
+    return Fitted(epochs, loop.curve[epochs - 1]["figure"], resumed, loop.curve)
+
+
+class _Epoch:
+    """The batches of one epoch, made as they are asked for; Lightning would take a list for many loaders."""
+
+    def __init__(self, batches: Batches, epoch: int) -> None:
+        self.batches, self.epoch = batches, epoch
+
+    def __iter__(self) -> Iterator[Any]:
+        return iter(self.batches(self.epoch))
+
+
+def _digest(name: str, key: str, recipe: Recipe) -> str:
+    told = hashlib.sha256(f"{key} {recipe}".encode()).hexdigest()
+    return f"{name}-{told[:16]}"
+
+
+def _take_best(module: nn.Module, folder: Path) -> int:
+    """Load the best weights into ``module`` and return how many epochs they have seen."""
+    import torch
+
+    best = torch.load(folder / "best.ckpt", map_location="cpu", weights_only=True)
+    weights = best["state_dict"].items()
+    module.cpu().load_state_dict({name.removeprefix("module."): value for name, value in weights})
+    module.eval().requires_grad_(False)
+    return int(best["epoch"]) + 1
+
+
+def _loop(
+    module: nn.Module, batches: Batches, recipe: Recipe, figure: Callable[[], float] | None, tell: Tell
+) -> Any:
+    """Return the LightningModule, made here because Lightning takes seconds to import."""
+    import torch
+    from lightning.pytorch import LightningModule
+
+    class Loop(LightningModule):  # type: ignore[misc]
+        def __init__(self) -> None:
+            super().__init__()
+            self.module = module
+            self.curve: list[dict[str, float]] = []
+            self.losses: list[float] = []
+
+        def train_dataloader(self) -> Any:
+            return _Epoch(batches, self.current_epoch)
+
+        def configure_optimizers(self) -> Any:
+            optimizer = torch.optim.AdamW(_groups(module, recipe), lr=recipe.learning_rate)
+            rise = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda n: min(1, (n + 1) / recipe.warmup))
+            return {"optimizer": optimizer, "lr_scheduler": {"scheduler": rise, "interval": "step"}}
+
+        def on_train_start(self) -> None:
+            tell(self.current_epoch, "resumed" if self.current_epoch else "")
+
+        def on_train_epoch_start(self) -> None:
+            torch.manual_seed(int(generator(recipe.seed, "epoch", self.current_epoch).integers(2**62)))
+            self.module.train()
+            self.losses = []
+
+        def training_step(self, batch: Any, index: int) -> Tensor:
+            loss: Tensor = self.module.loss(batch)  # type: ignore[operator]
+            self.losses.append(float(loss.detach()))
+            if not math.isfinite(self.losses[-1]):
+                raise AcclimateError(
+                    f"the loss is {self.losses[-1]} in epoch {self.current_epoch + 1}, step {index + 1}: "
+                    f"try a learning_rate below {recipe.learning_rate:g}",
+                    code="loss_not_finite",
+                )
+            return loss
+
+        def on_train_epoch_end(self) -> None:
+            loss = sum(self.losses) / max(len(self.losses), 1)
+            self.module.eval()
+            value = figure() if figure else math.nan
+            self.curve.append({"epoch": self.current_epoch, "loss": loss, "figure": value})
+            self.log_dict({"loss": loss, "figure": value} if figure else {"loss": loss})
+            tell(1, f"loss {loss:.3f}" + (f", NDCG@10 {value:.4f}" if figure else ""))
+
+        def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+            checkpoint["curve"] = self.curve
+
+        def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+            self.curve = checkpoint["curve"]
+
+    return Loop()
+
+
+def _groups(module: nn.Module, recipe: Recipe) -> list[dict[str, Any]]:
+    weights = [p for p in module.parameters() if p.requires_grad]
+    matrices, rest = [p for p in weights if p.ndim > 1], [p for p in weights if p.ndim <= 1]
+    return [{"params": matrices, "weight_decay": recipe.weight_decay}, {"params": rest, "weight_decay": 0.0}]
+
+
+def _callbacks(folder: Path, recipe: Recipe, *, measured: bool) -> list[Any]:
+    from lightning.pytorch.callbacks import EarlyStopping, ModelCheckpoint
+
+    stop = EarlyStopping("figure", mode="max", patience=recipe.patience, check_on_train_epoch_end=True)
+    keep = ModelCheckpoint(
+        folder,
+        filename="best",
+        monitor="figure" if measured else None,
+        mode="max",
+        save_last=True,
+        save_on_train_epoch_end=True,
+        enable_version_counter=False,
+    )
+    return [stop, keep] if measured else [keep]
+
+
+def _loggers(folder: Path | None, name: str) -> Any:
+    if folder is None:
+        return False
+    from lightning.pytorch.loggers import CSVLogger, TensorBoardLogger
+
+    return [CSVLogger(folder / "logs", name=name), TensorBoardLogger(folder / "logs", name=name)]
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Keep torch's random state as it was, and Lightning's advice off the terminal."""
+    import torch
+
+    names = ("lightning.pytorch", "lightning.fabric")
+    levels = [logging.getLogger(name).level for name in names]
+    with torch.random.fork_rng(), warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        for name in names:
+            logging.getLogger(name).setLevel(logging.ERROR)
+        try:
+            yield
+        finally:
+            for name, level in zip(names, levels, strict=True):
+                logging.getLogger(name).setLevel(level)
