@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-from acclimate.encode.progress import counting
+from acclimate.progress import counting
 from acclimate.encode.transformer import Pooling, Precision, Transformer
 from acclimate.encode.weights import check_name, find_folder, folder_sha256
 from acclimate.errors import InputError, check_range, nearest
