@@ -35,13 +35,28 @@ def in_thread(engine: Engine) -> Iterator[str]:
     server = uvicorn.Server(uvicorn.Config(make_app(engine), log_config=None, access_log=False))
     thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
     thread.start()
+    url = f"http://127.0.0.1:{listener.getsockname()[1]}"
     try:
-        yield f"http://127.0.0.1:{listener.getsockname()[1]}"
+        while ask(url, "GET", "/readyz")[0] != 200:
+            assert thread.is_alive()
+            assert engine.failure is None, engine.failure
+        yield url
     finally:
         server.should_exit = True
         thread.join(20)
         listener.close()
         assert not thread.is_alive()
+
+
+def ask(url: str, method: str, path: str, body: Any = None) -> tuple[int, Any]:
+    """Return status and JSON of one request to the service at ``url``."""
+    connection = http.client.HTTPConnection(urlsplit(url).netloc, timeout=20)
+    headers = {"Content-Type": "application/json"}
+    connection.request(method, path, None if body is None else json.dumps(body), headers)
+    with connection.getresponse() as response:
+        answer = json.loads(response.read())
+    connection.close()
+    return response.status, answer
 
 
 class Process:
@@ -62,13 +77,7 @@ class Process:
 
     def ask(self, method: str, path: str, body: Any = None) -> tuple[int, Any]:
         """Return status and JSON of one request."""
-        connection = http.client.HTTPConnection(urlsplit(self.url).netloc, timeout=20)
-        headers = {"Content-Type": "application/json"}
-        connection.request(method, path, None if body is None else json.dumps(body), headers)
-        response = connection.getresponse()
-        answer = json.loads(response.read())
-        connection.close()
-        return response.status, answer
+        return ask(self.url, method, path, body)
 
     def until_ready(self) -> None:
         """Ask until the log is caught up."""

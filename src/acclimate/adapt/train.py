@@ -28,6 +28,8 @@ from acclimate.types import Encoder, Model, Verdict
 
 BASELINE = "popularity"
 """What the gate compares with."""
+OURS = frozenset({"encoder", "seed", "training"})
+"""Arguments that come from settings of their own."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,41 +84,37 @@ class Trainer:
             train.encoder, cache=self.home.cache / "vectors", device=train.device, progress=self.progress
         )
 
-    def build(self, names: Sequence[str]) -> list[Model]:
-        """Return unfitted models.
-
-        Args:
-            names: Registered models, each once.
+    def check(self, names: Sequence[str]) -> None:
+        """Look at what was asked for, before any work is done.
 
         Raises:
             NotFoundError: No such model; names the nearest.
             InputError: A name comes twice, or ``train.params`` has an argument that none of them takes.
         """
+        taken = {argument for name in names for argument in arguments(name)} - OURS
         if len(set(names)) < len(names) or not names:
             raise InputError(f"name each model once, got {', '.join(names) or 'none'}", field="model")
-        allowed = {name: arguments(name) for name in names}
-        for key in self.settings.train.params:
-            if not any(key in known for known in allowed.values()):
-                hint = nearest(key, {argument for known in allowed.values() for argument in known})
-                raise InputError(f"no model of {', '.join(names)} has an argument {key!r}: {hint}", field=key)
-        return [self._build(name, allowed[name]) for name in names]
+        for key in self.settings.train.params.keys() - taken:
+            hint = nearest(key, taken) if taken else "it takes none"
+            raise InputError(
+                f"{' and '.join(names)}: no argument {key!r}: {hint}", field=f"train.params.{key}"
+            )
 
-    def _build(self, name: str, allowed: Sequence[str]) -> Model:
-        train = self.settings.train
-        folder = self.home.cache / "training"
-        offered: dict[str, Any] = {
-            "seed": train.seed,
-            "device": train.device,
-            "training": Training(folder, progress=self.progress, resume=True),
-            **train.params,
-        }
+    def build(self, name: str) -> Model:
+        """Return an unfitted model, with those of ``train.params`` that it takes.
+
+        Raises:
+            NotFoundError: No such model; names the nearest.
+            InputError: An argument does not fit.
+        """
+        train, allowed = self.settings.train, arguments(name)
+        training = Training(self.home.cache / "training", train.device, self.progress)
+        offered: dict[str, Any] = {**train.params, "seed": train.seed, "training": training}
         params = {key: value for key, value in offered.items() if key in allowed}
         try:
             return make_model(name, self.encoder if "encoder" in allowed else None, **params)
         except (TypeError, ValueError) as error:
-            raise InputError(
-                f"{name} cannot be built with {train.params}: {error}", field="params"
-            ) from error
+            raise InputError(f"train.params of {name}: {error}", field="train.params") from error
 
     def compare(self, names: Sequence[str], data: Dataset, *, protocol: str = "last", k: int = 10) -> Report:
         """Fit each model on the training part of ``data`` and measure what it foresees.
@@ -124,7 +122,7 @@ class Trainer:
         Raises:
             InputError: No such protocol, or nothing can be held out.
         """
-        models = self.build(names)
+        models = [self.build(name) for name in names]
         self.say(f"comparing {', '.join(names)} on {data!r}")
         return evaluate(
             models, data, protocol=protocol, k=k, seed=self.settings.train.seed, progress=self.progress
@@ -137,13 +135,14 @@ class Trainer:
             InputError: There are no data, or no such model.
             AcclimateError: The gate refused; the snapshot is kept, and not published.
         """
+        self.check(names)
         gathered = gathered or gather(self.home, self.settings)
         rivals = names if BASELINE in names else [*names, BASELINE]
         report = None
         if len(names) > 1 or split_last(gathered.data).n_targets:
             report = self.compare(rivals, gathered.data)
         name = best(report, names) if report else names[0]
-        model = self.build([name])[0]
+        model = self.build(name)
         self.say(f"fitting {name} on all of {gathered.data!r}")
         started = perf_counter()
         model.fit(gathered.data)

@@ -149,13 +149,27 @@ def _data(home: Home, settings: Settings) -> Check:
 def _log(home: Home, settings: Settings) -> Check:
     from acclimate.events.sqlite import SqliteLog
 
+    offset, needed = 0, _snapshot_offset(home)
+    if home.log.exists():
+        log = SqliteLog(home.log, readonly=True)
+        offset = log.offset
+        log.close()
+    if offset < needed:
+        behind = f"{home.log} ends at offset {offset}, the current snapshot was made at offset {needed}"
+        return Check("log", False, behind, "put the log of this home back, or fit anew: acclimate train")
     if not home.log.exists():
         return Check("log", True, "none yet: it is made when the server first runs")
-    log = SqliteLog(home.log, readonly=True)
+    return Check("log", True, f"{home.log} at offset {offset}")
+
+
+def _snapshot_offset(home: Home) -> int:
+    from acclimate.snapshot import Registry
+
     try:
-        return Check("log", True, f"{home.log} at offset {log.offset}")
-    finally:
-        log.close()
+        current = Registry(home.snapshots).current()
+    except AcclimateError:  # told by the check of the snapshot
+        return 0
+    return int(current.manifest["offset"]) if current else 0
 
 
 def _snapshot(home: Home, settings: Settings) -> Check:

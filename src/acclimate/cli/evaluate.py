@@ -48,10 +48,12 @@ def evaluate(
     from acclimate.models import MODELS
 
     trainer = Trainer(place, settings, progress=True, say=out.step)
-    data = gather(place, settings).data
-    report = trainer.compare(models or list(MODELS), data, protocol=protocol, k=length)
+    names = models or list(MODELS)
+    trainer.check(names)
+    report = trainer.compare(names, gather(place, settings).data, protocol=protocol, k=length)
     print_table(report, out.console)
     if html is not None:
+        html.parent.mkdir(parents=True, exist_ok=True)
         write_html(report, html)
         out.note(f"report: {html}")
     out.document(report.document())

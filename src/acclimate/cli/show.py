@@ -23,6 +23,7 @@ from acclimate.data.fetch import KNOWN, fetch
 from acclimate.data.store import Store
 from acclimate.data.tables import read_tables
 from acclimate.errors import CorruptError, InputError, NotFoundError, nearest
+from acclimate.evaluate.protocols import Report
 from acclimate.evaluate.report import print_table, write_html
 from acclimate.snapshot import Registry
 
@@ -33,13 +34,14 @@ MODELS = ("popularity", "recent-popularity", "item-knn", "ease", "sequence")
 class Diary(msgspec.Struct):
     """What a demo did in a home, so that the next run does not do it again.
 
-    ``data`` names the set; ``made_from`` is the fingerprint of the training, and ``document`` what it came
-    to; both are empty until it is done.
+    ``data`` names the set; ``made_from`` is the fingerprint of the training, ``document`` and ``table`` what
+    it came to. They are empty until it is done.
     """
 
     data: str
     made_from: str = ""
     document: dict[str, Any] = {}
+    table: str = ""
 
 
 class Show:
@@ -79,7 +81,11 @@ class Show:
         return document
 
     def _claim(self, name: str) -> None:
-        """Refuse a home that holds other data, so that a demo never mixes with a shop's own."""
+        """Refuse what is not there, and a home of other data: a demo never mixes with a shop's own."""
+        if name not in KNOWN and not Path(name).exists():
+            raise NotFoundError(
+                f"no data set or path {name!r}: {nearest(name, KNOWN)}, or a path", field="data"
+            )
         diary = self._diary()
         holds = diary.data if diary else None if Store(self.home.data).empty else "imported data"
         if holds not in (None, name):
@@ -98,10 +104,6 @@ class Show:
             self.out.step(f"looking for {name}")
             found = fetch(name, cache=sets_folder(self.home))
             path, source = found.path, {"source": found.source, "sha256": found.sha256}
-        elif not path.exists():
-            raise NotFoundError(
-                f"no data set or path {name!r}: {nearest(name, KNOWN)}, or a path", field="data"
-            )
         self.out.step(f"reading {name} from {source['source']}")
         tables = read_tables([path], name=name if name in KNOWN else None, events=self.settings.events)
         imported = Store(self.home.data).add(tables)
@@ -121,20 +123,20 @@ class Show:
         diary = self._diary()
         if diary and diary.made_from == made_from and not again and self._is_current(diary):
             self.out.note("nothing changed since the last demo: this is what it found (--again trains anew)")
-            document = {**diary.document, "reused": True}
-        else:
-            trained = self.trainer.train(self.models, gather(self.home, self.settings))
-            document = self._document(trained)
-            self._write(Diary(name, made_from, msgspec.json.decode(encode(document))))
-        print_table(document, self.out.console)
+            self.out.console.print(Text(diary.table), soft_wrap=True)
+            return {**diary.document, "reused": True}
+        trained = self.trainer.train(self.models, gather(self.home, self.settings))
+        assert trained.report is not None, "several models are always compared"
+        print_table(trained.report, self.out.console)
+        document = self._document(trained, trained.report)
+        self._write(Diary(name, made_from, msgspec.json.decode(encode(document)), str(trained.report)))
         return document
 
-    def _document(self, trained: Trained) -> dict[str, Any]:
-        assert trained.report is not None, "several models are always compared"
+    def _document(self, trained: Trained, report: Report) -> dict[str, Any]:
         self.page.parent.mkdir(parents=True, exist_ok=True)
-        write_html(trained.report, self.page)
+        write_html(report, self.page)
         return {
-            **trained.report.document(),
+            **report.document(),
             "best": trained.model.name,
             "fit_seconds": trained.fit_seconds,
             "snapshot": trained.snapshot.id,

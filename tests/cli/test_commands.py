@@ -1,0 +1,296 @@
+"""Train, evaluate, recommend, snapshots, doctor and serve on a small made home."""
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+from pathlib import Path
+
+import httpx
+import pytest
+
+from acclimate.cli import main
+from acclimate.events.codec import event_entry
+from acclimate.events.sqlite import SqliteLog
+from acclimate.types import Event
+from tests.cli.conftest import SMALL, Run
+
+INTERVAL = {"mean", "low", "high"}
+
+
+def train(run: Run, home: Path, model: str = "popularity", *words: str) -> str:
+    ran = run("train", "--model", model, "--home", home, "--json", *words)
+    assert ran.code == 0, ran.err
+    return str(ran.document["snapshot"])
+
+
+@pytest.mark.parametrize("model", ["item-knn", "sequence"])
+def test_train_publishes_a_snapshot(run: Run, home: Path, model: str) -> None:
+    words = SMALL if model == "sequence" else ()
+    ran = run("train", "--model", model, "--home", home, "--seed", 3, "--json", *words)
+    assert ran.code == 0, ran.err
+    document = ran.document
+    assert document["model"] == model
+    assert document["metrics"]["ndcg@10"].keys() >= INTERVAL
+    assert document["fit_seconds"] > 0
+    assert document["verdict"]["passed"]
+    current = run("snapshots", "--home", home, "--json").document["snapshots"]
+    assert [(entry["id"], entry["current"]) for entry in current] == [(document["snapshot"], True)]
+
+
+def test_train_writes_only_its_document_on_stdout(run: Run, home: Path) -> None:
+    ran = run("train", "--model", "ease", "--home", home, "--json")
+    assert json.loads(ran.out)
+    assert "fitting ease" in ran.err
+
+
+def test_train_learns_from_the_feedback_of_the_log(run: Run, home: Path) -> None:
+    log = SqliteLog(home / "log.sqlite")
+    log.append([event_entry(Event("new", "like", 5000.0 + n, "made up")) for n in range(3)]).result()
+    log.close()
+    train(run, home)
+    listed = run("recommend", "--user", "u0", "-k", 20, "--home", home, "--json").document
+    assert "made up" in [item["item_id"] for item in listed["items"]]
+    assert listed["log_offset"] == 3
+    entry = run("snapshots", "--home", home, "--json").document["snapshots"][0]
+    assert entry["offset"] == 3
+
+
+def test_params_of_no_model_and_of_the_wrong_kind_are_refused(run: Run, home: Path) -> None:
+    wrong = run("train", "--model", "ease", "--home", home, "--set", "train.params.l22=5")
+    assert (wrong.code, "ease: no argument 'l22': did you mean 'l2'?" in wrong.err) == (2, True)
+    kind = run("train", "--model", "ease", "--home", home, "--set", "train.params.l2=high")
+    assert (kind.code, "train.params of ease" in kind.err) == (2, True)
+    none = run("train", "--model", "popularity", "--home", home, "--set", "train.params.l2=1")
+    assert (none.code, "popularity: no argument 'l2': it takes none" in none.err) == (2, True)
+
+
+def test_one_event_is_enough_to_train(run: Run, tmp_path: Path) -> None:
+    (tmp_path / "ratings.csv").write_text("user,item,time\nann,heat,1\n")
+    home = tmp_path / "home"
+    assert run("data", "import", tmp_path / "ratings.csv", "--home", home).code == 0
+    ran = run("train", "--model", "popularity", "--home", home, "--json")
+    assert ran.code == 0, ran.err
+    assert ran.document["metrics"] == {}
+    refused = run("evaluate", "--model", "popularity", "--home", home)
+    assert refused.code == 2
+    assert "Traceback" not in refused.err
+
+
+def test_evaluate_prints_the_document_and_writes_the_page(run: Run, home: Path, tmp_path: Path) -> None:
+    page = tmp_path / "deep" / "report.html"
+    ran = run(
+        "evaluate", "--model", "popularity", "--model", "ease", "--home", home, "--html", page, "--json"
+    )
+    assert ran.code == 0, ran.err
+    document = ran.document
+    assert document["protocol"] == "last"
+    assert document["n_targets"] > 0
+    assert len(document["targets_sha256"]) == 64
+    assert [model["name"] for model in document["models"]] == ["popularity", "ease"]
+    for model in document["models"]:
+        assert model["metrics"]["ndcg@10"].keys() >= INTERVAL
+        assert model.keys() >= {"fit_seconds", "segments"}
+    assert "<html" in page.read_text()
+    again = run("evaluate", "--model", "popularity", "--home", home, "--json").document
+    assert again["targets_sha256"] == document["targets_sha256"]
+
+
+def test_evaluate_knows_its_protocols_and_lengths(run: Run, home: Path) -> None:
+    asked = ("evaluate", "--model", "popularity", "--home", home, "--json")
+    assert "ndcg@5" in run(*asked, "-k", 5).document["models"][0]["metrics"]
+    assert run(*asked, "--protocol", "time").document["protocol"] == "time"
+    wrong = run(*asked, "--protocol", "lats")
+    assert wrong.code == 2
+    assert "did you mean 'last'?" in wrong.document["error"]["message"]
+    twice = run(*asked, "--model", "popularity")
+    assert (twice.code, "name each model once" in twice.document["error"]["message"]) == (2, True)
+
+
+def test_evaluate_shows_a_table_without_json(run: Run, home: Path) -> None:
+    ran = run("evaluate", "--model", "popularity", "--home", home)
+    assert ran.code == 0
+    assert "popularity" in ran.out
+    assert "ndcg@10" in ran.out.lower()
+
+
+def test_recommend_for_a_known_user(run: Run, home: Path) -> None:
+    snapshot = train(run, home, "item-knn")
+    ran = run("recommend", "--user", "u0", "-k", 3, "--explain", "--home", home, "--json")
+    assert ran.code == 0, ran.err
+    document = ran.document
+    assert (document["user_id"], document["snapshot"], document["policy"]) == ("u0", snapshot, "greedy")
+    assert document["fallback"] is None
+    assert [item["rank"] for item in document["items"]] == [1, 2, 3]
+    assert all(item.keys() >= {"item_id", "score", "propensity", "reasons"} for item in document["items"])
+    assert document["items"][0]["reasons"][0]["kind"] == "because"
+    shown = run("recommend", "--user", "u0", "-k", 3, "--home", home)
+    assert document["items"][0]["item_id"] in shown.out
+    assert "Kitchen story" in shown.out
+
+
+def test_recommend_for_a_stranger_is_no_error(run: Run, home: Path) -> None:
+    train(run, home, "item-knn")
+    for user in ("nobody at all", "née/🎬", "007", "x" * 10_000):
+        ran = run("recommend", "--user", user, "--home", home, "--json")
+        assert ran.code == 0, ran.err
+        assert ran.document["user_id"] == user
+        assert "unknown user" in ran.document["fallback"]["reason"]
+        assert len(ran.document["items"]) == 10
+
+
+def test_recommend_before_training_says_so(run: Run, home: Path) -> None:
+    ran = run("recommend", "--user", "u0", "--home", home, "--json")
+    assert ran.code == 0
+    assert ran.document["snapshot"] is None
+    assert "acclimate train" in ran.document["fallback"]["reason"]
+    assert run("recommend", "--user", "", "--home", home).code == 2
+
+
+def test_recommend_is_repeatable_with_a_seed(run: Run, home: Path) -> None:
+    train(run, home)
+    asked = ("recommend", "--user", "u1", "--home", home, "--json", "--set", "policy.name=epsilon")
+    risky = (*asked, "--set", "policy.epsilon=0.9")
+    lists = [run(*risky, "--seed", seed).document["items"] for seed in (1, 1, 2)]
+    assert lists[0] == lists[1]
+    assert lists[0] != lists[2]
+    assert "did you mean 'epsilon'" in run(*asked, "--set", "policy.name=epsilo").err
+
+
+def test_snapshots_list_and_roll_back(run: Run, home: Path) -> None:
+    empty = run("snapshots", "--home", home)
+    assert (empty.code, "no snapshots yet" in empty.out) == (0, True)
+    first, second = train(run, home), train(run, home, "ease")
+    listed = run("snapshots", "list", "--home", home, "--json").document["snapshots"]
+    assert [(entry["id"], entry["current"]) for entry in listed] == [(second, True), (first, False)]
+    assert all(
+        entry.keys() >= {"id", "created", "offset", "metrics", "verdict", "current"} for entry in listed
+    )
+    back = run("snapshots", "--home", home, "rollback", first, "--json")
+    assert back.code == 0
+    assert {entry["id"]: entry["current"] for entry in back.document["snapshots"]} == {
+        first: True,
+        second: False,
+    }
+    assert run("recommend", "--user", "u0", "--home", home, "--json").document["snapshot"] == first
+    shown = run("snapshots", "--home", home)
+    assert first in shown.out
+    wrong = run("snapshots", "rollback", first[:-1] + "x", "--home", home, "--json")
+    assert (wrong.code, first in wrong.document["error"]["message"]) == (2, True)
+
+
+def test_a_half_written_snapshot_is_named_not_read(run: Run, home: Path) -> None:
+    first, second = train(run, home), train(run, home, "ease")
+    broken = home / "snapshots" / second / "model.safetensors"
+    broken.write_bytes(broken.read_bytes()[:-7])
+    asked = run("recommend", "--user", "u0", "--home", home, "--json")
+    assert (asked.code, asked.document["error"]["code"]) == (1, "corrupt")
+    assert "model.safetensors" in asked.document["error"]["message"]
+    checks = run("doctor", "--home", home, "--json")
+    assert checks.code == 1
+    found = {check["name"]: check for check in checks.document["checks"]}
+    assert not found["snapshot"]["ok"]
+    assert "acclimate snapshots rollback" in found["snapshot"]["fix"]
+    listed = run("snapshots", "--home", home, "--json").document["snapshots"]
+    assert {entry["id"]: bool(entry["broken"]) for entry in listed} == {first: False, second: True}
+    assert run("snapshots", "rollback", first, "--home", home).code == 0
+    assert run("recommend", "--user", "u0", "--home", home).code == 0
+
+
+def test_doctor_on_a_good_and_on_an_empty_home(run: Run, home: Path, tmp_path: Path) -> None:
+    train(run, home)
+    for place in (home, tmp_path / "not there"):
+        ran = run("doctor", "--home", place, "--json")
+        assert ran.code == 0, ran.out
+        checks = {check["name"]: check for check in ran.document["checks"]}
+        assert {
+            "python",
+            "torch",
+            "encoder",
+            "home",
+            "disk",
+            "data",
+            "log",
+            "snapshot",
+            "port",
+        } <= checks.keys()
+        assert all(check.keys() >= {"name", "ok", "detail", "fix"} for check in checks.values())
+        assert all(check["fix"] for check in checks.values() if not check["ok"])
+    assert not (tmp_path / "not there").exists()
+
+
+def test_doctor_finds_what_is_wrong(run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def found(*words: object) -> dict[str, bool]:
+        document = run("doctor", "--home", tmp_path, "--json", *words).document
+        return {check["name"]: check["ok"] for check in document["checks"]}
+
+    assert all(found("--set", "train.encoder=tfidf").values())
+    monkeypatch.setenv("ACCLIMATE_DATA", str(tmp_path / "nowhere"))
+    assert not found()["known data"]
+    assert not found("--set", "train.modle=x")["settings"]
+    assert not found("--set", "train.encoder=minilmm")["encoder"]
+    (tmp_path / "log.sqlite").write_bytes(b"no database at all" * 500)
+    assert not found()["log"]
+    with socket.socket() as busy:
+        busy.bind(("127.0.0.1", 0))
+        busy.listen()
+        assert not found("--set", f"serve.port={busy.getsockname()[1]}")["port"]
+
+
+def test_a_log_behind_its_snapshot_is_found(run: Run, home: Path) -> None:
+    log = SqliteLog(home / "log.sqlite")
+    log.append([event_entry(Event("u0", "like", 5000.0, "1"))]).result()
+    log.close()
+    train(run, home)
+    for file in home.glob("log.sqlite*"):
+        file.unlink()
+    checks = {check["name"]: check for check in run("doctor", "--home", home, "--json").document["checks"]}
+    assert not checks["log"]["ok"]
+    assert "offset 1" in checks["log"]["detail"]
+
+
+@pytest.mark.parametrize("command", ["serve", "demo"])
+def test_a_port_in_use_is_found_before_any_work(run: Run, tmp_path: Path, command: str) -> None:
+    with socket.socket() as busy:
+        busy.bind(("127.0.0.1", 0))
+        busy.listen()
+        port = busy.getsockname()[1]
+        ran = run(command, "--port", port, "--home", tmp_path / "home", "--json")
+    assert ran.code == 1
+    assert ran.document["error"]["code"] == "port_in_use"
+    assert "--port" in ran.document["error"]["message"]
+    assert not (tmp_path / "home").exists()
+    for wrong in ("-1", "65536", "http"):
+        refused = run(command, "--port", wrong, "--home", tmp_path / "home", "--json")
+        assert (refused.code, refused.document["error"]["code"]) == (2, "port_out_of_range")
+
+
+def test_serve_answers_until_it_is_told_to_stop(home: Path) -> None:
+    assert main(["train", "--model", "popularity", "--home", str(home)]) == 0
+    code = "import sys; from acclimate.cli import main; sys.exit(main())"
+    words = ["serve", "--port", "0", "--home", str(home), "--json"]
+    server = subprocess.Popen(
+        [sys.executable, "-c", code, *words], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
+    try:
+        assert server.stdout is not None
+        lines = [server.stdout.readline()]
+        while lines[-1] != "}\n" and lines[-1]:
+            lines.append(server.stdout.readline())
+        url = json.loads("".join(lines))["url"]
+        client = httpx.Client(base_url=url, transport=httpx.HTTPTransport(retries=8), timeout=30)
+        while client.get("readyz").status_code == 503:
+            pass
+        answer = client.get("v1/recommendations", params={"user_id": "u0", "k": 3}).json()
+        assert len(answer["items"]) == 3
+        client.close()
+        server.send_signal(signal.SIGINT)
+        out, err = server.communicate(timeout=30)
+    finally:
+        server.kill()
+    assert server.returncode == 0, err
+    assert "Traceback" not in err
+    assert out == ""
+    assert os.path.exists(home / "log.sqlite")

@@ -1,0 +1,193 @@
+"""What every command promises: exit status, one line instead of a traceback, one document under --json."""
+
+import subprocess
+import sys
+from pathlib import Path
+from statistics import median
+
+import pytest
+
+from acclimate import __version__
+from acclimate.cli import recommend
+from acclimate.cli.errors import describe
+from acclimate.errors import BusyError
+from tests.cli.conftest import Run
+
+COMMANDS = ("demo", "data", "train", "evaluate", "recommend", "serve", "snapshots", "doctor")
+SLOW = ("torch", "transformers", "polars", "sklearn", "lightning", "litestar", "uvicorn", "numpy")
+
+
+def python(code: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+
+
+def acclimate(*words: object, **options: object) -> subprocess.CompletedProcess[str]:
+    call = [
+        sys.executable,
+        "-c",
+        "import sys; from acclimate.cli import main; sys.exit(main())",
+        *map(str, words),
+    ]
+    return subprocess.run(call, capture_output=True, text=True, check=False, **options)  # type: ignore[call-overload, no-any-return]
+
+
+def test_version_and_help(run: Run) -> None:
+    assert run("--version").out == f"acclimate {__version__}\n"
+    helped = run("--help")
+    assert helped.code == 0
+    assert all(f" {name} " in helped.out for name in COMMANDS)
+    assert run().out == helped.out
+
+
+@pytest.mark.parametrize("command", [*COMMANDS, "data import", "data fetch", "snapshots rollback"])
+def test_every_command_has_help_and_json(run: Run, command: str) -> None:
+    ran = run(*command.split(), "--help")
+    assert ran.code == 0
+    assert ("--json" in ran.out) == (command != "data")
+
+
+def test_help_imports_nothing_slow() -> None:
+    code = f"""
+import sys, contextlib, io
+from acclimate.cli import main
+with contextlib.redirect_stdout(io.StringIO()):
+    assert main(["--help"]) == 0 and main(["train", "--help"]) == 0
+print([name for name in {SLOW} if name in sys.modules])"""
+    ran = python(code)
+    assert ran.stdout == "[]\n", ran.stderr
+
+
+@pytest.mark.parametrize(
+    ("code", "bar"),
+    [("import acclimate", 0.3), ("from acclimate.cli import main; main(['--help'])", 0.5)],
+)
+def test_it_starts_at_once(code: str, bar: float) -> None:
+    timed = f"import time; start = time.process_time()\n{code}\nprint(time.process_time() - start)"
+    seconds = [float(python(timed).stdout.splitlines()[-1]) for _ in range(3)]
+    assert median(seconds) <= bar
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["trian"], "No such command 'trian'. Did you mean 'train'?"),
+        (["train", "--modle", "ease"], "No such option: --modle"),
+        (["recommend"], "Missing option '--user'"),
+        (["data"], "name a command"),
+    ],
+)
+def test_a_wrong_call_is_2_with_one_line(run: Run, words: list[str], message: str) -> None:
+    ran = run(*words, "--json") if words != ["data"] else run(*words)
+    assert ran.code == 2
+    assert message in ran.err
+    assert "Traceback" not in ran.err
+    if words != ["data"]:
+        assert ran.document["error"]["code"] == "usage"
+        assert message in ran.document["error"]["message"]
+
+
+@pytest.mark.parametrize("k", ["0", "-1", "1000000000", "ten", "", "1.5"])
+@pytest.mark.parametrize("command", ["recommend --user ann", "evaluate"])
+def test_k_out_of_range(run: Run, tmp_path: Path, command: str, k: str) -> None:
+    ran = run(*command.split(), "-k", k, "--home", tmp_path, "--json")
+    shown = k if k.lstrip("-").isdigit() else repr(k)
+    assert ran.code == 2
+    assert ran.document["error"]["code"] == "k_out_of_range"
+    assert ran.document["error"]["field"] == "k"
+    assert ran.document["error"]["message"].startswith("k must be 1..1000, got ")
+    assert shown.strip("'") in ran.document["error"]["message"]
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["--set", "train.modle=ease"], "unknown setting 'train.modle': did you mean 'model'?"),
+        (["--set", "train"], "--set wants section.key=value, got 'train'"),
+        (["--set", "serve.port=high"], "setting serve.port"),
+        (["--config", "nowhere.toml"], "cannot read nowhere.toml: No such file or directory"),
+    ],
+)
+@pytest.mark.parametrize("command", ["train", "evaluate", "recommend --user ann", "serve", "demo --no-serve"])
+def test_a_wrong_setting(run: Run, tmp_path: Path, command: str, words: list[str], message: str) -> None:
+    ran = run(*command.split(), "--home", tmp_path / "home", *words)
+    assert ran.code == 2
+    assert message in ran.err.replace("\n", " ")
+    assert not (tmp_path / "home").exists()
+
+
+def test_a_settings_file_in_the_home_is_read_and_options_win(run: Run, tmp_path: Path) -> None:
+    (tmp_path / "acclimate.toml").write_text("[train]\nmodel = 'eese'\n")
+    assert "no model 'eese': did you mean 'ease'?" in " ".join(run("train", "--home", tmp_path).err.split())
+    asked = run("train", "--home", tmp_path, "--model", "popular", "--set", "train.model=ease")
+    assert "no model 'popular'" in asked.err
+
+
+@pytest.mark.parametrize("command", ["train", "evaluate", "recommend --user ann"])
+def test_an_empty_home_says_how_to_begin(run: Run, tmp_path: Path, command: str) -> None:
+    ran = run(*command.split(), "--home", tmp_path / "home", "--json")
+    assert ran.code == 2
+    assert ran.document["error"] == {
+        "code": "no_data",
+        "message": "no data yet: acclimate data import ratings.csv, or acclimate demo",
+        "field": None,
+    }
+    assert not (tmp_path / "home").exists()
+
+
+@pytest.mark.parametrize("command", ["train --model popularit", "evaluate --model ease --model popularit"])
+def test_an_unknown_model_names_the_nearest(run: Run, home: Path, command: str) -> None:
+    ran = run(*command.split(), "--home", home, "--json")
+    assert ran.code == 2
+    assert ran.document["error"]["code"] == "unknown_model"
+    assert "did you mean 'popularity'?" in ran.document["error"]["message"]
+
+
+def test_a_bug_is_one_line_and_a_traceback_on_demand(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(*args: object) -> None:
+        raise KeyError("oops")
+
+    monkeypatch.setattr(recommend, "open_recommender", broken)
+    ran = run("recommend", "--user", "ann", "--json")
+    assert ran.code == 1
+    assert "Traceback" not in ran.err
+    assert "set ACCLIMATE_DEBUG=1 for the traceback" in ran.err
+    assert ran.document["error"]["code"] == "internal"
+    monkeypatch.setenv("ACCLIMATE_DEBUG", "1")
+    assert "Traceback" in run("recommend", "--user", "ann").err
+
+
+def test_ctrl_c_is_130_with_one_line(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    def stopped(*args: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(recommend, "open_recommender", stopped)
+    ran = run("recommend", "--user", "ann")
+    assert (ran.code, ran.out, ran.err.strip()) == (130, "", "error: stopped by Ctrl-C")
+
+
+@pytest.mark.parametrize(
+    ("error", "message", "code"),
+    [
+        (BusyError("port 8080 is in use"), "port 8080 is in use", 1),
+        (PermissionError(13, "Permission denied", "/no"), "/no: Permission denied", 1),
+        (OSError(28, "No space left on device"), "No space left on device", 1),
+        (MemoryError(), "out of memory: close other programs, or use less data", 1),
+    ],
+)
+def test_what_is_no_bug_is_told_plainly(error: Exception, message: str, code: int) -> None:
+    failure = describe(error)
+    assert (failure.message, failure.exit_code) == (message, code)
+
+
+def test_a_reader_that_leaves_is_no_error(home: Path) -> None:
+    command = f"{sys.executable} -c 'import sys; from acclimate.cli import main; sys.exit(main())'"
+    piped = f"{command} data list --json --home {home} | head -c 1"
+    ran = subprocess.run(["bash", "-c", piped], capture_output=True, text=True, check=False)
+    assert (ran.returncode, ran.stdout, ran.stderr) == (0, "{", "")
+
+
+def test_a_process_of_its_own_has_the_same_exit_codes(tmp_path: Path) -> None:
+    missing = acclimate("recommend", "--user", "ann", "--home", tmp_path / "none")
+    assert missing.returncode == 2
+    assert missing.stdout == ""
+    assert missing.stderr == "error: no data yet: acclimate data import ratings.csv, or acclimate demo\n"
