@@ -1,0 +1,151 @@
+"""The page of an evaluation: one HTML file with its styles and plots inside."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from html import escape
+from importlib.resources import files
+from typing import Any
+
+import numpy as np
+
+Document = Mapping[str, Any]
+MEANING = {
+    "ndcg": "how far up the right items stand",
+    "hr": "share of users with a right item in the list",
+    "recall": "share of the right items in the list",
+    "precision": "share of the list that is right",
+    "f1": "recall and precision in one",
+    "mrr": "1 / rank of the first right item",
+    "map": "precision, averaged over the right items",
+    "coverage": "share of the catalogue in anyone's list",
+}
+
+
+def render(document: Document, remarks: Sequence[str]) -> str:
+    """Return the page of a report's ``document``, with ``remarks`` below the figures."""
+    models, k = document["models"], document["k"]
+    title = f"{document['dataset']}, protocol {document['protocol']}"
+    names = [name for name in models[0]["metrics"] if _is_told(name, document)]
+    plots = [_plot(name, MEANING[name.split("@")[0]], models, name) for name in names]
+    segments = [
+        _plot(
+            name,
+            f"{part['what']} ({part['n_users']:,} users)",
+            [m["segments"][name] | _named(m) for m in models],
+            f"ndcg@{k}",
+        )
+        for name, part in models[0]["segments"].items()
+    ]
+    return f"""<!doctype html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<meta name="color-scheme" content="light dark">
+<link rel="icon" href="data:,">
+<title>{escape(title)}</title>
+<style>{files("acclimate.evaluate").joinpath("page.css").read_text("utf-8")}</style>
+</head>
+<body>
+<main>
+<header>
+<p class="kicker">Evaluation</p>
+<h1>{escape(title)}</h1>
+<p class="lead">{_lead(document)}</p>
+</header>
+<section><h2>Metrics</h2>
+<p class="how">A dot is the mean, a line its 95 % interval over users, the filled dot the best.</p>
+<div class="plots">{"".join(plots)}</div></section>
+<section><h2>ndcg@{k} by segment</h2>
+<div class="plots">{"".join(segments)}</div></section>
+<section><h2>All figures</h2>{_table(document)}</section>
+<section><h2>To know</h2><ul>{"".join(f"<li>{escape(line)}</li>" for line in remarks)}</ul></section>
+</main>
+</body>
+</html>
+"""
+
+
+def _is_told(name: str, document: Document) -> bool:
+    """With one target for each user, four of the metrics say nothing new."""
+    one_each = document["n_targets"] == document["n_users"]
+    return not (one_each and name.split("@")[0] in ("recall", "precision", "f1", "map"))
+
+
+def _named(model: Document) -> dict[str, Any]:
+    return {"name": model["name"]}
+
+
+def _lead(document: Document) -> str:
+    metric = f"ndcg@{document['k']}"
+    best = max(document["models"], key=lambda model: float(model["metrics"][metric]["mean"]))
+    words = f"<strong>{escape(best['name'])}</strong> is the best of {len(document['models'])} by {metric}"
+    close = [each["model"] for each in document["comparisons"] if each["high"] >= 0]
+    if close:
+        words += f"; {escape(', '.join(close))} {'is' if len(close) == 1 else 'are'} not significantly worse"
+    return f"{words}. {document['n_users']:,} users, {document['n_targets']:,} targets."
+
+
+def _plot(title: str, meaning: str, entries: Sequence[Document], metric: str) -> str:
+    """Return a figure with one interval for each model on a shared axis from 0."""
+    intervals = [entry["metrics"][metric] for entry in entries]
+    top = _round_up(max(float(interval["high"]) for interval in intervals))
+    best = max(float(interval["mean"]) for interval in intervals)
+    rows = "".join(
+        _row(entry["name"], interval, top, interval["mean"] == best)
+        for entry, interval in zip(entries, intervals, strict=True)
+    )
+    ticks = "".join(f'<span style="left:{100 * part:.0f}%">{top * part:.3g}</span>' for part in (0, 0.5, 1))
+    return (
+        f"<figure><figcaption><b>{escape(title)}</b> {escape(meaning)}</figcaption>{rows}"
+        f'<div class="row axis" aria-hidden="true"><span></span><div class="ticks">{ticks}</div></div></figure>'
+    )
+
+
+def _row(name: str, interval: Document, top: float, best: bool) -> str:
+    mean, low, high = (float(interval[key]) for key in ("mean", "low", "high"))
+    label = f"{name}: {mean:.4f}, 95 % interval {low:.4f} to {high:.4f}"
+    left, width, dot = (f"{100 * value / top:.2f}%" for value in (low, high - low, mean))
+    return (
+        f'<div class="row{" best" if best else ""}"><span class="name">{escape(name)}</span>'
+        f'<div class="track" role="img" aria-label="{escape(label)}" title="{escape(label)}">'
+        f'<i style="left:{left};width:{width}"></i><b style="left:{dot}"></b></div>'
+        f'<span class="value">{mean:.4f}</span></div>'
+    )
+
+
+def _round_up(value: float) -> float:
+    """Return the next 1, 2, 3, 4, 5, 6, 8 or 10 times a power of ten, for the end of an axis."""
+    if value <= 0:
+        return 1.0
+    power = 10.0 ** np.floor(np.log10(value))
+    return float(power * min(step for step in (1, 2, 3, 4, 5, 6, 8, 10) if step * power >= value * 0.9999))
+
+
+def _table(document: Document) -> str:
+    names = list(document["models"][0]["metrics"])
+    head = _cells("th", ["model", *names, "fit s", "score s"], 'scope="col"')
+    body = []
+    for model in document["models"]:
+        cells = []
+        for name in names:
+            found = model["metrics"][name]
+            best = found["mean"] >= max(other["metrics"][name]["mean"] for other in document["models"])
+            figure = f"<b>{found['mean']:.4f}</b>" if best else f"{found['mean']:.4f}"
+            cells.append(f"<td>{figure}<small>{found['low']:.4f} to {found['high']:.4f}</small></td>")
+        seconds = [
+            "" if model[key] is None else f"{model[key]:.2f}" for key in ("fit_seconds", "score_seconds")
+        ]
+        body.append(
+            f'<tr><th scope="row">{escape(model["name"])}</th>{"".join(cells)}{_cells("td", seconds)}</tr>'
+        )
+    return (
+        '<div class="scroll" tabindex="0" role="region" aria-label="All figures"><table>'
+        "<caption>Mean over users, with 95 % intervals; the best of each column in bold</caption>"
+        f"<thead><tr>{head}</tr></thead><tbody>{''.join(body)}</tbody></table></div>"
+    )
+
+
+def _cells(tag: str, texts: Iterable[str], attributes: str = "") -> str:
+    return "".join(f"<{tag} {attributes}>{escape(text)}</{tag}>" for text in texts)

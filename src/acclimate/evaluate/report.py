@@ -1,0 +1,126 @@
+"""A report for people: a table on a terminal, a page for a browser."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from acclimate.evaluate.page import render
+from acclimate.evaluate.results import Report
+
+if TYPE_CHECKING:
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+Document = Mapping[str, Any]
+
+
+def print_table(report: Report | Document, console: Console) -> None:
+    """Print models by metrics with 95 % intervals, the best of each in bold.
+
+    Args:
+        report: A report, or the document that one gave.
+        console: Where to.
+    """
+    document = report.document() if isinstance(report, Report) else report
+    one_each = document["n_targets"] == document["n_users"]
+    console.print(_main_table(document, ["ndcg", "hr", "mrr"] if one_each else _ALL))
+    if any(model["segments"] for model in document["models"]):
+        console.print(_segment_table(document))
+    for line in remarks(document):
+        console.print(line, style="dim", highlight=False, markup=False, soft_wrap=True)
+
+
+def write_html(report: Report | Document, path: str | Path) -> None:
+    """Write one page that needs no network: intervals by metric and by segment, and the table.
+
+    Args:
+        report: A report, or the document that one gave.
+        path: The file; its folder must exist.
+    """
+    document = report.document() if isinstance(report, Report) else report
+    Path(path).write_text(render(document, remarks(document)), encoding="utf-8")
+
+
+def remarks(document: Document) -> list[str]:
+    """Return what a reader of the figures should know, a sentence or a line each."""
+    k, lines = document["k"], []
+    if document["n_targets"] == document["n_users"]:
+        lines.append(f"One target for each user: recall = hr, map = mrr, precision = hr / {k}.")
+    lines.append(
+        f"Full ranking over all items but those the user had; below each figure its 95 % interval over "
+        f"{document['n_users']:,} users; equal scores count at their expected value."
+    )
+    skipped = [f"{count:,} {reason}" for reason, count in document["skipped"].items() if count]
+    if skipped:
+        lines.append(f"Not measured: {', '.join(skipped)}.")
+    for model in document["models"]:
+        lines += [f"{model['name']}: {note}" for note in model["notes"]]
+    lines.append(
+        f"{document['n_targets']:,} targets of protocol {document['protocol']}, "
+        f"sha256 {document['targets_sha256']}"
+    )
+    return lines
+
+
+_ALL = ["ndcg", "hr", "recall", "precision", "mrr", "map"]
+"""What the terminal shows where a user may have several targets; f1 is in the document and on the page."""
+
+
+def _main_table(document: Document, metrics: list[str]) -> Table:
+    from rich import box
+    from rich.table import Table
+
+    k, models = document["k"], document["models"]
+    table = Table(
+        title=f"{document['dataset']}, protocol {document['protocol']}",
+        box=box.SIMPLE_HEAVY,
+        padding=(0, 1, 0, 0),
+    )
+    table.add_column("model", no_wrap=True)
+    columns = [f"{metric}@{k}" for metric in [*metrics, "coverage"]]
+    for column in [*columns, "to the best", "fit s"]:
+        table.add_column(column, justify="right", no_wrap=True)
+    apart = {each["model"]: each for each in document["comparisons"]}
+    for model in models:
+        cells = [_cell(model["metrics"][column], _is_best(model, models, column)) for column in columns]
+        gap = _cell(apart[model["name"]], sign="+") if model["name"] in apart else "the best"
+        fit = "" if model["fit_seconds"] is None else f"{model['fit_seconds']:.1f}"
+        table.add_row(model["name"], *cells, gap, fit)
+    return table
+
+
+def _segment_table(document: Document) -> Table:
+    from rich import box
+    from rich.table import Table
+
+    metric, models = f"ndcg@{document['k']}", document["models"]
+    names = list(dict.fromkeys(name for model in models for name in model["segments"]))
+    table = Table(title=f"{metric} by segment", box=box.SIMPLE)
+    table.add_column("model", no_wrap=True)
+    for name in names:
+        n_users = models[0]["segments"][name]["n_users"]
+        table.add_column(f"{name}\n{n_users:,} users", justify="right")
+    for model in models:
+        parts = [model["segments"][name] for name in names]
+        rivals = [[other["segments"][name] for other in models] for name in names]
+        cells = (
+            _cell(part["metrics"][metric], _is_best(part, others, metric))
+            for part, others in zip(parts, rivals, strict=True)
+        )
+        table.add_row(model["name"], *cells)
+    return table
+
+
+def _is_best(entry: Document, rivals: list[Any], metric: str) -> bool:
+    return bool(entry["metrics"][metric]["mean"] >= max(other["metrics"][metric]["mean"] for other in rivals))
+
+
+def _cell(interval: Document, best: bool = False, sign: str = "") -> Text:
+    from rich.text import Text
+
+    mean = f"{interval['mean']:{sign}.4f}"
+    low, high = (f"{interval[key]:{sign}.3f}".replace("0.", ".", 1) for key in ("low", "high"))
+    return Text.assemble((mean, "bold green" if best else ""), (f"\n{low} to {high}", "dim"))
