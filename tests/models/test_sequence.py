@@ -1,0 +1,193 @@
+"""The sequence model in worlds whose right answer is known."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import pytest
+import torch
+
+from acclimate.data.dataset import Dataset
+from acclimate.data.vocab import Vocabulary
+from acclimate.errors import InputError
+from acclimate.models.blocks import GatedBlock, Layout
+from acclimate.models.sequence import SequenceModel
+from acclimate.rng import generator
+from acclimate.types import Floats, Histories, Item, State
+
+SMALL = {"width": 32, "heads": 2, "layers": 2, "batch_tokens": 512, "max_length": 30, "dropout": 0.1}
+
+
+class OneHot:
+    """Reads texts of the form "kind 3": a unit vector that names the kind, plus a little of its own."""
+
+    name, note = "one-hot", None
+    fingerprint = "one-hot"
+
+    def encode(self, texts: Sequence[str]) -> Floats:
+        out = np.zeros((len(texts), 12), np.float32)
+        for row, text in enumerate(texts):
+            if text:
+                noise = generator(0, text).normal(size=12)
+                out[row] = np.eye(12)[int(text.split()[1])] + 0.05 * noise
+        return out / np.maximum(np.linalg.norm(out, axis=1, keepdims=True), 1e-9)
+
+    def fit(self, texts: Sequence[str]) -> None:
+        return
+
+    def state(self) -> State:
+        return {}, {}
+
+    def restore(self, state: State) -> None:
+        return
+
+
+def ring(n_items: int = 12, n_users: int = 150, length: int = 12) -> Dataset:
+    """Item i is followed by i + 1, always; each user starts elsewhere and stops before one round."""
+    rng = np.random.default_rng(0)
+    start = rng.integers(n_items, size=n_users)
+    user = np.repeat(np.arange(n_users), length)
+    item = (start[:, None] + np.arange(length)) % n_items
+    time = np.tile(np.arange(length), n_users) + user / n_users
+    ids = Vocabulary(f"i{n}" for n in range(n_items))
+    return Dataset(Vocabulary(f"u{n}" for n in range(n_users)), ids, user, item.ravel(), time)
+
+
+@pytest.fixture(scope="module")
+def walker() -> SequenceModel:
+    model = SequenceModel(**SMALL, epochs=12, validation_users=0)
+    model.fit(ring())
+    return model
+
+
+def test_a_chain_is_learned_to_its_optimum(walker: SequenceModel) -> None:
+    asked = Histories.of([[(i + n) % 12 for n in range(length)] for i in range(12) for length in (1, 2, 5)])
+    next_items = (asked.items[asked.offsets[1:] - 1] + 1) % 12
+    assert (walker.score(asked).argmax(axis=1) == next_items).mean() >= 0.98
+
+
+def test_order_matters(walker: SequenceModel) -> None:
+    forth, back = walker.score(Histories.of([[2, 3], [3, 2]]))
+    assert forth.argmax() == 4
+    assert back.argmax() == 3 or not np.allclose(forth, back, atol=1e-3)
+
+
+def test_only_the_newest_events_within_reach_are_read(walker: SequenceModel) -> None:
+    recent = [(n % 12) for n in range(30)]
+    long = walker.score(Histories.of([[5, 5, 9, *recent]]))
+    np.testing.assert_allclose(long, walker.score(Histories.of([recent])), atol=1e-5)
+
+
+def test_disliked_events_are_not_read(walker: SequenceModel) -> None:
+    both = Histories.of([[1, 7, 2]], weights=[[1.0, -1.0, 1.0]])
+    np.testing.assert_array_equal(walker.score(both), walker.score(Histories.of([[1, 2]])))
+
+
+def test_an_item_without_text_or_events_cannot_be_scored(walker: SequenceModel) -> None:
+    model = SequenceModel()
+    model.restore(walker.state())
+    model.put_items(np.array([12], np.int32), [Item("new", title="kind 3")])
+    scores = model.score(Histories.of([[1]]))
+    assert np.isnan(scores[0, 12])
+    assert np.isfinite(scores[0, :12]).all()
+    assert np.isnan(model.similarity(np.array([12], np.int32))).all()
+
+
+def kinds(n_items: int = 96, n_users: int = 240, cold: int = 12) -> Dataset:
+    """The kind of an item is followed by the next kind; items of a kind are alike but for their ids.
+
+    The last ``cold`` items, one of each kind, have no events.
+    """
+    rng = np.random.default_rng(1)
+    warm = n_items - cold
+    start = rng.integers(12, size=n_users)
+    kind = (start[:, None] + np.arange(8)) % 12
+    item = kind + 12 * rng.integers(warm // 12, size=kind.shape)
+    user = np.repeat(np.arange(n_users), 8)
+    time = np.tile(np.arange(8.0), n_users)
+    catalogue = [Item(f"i{n}", title=f"kind {n % 12} copy {n // 12}") for n in range(n_items)]
+    ids = Vocabulary(each.item_id for each in catalogue)
+    users = Vocabulary(f"u{n}" for n in range(n_users))
+    return Dataset(users, ids, user, item.ravel(), time, catalogue=catalogue)
+
+
+@pytest.fixture(scope="module")
+def reader() -> SequenceModel:
+    model = SequenceModel(OneHot(), **SMALL, epochs=15, validation_users=0)
+    model.fit(kinds())
+    return model
+
+
+def test_a_cold_item_stands_where_its_text_puts_it(reader: SequenceModel) -> None:
+    cold = np.arange(84, 96)
+    for kind in range(12):
+        scores = reader.score(Histories.of([[kind]]))[0, cold]
+        assert cold[scores.argmax()] % 12 == (kind + 1) % 12
+
+
+def test_a_new_item_is_placed_by_its_text_at_once(reader: SequenceModel) -> None:
+    model = SequenceModel(OneHot())
+    model.restore(reader.state())
+    model.put_items(
+        np.array([96, 97], np.int32), [Item("a", title="kind 5 new"), Item("b", title="kind 0 new")]
+    )
+    follows_4 = model.score(Histories.of([[4]]))[0]
+    assert follows_4[96] > follows_4[97]
+    np.testing.assert_allclose(follows_4[:96], reader.score(Histories.of([[4]]))[0], atol=1e-6)
+    read = model.score(Histories.of([[96]]))[0]
+    assert read[84:96].argmax() == 6, "and it is understood in a history, too"
+
+
+def test_a_changed_text_moves_a_cold_item_and_keeps_a_warm_items_id(reader: SequenceModel) -> None:
+    model = SequenceModel(OneHot())
+    model.restore(reader.state())
+    ids = model.state()[0]["ids"].copy()
+    model.put_items(
+        np.array([84, 3], np.int32), [Item("i84", title="kind 7 moved"), Item("i3", title="kind 3 x")]
+    )
+    near = model.similarity(np.array([84], np.int32))[0]
+    assert near[91] > near[85]
+    np.testing.assert_array_equal(model.state()[0]["ids"], ids)
+
+
+def test_a_packed_batch_is_what_padding_would_give() -> None:
+    torch.manual_seed(0)
+    block = GatedBlock(width=8, heads=2, dropout=0.0)
+    lengths = torch.tensor([3, 1, 5])
+    x = torch.randn(9, 8)
+    packed = block(x, Layout.of(lengths))
+    for row, part in zip(x.split([3, 1, 5]), packed.split([3, 1, 5]), strict=True):
+        alone = block(row, Layout.of(torch.tensor([len(row)])))
+        torch.testing.assert_close(part, alone)
+
+
+def test_the_future_is_not_seen() -> None:
+    torch.manual_seed(0)
+    block = GatedBlock(width=8, heads=2, dropout=0.0)
+    x = torch.randn(6, 8)
+    layout = Layout.of(torch.tensor([6]))
+    changed = x.clone()
+    changed[4:] += 1
+    torch.testing.assert_close(block(x, layout)[:4], block(changed, layout)[:4])
+
+
+@pytest.mark.parametrize(
+    ("params", "message"),
+    [
+        ({"width": 30, "heads": 4}, "width must be a multiple of heads, got 30 and 4"),
+        ({"id_share": 0}, "id_share must be above 0 and at most 1, got 0"),
+        ({"dropout": 1.0}, "dropout must be at least 0 and below 1, got 1.0"),
+        ({"epochs": 0}, "epochs must be 1..1000000000, got 0"),
+        ({"learning_rate": -1}, "learning_rate must be above 0 and below 1, got -1"),
+    ],
+)
+def test_arguments_out_of_range_are_refused(params: dict[str, float], message: str) -> None:
+    with pytest.raises(InputError, match=message):
+        SequenceModel(**params)  # type: ignore[arg-type]
+
+
+def test_data_without_positives_is_refused() -> None:
+    data = ring().where(np.zeros(len(ring()), bool))
+    with pytest.raises(InputError, match="needs at least one positive event"):
+        SequenceModel().fit(data)

@@ -1,0 +1,141 @@
+"""A fit that is watched, stopped, killed, resumed, and told when it went wrong."""
+
+from __future__ import annotations
+
+import math
+import subprocess
+import sys
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor, nn
+
+from acclimate.errors import AcclimateError
+from acclimate.training import Recipe, Training, fit
+
+
+class Pair(NamedTuple):
+    x: Tensor
+    y: Tensor
+
+
+class Line(nn.Module):
+    """y = w x + b with dropout, so that random state matters."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        torch.manual_seed(0)
+        self.layer, self.dropout = nn.Linear(3, 1), nn.Dropout(0.3)
+
+    def loss(self, batch: Pair) -> Tensor:
+        return (self.layer(self.dropout(batch.x)) - batch.y).square().mean()
+
+
+def batches(epoch: int) -> list[Pair]:
+    rng = np.random.default_rng(epoch)
+    x = torch.from_numpy(rng.normal(size=(4, 16, 3)).astype(np.float32))
+    return [Pair(part, part.sum(dim=1, keepdim=True)) for part in x]
+
+
+def error_of(module: Line) -> float:
+    x = batches(999)[0]
+    with torch.inference_mode():
+        return -float((module.layer(x.x) - x.y).square().mean())
+
+
+RECIPE = Recipe(epochs=6, learning_rate=0.05, warmup=2, patience=6)
+
+
+def test_a_fit_learns_and_ends_with_its_best_weights() -> None:
+    module = Line()
+    before = error_of(module)
+    done = fit(module, batches, RECIPE, Training(), figure=lambda: error_of(module))
+    assert error_of(module) > before
+    assert error_of(module) == pytest.approx(done.figure)
+    assert done.figure == max(row["figure"] for row in done.curve)
+    assert not module.training
+    assert not any(p.requires_grad for p in module.parameters())
+
+
+def test_it_stops_when_the_figure_no_longer_rises() -> None:
+    figures = iter([0.1, 0.5, 0.4, 0.3, 0.2, 0.1])
+    done = fit(Line(), batches, Recipe(6, 0.01, patience=2), Training(), figure=lambda: next(figures))
+    assert (done.epochs, done.figure, len(done.curve)) == (2, 0.5, 4)
+
+
+def test_without_a_figure_all_epochs_run_and_the_last_weights_stay() -> None:
+    done = fit(Line(), batches, RECIPE, Training())
+    assert (done.epochs, len(done.curve)) == (6, 6)
+    assert math.isnan(done.figure)
+
+
+def test_the_same_seed_gives_the_same_weights_and_leaves_torch_alone() -> None:
+    torch.manual_seed(7)
+    expected = torch.rand(1)
+    first, second = Line(), Line()
+    torch.manual_seed(7)
+    fit(first, batches, RECIPE, Training())
+    assert torch.equal(torch.rand(1), expected)
+    fit(second, batches, RECIPE, Training())
+    assert torch.equal(first.layer.weight, second.layer.weight)
+
+
+KILLED = """
+import os, signal, sys
+sys.path.insert(0, {tests!r})
+from pathlib import Path
+from tests.test_training import *
+module, measured = Line(), []
+def figure():
+    measured.append(1)
+    if len(measured) == 4:
+        os.kill(os.getpid(), signal.SIGKILL)
+    return error_of(module)
+fit(module, batches, RECIPE, Training(Path({folder!r})), figure=figure, key="a")
+"""
+
+
+def test_a_killed_fit_goes_on_and_ends_as_if_nothing_had_happened(tmp_path: Path) -> None:
+    script = KILLED.format(tests=str(Path(__file__).parents[1]), folder=str(tmp_path))
+    killed = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=100)
+    assert killed.returncode == -9, killed.stderr
+    resumed, whole = Line(), Line()
+    training = Training(tmp_path)
+    done = fit(resumed, batches, RECIPE, training, figure=lambda: error_of(resumed), key="a")
+    clean = fit(whole, batches, RECIPE, Training(), figure=lambda: error_of(whole), key="a")
+    assert done.resumed
+    assert not clean.resumed
+    assert torch.equal(resumed.layer.weight, whole.layer.weight)
+    assert done.curve == clean.curve
+    assert not list(tmp_path.rglob("*.ckpt")), "a fit that ended leaves no checkpoint"
+    assert list(tmp_path.rglob("metrics.csv"))
+    assert list(tmp_path.rglob("events.out.tfevents*"))
+
+
+def test_a_fit_of_something_else_is_not_resumed(tmp_path: Path) -> None:
+    script = KILLED.format(tests=str(Path(__file__).parents[1]), folder=str(tmp_path))
+    subprocess.run([sys.executable, "-c", script], capture_output=True, timeout=100)
+    assert list(tmp_path.rglob("last.ckpt"))
+    assert not fit(Line(), batches, RECIPE, Training(tmp_path), key="b").resumed
+    assert not fit(Line(), batches, RECIPE, Training(tmp_path, resume=False), key="a").resumed
+
+
+def test_a_loss_that_is_not_finite_says_where() -> None:
+    def broken(epoch: int) -> list[Pair]:
+        good = batches(epoch)
+        return good if epoch == 0 else [good[0], Pair(good[1].x * math.nan, good[1].y)]
+
+    with pytest.raises(
+        AcclimateError, match=r"the loss is nan in epoch 2, step 2: try a learning_rate below"
+    ):
+        fit(Line(), broken, RECIPE, Training())
+
+
+def test_progress_says_the_loss_on_stderr_only(capsys: pytest.CaptureFixture[str]) -> None:
+    fit(Line(), batches, RECIPE, Training(progress=True), name="line")
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert "training line: 6 of 6  loss " in err
