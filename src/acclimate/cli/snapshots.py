@@ -68,7 +68,7 @@ def _list(out: Output, registry: Registry) -> None:
     except CorruptError as error:
         out.note(error.message)
     rows = [_row(snapshot, current) for snapshot in registry.list()]
-    table = Table("", "snapshot", "created", "model", "offset", "ndcg@10", "verdict")
+    table = Table("", "snapshot", "created (UTC)", "model", "offset", "ndcg@10", "verdict")
     for row in rows:
         table.add_row(*(Text("" if cell is None else str(cell)) for cell in _cells(row)))
     out.show(table if rows else "no snapshots yet: acclimate train, or acclimate demo")
