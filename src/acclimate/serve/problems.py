@@ -12,6 +12,7 @@ from litestar.exceptions import HTTPException, ValidationException
 from litestar.openapi.datastructures import ResponseSpec
 
 from acclimate.errors import AcclimateError, BusyError, ConflictError, InputError, NotFoundError, check_range
+from acclimate.serve.hooks import request_id
 from acclimate.serve.schemas import K_RANGE, LONGEST_ID, Problem, ProblemAnswer
 
 log = logging.getLogger("acclimate.serve")
@@ -97,7 +98,8 @@ def on_http(request: Request[Any, Any, Any], error: HTTPException) -> Response[P
 
 def on_bug(request: Request[Any, Any, Any], error: Exception) -> Response[ProblemAnswer]:
     """Answer anything else: a fault of ours, with the trace in the log and not in the answer."""
-    log.error("%s %s failed", request.method, request.scope["path"], exc_info=error)
+    name = request_id(request.scope)
+    log.error("%s %s failed, X-Request-ID %s", request.method, request.scope["path"], name, exc_info=error)
     return answer(500, "internal", "the server failed; the cause is in its log under X-Request-ID", None)
 
 

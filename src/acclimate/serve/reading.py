@@ -100,9 +100,9 @@ def _broken(message: str, body: bytes) -> InputError:
         return InputError(f"the body is not UTF-8: byte 0x{body[at]:02x} at {at}", code="broken_json")
     found = re.search(r"\(byte (\d+)\)", message)
     at = int(found.group(1)) if found else len(body)
-    if not_finite := _NOT_FINITE.match(body, max(0, at - 1)) or _NOT_FINITE.match(body, at):
+    if not_finite := _NOT_FINITE.search(body, max(0, at - 2), at + 9):
         word = not_finite.group().decode()
-        return unfit(f"{word} (byte {at}) is not a number in JSON; leave the field out", None)
+        return unfit(f"{word} (byte {not_finite.start()}) is not a number in JSON; leave the field out", None)
     what = message.split(" (byte")[0].removeprefix("JSON is malformed: ")
     return InputError(f"broken JSON at byte {at} of {len(body)}: {what}", code="broken_json")
 

@@ -6,6 +6,8 @@ function element(name, text = "", className = "") {
   return Object.assign(document.createElement(name), { textContent: text, className });
 }
 
+const plain = (text) => text.replaceAll("`", "");
+
 function resolve(schema, spec) {
   return schema?.$ref ? spec.components.schemas[schema.$ref.split("/").pop()] : schema;
 }
@@ -47,7 +49,7 @@ function article(path, method, operation, spec) {
   const box = element("article");
   const title = element("h3");
   title.append(element("span", method.toUpperCase(), "method"), element("code", path));
-  box.append(title, element("p", operation.description ?? operation.summary ?? ""));
+  box.append(title, element("p", plain(operation.description ?? operation.summary ?? "")));
   const parameters = (operation.parameters ?? []).map(({ name, required, schema }) =>
     [`?${name}`, `${typeOf(schema)}${limits(schema)}${required ? ", required" : ""}`]);
   const body = operation.requestBody?.content["application/json"]?.schema;
@@ -59,7 +61,7 @@ function article(path, method, operation, spec) {
 
 theme.start();
 const spec = await (await fetch("/openapi.json")).json();
-document.getElementById("about").textContent = spec.info.description.replaceAll("`", "");
+document.getElementById("about").textContent = plain(spec.info.description);
 const groups = new Map();
 for (const [path, methods] of Object.entries(spec.paths)) {
   for (const [method, operation] of Object.entries(methods)) {

@@ -5,17 +5,19 @@ from __future__ import annotations
 import time
 
 from litestar import post
+from litestar.params import JSONBody
 from msgspec.structs import fields
 
 from acclimate.events.codec import event_entry
-from acclimate.serve.engine import Engine, aside
+from acclimate.serve.engine import aside
 from acclimate.serve.meaning import event_of
 from acclimate.serve.problems import Refused, documented
+from acclimate.serve.routes.parameters import Served
 from acclimate.serve.schemas import EventBody, EventsAnswer
 
 
 @post("/v1/events", status_code=200, tags=["feedback"], responses=documented(400, 409, 413, 415, 422))
-async def write_events(data: EventBody | list[EventBody], engine: Engine) -> EventsAnswer:
+async def write_events(data: JSONBody[EventBody | list[EventBody]], engine: Served) -> EventsAnswer:
     """Write one event or many, all or none; answers when they are durable.
 
     An unknown user or item comes into being. The same `event_id` with the same content counts once; with

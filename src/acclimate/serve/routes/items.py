@@ -3,27 +3,24 @@
 from __future__ import annotations
 
 import time
-from typing import Annotated
 
 from litestar import delete, get, put
-from litestar.params import Parameter
+from litestar.params import JSONBody
 
 from acclimate.errors import NotFoundError
 from acclimate.events.codec import item_deleted_entry, item_entry
 from acclimate.recommend import Recommender
-from acclimate.serve.engine import Engine, aside
+from acclimate.serve.engine import aside
 from acclimate.serve.meaning import item_of
 from acclimate.serve.problems import documented
 from acclimate.serve.routes.events import check_batch, place
-from acclimate.serve.routes.recommend import MaybeId, QueryId
-from acclimate.serve.schemas import K_RANGE, ItemAnswer, ItemBody, ItemsAnswer, WriteAnswer
+from acclimate.serve.routes.parameters import Id, Limit, MaybeId, Served
+from acclimate.serve.schemas import ItemAnswer, ItemBody, ItemsAnswer, WriteAnswer
 from acclimate.types import Item
-
-QueryLimit = Annotated[int, Parameter(ge=K_RANGE[0], le=K_RANGE[1], description="How many to show.")]
 
 
 @put("/v1/items", tags=["catalogue"], responses=documented(400, 413, 415, 422))
-async def put_items(data: ItemBody | list[ItemBody], engine: Engine) -> WriteAnswer:
+async def put_items(data: JSONBody[ItemBody | list[ItemBody]], engine: Served) -> WriteAnswer:
     """Put one item or many, all or none; each replaces what was known of its id.
 
     A new item can be recommended on the next request, by its text; an expired one never is.
@@ -40,7 +37,7 @@ async def put_items(data: ItemBody | list[ItemBody], engine: Engine) -> WriteAns
 
 
 @get("/v1/items", tags=["catalogue"], responses=documented(400, 404, 422))
-async def get_items(engine: Engine, item_id: MaybeId = None, limit: QueryLimit = 50) -> ItemsAnswer:
+async def get_items(engine: Served, item_id: MaybeId = None, limit: Limit = 50) -> ItemsAnswer:
     """Show one item, or the first of the catalogue."""
 
     def ask(recommender: Recommender) -> ItemsAnswer:
@@ -53,7 +50,7 @@ async def get_items(engine: Engine, item_id: MaybeId = None, limit: QueryLimit =
 
 
 @delete("/v1/items", status_code=200, tags=["catalogue"], responses=documented(400, 404, 422))
-async def delete_item(engine: Engine, item_id: QueryId) -> WriteAnswer:
+async def delete_item(engine: Served, item_id: Id) -> WriteAnswer:
     """Take an item out of every list from now on."""
     await engine.ask(lambda recommender: known_item(recommender, item_id))
     appended = await engine.write([item_deleted_entry(item_id, time.time())])

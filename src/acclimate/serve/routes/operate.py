@@ -7,9 +7,9 @@ import asyncio
 from litestar import MediaType, Response, get
 from msgspec import to_builtins
 
-from acclimate.serve.engine import Engine
 from acclimate.serve.problems import documented
 from acclimate.serve.routes.page import read_page
+from acclimate.serve.routes.parameters import Served
 from acclimate.serve.schemas import Health, SnapshotAnswer, SnapshotsAnswer
 from acclimate.snapshot import Registry, Snapshot
 
@@ -21,7 +21,7 @@ async def livez() -> Health:
 
 
 @get("/readyz", tags=["operation"], responses=documented())
-async def readyz(engine: Engine) -> Health:
+async def readyz(engine: Served) -> Health:
     """Say whether the log is caught up, so that questions may come."""
     recommender = engine.recommender
     state = recommender.state
@@ -29,13 +29,13 @@ async def readyz(engine: Engine) -> Health:
 
 
 @get("/metrics", media_type=MediaType.TEXT, tags=["operation"])
-async def metrics(engine: Engine) -> Response[bytes]:
+async def metrics(engine: Served) -> Response[bytes]:
     """Show counters and latencies in the Prometheus text format; no ids."""
     return Response(engine.monitor.text(), media_type="text/plain; version=0.0.4; charset=utf-8")
 
 
 @get("/v1/snapshots", tags=["operation"], responses=documented(400))
-async def snapshots(engine: Engine) -> SnapshotsAnswer:
+async def snapshots(engine: Served) -> SnapshotsAnswer:
     """List what was published, newest first, and by which verdict; a damaged one says what is wrong."""
     registry = Registry(engine.home.snapshots)
     found = await asyncio.to_thread(registry.list)

@@ -8,6 +8,7 @@ from importlib.resources import files
 from typing import Any
 
 from litestar import MediaType, Request, Response, get
+from litestar.params import FromPath
 
 from acclimate.errors import NotFoundError
 
@@ -26,7 +27,7 @@ async def page() -> Response[bytes]:
 
 
 @get("/page/{name:str}", include_in_schema=False)
-async def page_file(name: str, request: Request[Any, Any, Any]) -> Response[bytes]:
+async def page_file(name: FromPath[str], request: Request[Any, Any, Any]) -> Response[bytes]:
     """Send one of the page's files; 304 if the browser has it."""
     if name not in _names():
         raise NotFoundError(f"no file /page/{name[:80]}", code="no_such_route")

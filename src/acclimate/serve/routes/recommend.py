@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import math
 import time
-from typing import Annotated, Any
+from typing import Any
 
 from litestar import Request, get, post
-from litestar.params import Parameter
+from litestar.params import JSONBody
 from msgspec.structs import fields
 
 from acclimate.recommend import Recommender
@@ -15,9 +15,8 @@ from acclimate.serve.engine import Engine, items_of
 from acclimate.serve.hooks import request_id
 from acclimate.serve.meaning import query_of
 from acclimate.serve.problems import documented, unfit
+from acclimate.serve.routes.parameters import Flag, Id, K, MaybeId, Served
 from acclimate.serve.schemas import (
-    K_RANGE,
-    LONGEST_ID,
     Fallback,
     Neighbour,
     Place,
@@ -28,13 +27,11 @@ from acclimate.serve.schemas import (
 )
 from acclimate.types import Item, Listed
 
-QueryId = Annotated[str, Parameter(min_length=1, max_length=LONGEST_ID, description="Any string.")]
-MaybeId = Annotated[str | None, Parameter(min_length=1, max_length=LONGEST_ID, description="Any string.")]
-QueryK = Annotated[int, Parameter(ge=K_RANGE[0], le=K_RANGE[1], description="How long the list may be.")]
-
 
 @post("/v1/recommendations", status_code=200, tags=["lists"], responses=documented(400, 413, 415, 422))
-async def recommend(data: RecommendBody, request: Request[Any, Any, Any], engine: Engine) -> RecommendAnswer:
+async def recommend(
+    data: JSONBody[RecommendBody], request: Request[Any, Any, Any], engine: Served
+) -> RecommendAnswer:
     """Recommend a list to a user, or to a session without an id.
 
     An unknown user is no error: the answer says in `fallback` why it is weaker. The answer is logged with
@@ -46,17 +43,17 @@ async def recommend(data: RecommendBody, request: Request[Any, Any, Any], engine
 @get("/v1/recommendations", tags=["lists"], responses=documented(400, 422))
 async def recommend_get(
     request: Request[Any, Any, Any],
-    engine: Engine,
+    engine: Served,
     user_id: MaybeId = None,
-    k: QueryK = 10,
-    explain: bool = True,
+    k: K = 10,
+    explain: Flag = True,
 ) -> RecommendAnswer:
     """Recommend a list, for the browser and curl."""
     return await _answer(RecommendBody(user_id=user_id, k=k, explain=explain), request, engine)
 
 
 @get("/v1/similar", tags=["lists"], responses=documented(400, 404, 422))
-async def similar(engine: Engine, item_id: QueryId, k: QueryK = 10) -> SimilarAnswer:
+async def similar(engine: Served, item_id: Id, k: K = 10) -> SimilarAnswer:
     """List the items that are near to one."""
 
     def ask(recommender: Recommender) -> SimilarAnswer:

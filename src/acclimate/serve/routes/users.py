@@ -5,21 +5,21 @@ from __future__ import annotations
 import time
 
 from litestar import delete, get, put
+from litestar.params import JSONBody
 
 from acclimate.errors import NotFoundError
 from acclimate.events.codec import user_entry
 from acclimate.recommend import Recommender
-from acclimate.serve.engine import Engine, aside
+from acclimate.serve.engine import aside
 from acclimate.serve.meaning import user_of
 from acclimate.serve.problems import documented
 from acclimate.serve.routes.events import check_batch
-from acclimate.serve.routes.items import QueryLimit
-from acclimate.serve.routes.recommend import MaybeId, QueryId
+from acclimate.serve.routes.parameters import Id, Limit, MaybeId, Served
 from acclimate.serve.schemas import HistoryAnswer, PastEvent, UserAnswer, UserBody, UsersAnswer, WriteAnswer
 
 
 @put("/v1/users", tags=["users"], responses=documented(400, 413, 415, 422))
-async def put_users(data: UserBody | list[UserBody], engine: Engine) -> WriteAnswer:
+async def put_users(data: JSONBody[UserBody | list[UserBody]], engine: Served) -> WriteAnswer:
     """Put one user or many, all or none; each replaces what was known of its id."""
     bodies = data if isinstance(data, list) else [data]
     check_batch(len(bodies), engine.settings.serve.max_batch, "users")
@@ -30,7 +30,7 @@ async def put_users(data: UserBody | list[UserBody], engine: Engine) -> WriteAns
 
 
 @get("/v1/users", tags=["users"], responses=documented(400, 404, 422))
-async def get_users(engine: Engine, user_id: MaybeId = None, limit: QueryLimit = 50) -> UsersAnswer:
+async def get_users(engine: Served, user_id: MaybeId = None, limit: Limit = 50) -> UsersAnswer:
     """Show one user, or those with the longest histories."""
 
     def ask(recommender: Recommender) -> UsersAnswer:
@@ -43,7 +43,7 @@ async def get_users(engine: Engine, user_id: MaybeId = None, limit: QueryLimit =
 
 
 @delete("/v1/users", status_code=200, tags=["users"], responses=documented(400, 404, 422))
-async def delete_user(engine: Engine, user_id: QueryId) -> WriteAnswer:
+async def delete_user(engine: Served, user_id: Id) -> WriteAnswer:
     """Forget a user: the history, the attributes, and what the log says of them."""
     await engine.ask(lambda recommender: known_user(recommender, user_id))
     appended = await engine.forget(user_id)
@@ -51,7 +51,7 @@ async def delete_user(engine: Engine, user_id: QueryId) -> WriteAnswer:
 
 
 @get("/v1/history", tags=["users"], responses=documented(400, 422))
-async def history(engine: Engine, user_id: QueryId, limit: QueryLimit = 50) -> HistoryAnswer:
+async def history(engine: Served, user_id: Id, limit: Limit = 50) -> HistoryAnswer:
     """Show what a user did with items, newest first; empty for a user who is not known."""
 
     def ask(recommender: Recommender) -> HistoryAnswer:

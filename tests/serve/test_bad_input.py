@@ -1,0 +1,192 @@
+# ruff: noqa: E501
+"""Every wrong request gets the one shape of an error: what was given, what is allowed, what to do."""
+
+from __future__ import annotations
+
+import contextlib
+import http.client
+import json
+import time
+from typing import Any
+from urllib.parse import urlsplit
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from acclimate.errors import InputError
+from acclimate.serve.engine import Engine
+from acclimate.serve.reading import read
+from acclimate.serve.schemas import EventBody, ItemBody, RecommendBody, UserBody
+from tests.e2e.serving import in_thread
+from tests.serve.conftest import Client
+
+JSON = {"Content-Type": "application/json"}
+LIKE = b'{"user_id":"u","event_type":"like","item_id":"i"'
+Answer = tuple[int, str, str, str | None]
+
+
+def problem(response: Any) -> Answer:
+    document = response.json()
+    assert set(document) == {"error"}
+    assert set(document["error"]) == {"code", "message", "field"}
+    assert len(response.headers["X-Request-ID"]) == 32
+    error = document["error"]
+    return response.status_code, error["code"], error["message"], error["field"]
+
+
+@pytest.mark.parametrize(("k", "shown"), [(0, "0"), (-1, "-1"), (10**9, "1000000000"), ("ten", "'ten'")])
+def test_k_out_of_range(client: Client, k: Any, shown: str) -> None:
+    expected = (400, "k_out_of_range", f"k must be 1..1000, got {shown}", "k")
+    assert problem(client.get("/v1/recommendations", params={"k": k})) == expected
+    assert problem(client.post("/v1/recommendations", json={"k": k})) == expected
+    assert problem(client.get("/v1/similar", params={"k": k, "item_id": "book-gothic-1"})) == expected
+
+
+@pytest.mark.parametrize("k", [None, 2.5, True, [3], 10**400])
+def test_k_of_another_type(client: Client, k: Any) -> None:
+    status, code, message, _ = problem(client.post("/v1/recommendations", json={"k": k}))
+    assert (status, code) == (400, "k_out_of_range")
+    assert "k must be" in message
+
+
+@pytest.mark.parametrize(
+    ("body", "status", "part", "field"),
+    [
+        (b'{"user_id":', 400, "broken JSON at byte 11 of 11", None),
+        (LIKE + b',"value":1,}', 400, "broken JSON at byte", None),
+        (b"\xff\xfe{}", 400, "not UTF-8: byte 0xff at 0", None),
+        (LIKE + b',"context":' + b'{"a":' * 50_000, 400, "nested too deeply", None),
+        (b"", 400, "the body is empty", None),
+        (b"5", 422, "the body must be an object or a list, got 5", None),
+        (LIKE + b',"vale":1}', 400, "no field 'vale': did you mean 'value'? Allowed: ", "vale"),
+        (b"[" + LIKE + b'},{"usr":1}]', 400, "no field 'usr': did you mean 'user_id'?", "[1].usr"),
+        (b'{"user_id":"u","item_id":"i"}', 422, "event_type is missing", "event_type"),
+        (b'{"user_id":7,"event_type":"like"}', 422, "user_id must be a string, got 7; put it in quotes", "user_id"),
+        (b'{"user_id":"","event_type":"like"}', 422, "user_id must be 1..10000 characters, got 0", "user_id"),
+        (LIKE + b',"event_id":""}', 422, "event_id must be 1..10000 characters, got 0", "event_id"),
+        (LIKE + b',"value":NaN}', 422, f"NaN (byte {len(LIKE) + 9}) is not a number in JSON", None),
+        (LIKE + b',"value":-Infinity}', 422, f"-Infinity (byte {len(LIKE) + 9}) is not a number", None),
+        (LIKE + b',"value":1e999}', 422, "value: Number out of range", "value"),
+        (LIKE + b',"timestamp":1700000000000}', 422, "in seconds, got 1700000000000; for milliseconds divide", "timestamp"),
+        (LIKE + b',"timestamp":-5}', 422, "timestamp must be seconds since 1970, got -5.0", "timestamp"),
+        (LIKE + b',"timestamp":"yesterday"}', 422, "or ISO 8601 as in 2024-05-01T12:00:00Z, got 'yesterday'", "timestamp"),
+        (b'{"user_id":"u","event_type":"lik","item_id":"i"}', 422, "no event type 'lik': did you mean 'like'?", "event_type"),
+        (b'{"user_id":"u","event_type":"like"}', 422, "item_id is missing: 'like' needs an item", "item_id"),
+        (b'{"user_id":"u","event_type":"search"}', 422, "query is missing: a search needs", "query"),
+        (b'{"user_id":"u","event_type":"rating","item_id":"i"}', 422, "a rating needs one", "value"),
+    ],
+)  # fmt: skip
+def test_a_wrong_event(client: Client, body: bytes, status: int, part: str, field: str | None) -> None:
+    found = problem(client.post("/v1/events", content=body, headers=JSON))
+    assert found[0] == status
+    assert part in found[2]
+    assert found[3] == field
+    assert client.get("/v1/history", params={"user_id": "u"}).json()["known"] is False
+
+
+def test_times_that_are_accepted(client: Client) -> None:
+    now = time.time()
+    for at in (
+        0,
+        1_700_000_000,
+        "2024-05-01T12:00:00Z",
+        "2024-05-01",
+        "2024-05-01T12:00:00+02:00",
+        now + 3600,
+    ):
+        event = {"user_id": "u", "event_type": "like", "item_id": "i", "timestamp": at}
+        assert client.post("/v1/events", json=event).status_code == 200
+    event["timestamp"] = now + 3 * 86_400
+    status, _, message, _ = problem(client.post("/v1/events", json=event))
+    assert status == 422
+    assert "must not lie ahead, got 3.0 days" in message
+
+
+@pytest.mark.parametrize(
+    "content_type", ["text/plain", "application/x-www-form-urlencoded", "multipart/form-data"]
+)
+def test_only_json_is_read(client: Client, content_type: str) -> None:
+    response = client.post("/v1/events", content=LIKE + b"}", headers={"Content-Type": content_type})
+    assert problem(response)[:2] == (415, "not_json")
+    named = {"Content-Type": "application/json; charset=utf-8"}
+    assert client.post("/v1/events", content=LIKE + b"}", headers=named).status_code == 200
+
+
+@pytest.mark.parametrize("field", ["filters", "boosts", "pins", "caps", "experiment", "context"])
+def test_what_later_releases_bring_is_not_silently_ignored(client: Client, field: str) -> None:
+    status, code, message, at = problem(client.post("/v1/recommendations", json={"k": 3, field: {}}))
+    assert (status, code, at) == (400, "unknown_field", field)
+    assert "candidates, events, exclude, explain, k, offset, user_id" in message
+
+
+@pytest.mark.parametrize(
+    ("path", "expected"),
+    [
+        ("/v1/recommendations?user=42", (400, "unknown_parameter", "user")),
+        ("/v1/recommendations?user_id=", (422, "bad_value", "user_id")),
+        ("/v1/recommendations?user_id=" + "x" * 10_001, (422, "bad_value", "user_id")),
+        ("/v1/recommendations?explain=maybe", (400, "bad_parameter", "explain")),
+        ("/v1/similar", (400, "missing_parameter", "item_id")),
+        ("/v1/users?limit=0", (400, "limit_out_of_range", "limit")),
+        ("/livez?x=1", (400, "unknown_parameter", "x")),
+        ("/v1/nothing", (404, "no_such_route", None)),
+        ("/page/..%2Fapp.py", (404, "no_such_route", None)),
+        ("/page/app.py", (404, "no_such_route", None)),
+    ],
+)
+def test_a_wrong_address(client: Client, path: str, expected: tuple[int, str, str | None]) -> None:
+    status, code, _, field = problem(client.get(path))
+    assert (status, code, field) == expected
+
+
+def test_a_wrong_method_names_the_right_ones(client: Client) -> None:
+    response = client.post("/livez")
+    assert problem(response)[:2] == (405, "method_not_allowed")
+    assert "GET" in response.headers["Allow"]
+
+
+def test_too_many_events(client: Client) -> None:
+    event = {"user_id": "u", "event_type": "like", "item_id": "i"}
+    status, code, message, _ = problem(client.post("/v1/events", json=[event] * 10_001))
+    assert (status, code) == (413, "too_many")
+    assert message == "at most 10000 events in one request, got 10001; send them in 2 requests"
+
+
+@pytest.mark.timeout(60)
+def test_a_body_of_50_mb_is_refused_before_it_is_read(engine: Engine) -> None:
+    with in_thread(engine) as url:
+        connection = http.client.HTTPConnection(urlsplit(url).netloc, timeout=20)
+        connection.putrequest("POST", "/v1/events")
+        connection.putheader("Content-Type", "application/json")
+        connection.putheader("Content-Length", str(50 * 2**20))
+        connection.endheaders(b"[")  # and nothing more: an answer can only come from the header
+        response = connection.getresponse()
+        assert response.status == 413
+        assert b"larger than 8 MB; send it in several requests" in response.read()
+        connection.close()
+
+
+def test_a_large_body_of_unknown_length_is_refused(client: Client) -> None:
+    def chunks() -> Any:
+        for _ in range(12):
+            yield b" " * 2**20
+
+    response = client.post("/v1/events", content=chunks(), headers=JSON)
+    assert problem(response)[:2] == (413, "body_too_large")
+
+
+KINDS = [EventBody | list[EventBody], RecommendBody, ItemBody | list[ItemBody], UserBody]
+WORDS = st.sampled_from(["user_id", "item_id", "k", "events", "timestamp", "value", "", "é"])
+TREES = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5) | WORDS,
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(WORDS, inner, max_size=4),
+    max_leaves=12,
+)
+
+
+@given(body=st.binary(max_size=60) | TREES.map(lambda tree: json.dumps(tree).encode()))
+@pytest.mark.parametrize("kind", KINDS, ids=["event", "question", "item", "user"])
+def test_no_body_gets_past_the_reader_but_as_a_value_or_an_input_error(kind: Any, body: bytes) -> None:
+    with contextlib.suppress(InputError):
+        read(body, kind)

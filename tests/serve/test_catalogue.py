@@ -1,0 +1,78 @@
+"""Items and users change while they are served."""
+
+from __future__ import annotations
+
+import time
+
+from tests.serve.conftest import Client
+
+
+def listed(client: Client) -> list[str]:
+    answer = client.post("/v1/recommendations", json={"user_id": "reader-0", "k": 1000}).json()
+    return [place["item_id"] for place in answer["items"]]
+
+
+def test_an_item_put_now_can_be_recommended_now(client: Client) -> None:
+    item = {"item_id": "new/1", "title": "The Shadow Line (1917)", "categories": ["Adventure"]}
+    written = client.put("/v1/items", json=item).json()
+    assert written["accepted"] == 1
+    assert "new/1" in listed(client)
+    (shown,) = client.get("/v1/items", params={"item_id": "new/1"}).json()["items"]
+    assert shown["title"] == "The Shadow Line (1917)"
+    assert (shown["available"], shown["expires_at"]) == (True, None)
+
+
+def test_many_items_and_then_one_replaced(client: Client) -> None:
+    items = [{"item_id": f"n{i}", "title": f"Title {i}"} for i in range(250)]
+    assert client.put("/v1/items", json=items).json()["accepted"] == 250
+    client.put("/v1/items", json={"item_id": "n1", "text": "only text now"})
+    (shown,) = client.get("/v1/items", params={"item_id": "n1"}).json()["items"]
+    assert (shown["title"], shown["text"]) == ("", "only text now")
+    assert client.get("/v1/items", params={"limit": 3}).json()["total"] == 62 + 250
+
+
+def test_unavailable_expired_and_deleted_items_are_never_listed(client: Client) -> None:
+    client.put(
+        "/v1/items", json=[{"item_id": "off", "available": False}, {"item_id": "old", "expires_at": 1}]
+    )
+    client.put("/v1/items", json={"item_id": "later", "expires_at": time.time() + 3600})
+    gone = listed(client)[0]
+    assert client.delete("/v1/items", params={"item_id": gone}).status_code == 200
+    now = listed(client)
+    assert not {"off", "old", gone} & set(now)
+    assert "later" in now
+    assert client.get("/v1/items", params={"item_id": gone}).status_code == 404
+    again = client.delete("/v1/items", params={"item_id": gone})
+    assert again.status_code == 404
+    assert "PUT /v1/items" in again.json()["error"]["message"]
+
+
+def test_users_with_attributes(client: Client) -> None:
+    assert client.put("/v1/users", json=[{"user_id": "z", "attributes": {"age": 7}}]).json()["accepted"] == 1
+    (user,) = client.get("/v1/users", params={"user_id": "z"}).json()["users"]
+    assert user == {"user_id": "z", "attributes": {"age": 7}, "events": 0}
+    assert client.get("/v1/users", params={"user_id": "nobody"}).status_code == 404
+
+
+def test_the_longest_histories_come_first(client: Client) -> None:
+    answer = client.get("/v1/users", params={"limit": 5}).json()
+    counts = [user["events"] for user in answer["users"]]
+    assert counts == sorted(counts, reverse=True)
+    assert len(counts) == 5
+    assert answer["total"] == 60
+
+
+def test_a_forgotten_user_is_a_stranger(client: Client) -> None:
+    user = {"user_id": "reader-0"}
+    assert client.delete("/v1/users", params=user).status_code == 200
+    assert client.get("/v1/users", params=user).status_code == 404
+    assert client.delete("/v1/users", params=user).status_code == 404
+    assert client.get("/v1/history", params=user).json() == {
+        "user_id": "reader-0",
+        "known": False,
+        "log_offset": 1,
+        "events": [],
+    }
+    answer = client.get("/v1/recommendations", params=user).json()
+    assert answer["fallback"]["reason"].startswith("unknown user")
+    assert client.get("/v1/users").json()["total"] == 59

@@ -1,0 +1,177 @@
+"""The engine: order, catching up, starting slowly, failing clearly, and answers in batches."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+from litestar.testing import TestClient
+
+from acclimate.config import Home, Settings
+from acclimate.errors import BusyError, CorruptError, InputError
+from acclimate.events.codec import event_entry
+from acclimate.events.sqlite import SqliteLog
+from acclimate.recommend import Recommender
+from acclimate.serve.app import make_app
+from acclimate.serve.batching import Batcher
+from acclimate.serve.engine import Engine
+from acclimate.types import Event, Query
+from tests.e2e.books import load_library
+from tests.serve.conftest import serving
+
+
+def like(user: str, n: int) -> Event:
+    return Event(user, "like", 1_700_000_000.0 + n, item_id=f"made-{n}")
+
+
+def test_a_restart_knows_what_was_acknowledged(tmp_path: Path) -> None:
+    home = Home(tmp_path)
+    with serving(Engine(home, Settings(), load_library)) as client:
+        event = {"user_id": "u", "event_type": "like", "item_id": "book-gothic-1"}
+        offset = client.post("/v1/events", json=event).json()["offset"]
+        before = client.get("/v1/recommendations?user_id=u").json()
+    with serving(Engine(home, Settings(), load_library)) as client:
+        after = client.get("/v1/recommendations?user_id=u").json()
+    assert after["log_offset"] >= offset
+    assert after["items"] == before["items"]
+
+
+def test_appends_in_flight_are_applied_in_the_order_of_the_log(tmp_path: Path) -> None:
+    async def main() -> tuple[list[str], list[str]]:
+        engine = Engine(Home(tmp_path), Settings(), load_library)
+        await engine.start()
+        await engine.until_ready()
+        await asyncio.gather(*(engine.write([event_entry(like("u", n))]) for n in range(40)))
+
+        def past(recommender: Recommender) -> list[str]:
+            state = recommender.state
+            return [state.items.ids[code] for code in state.histories(["u"], 2e9).items]
+
+        seen = await engine.ask(past)
+        await engine.stop()
+        log = SqliteLog(tmp_path / "log.sqlite", readonly=True)
+        written = [record.body["item_id"] for record in log.read(0)]
+        log.close()
+        return seen, written
+
+    seen, written = asyncio.run(main())
+    assert len(seen) == 40
+    assert seen == written
+
+
+def test_while_it_starts_it_is_alive_and_not_ready(tmp_path: Path) -> None:
+    go = threading.Event()
+
+    def slow(home: Home, settings: Settings) -> Recommender:
+        assert go.wait(20)
+        return load_library(home, settings)
+
+    with TestClient(make_app(Engine(Home(tmp_path), Settings(), slow))) as client:
+        assert client.get("/livez").json()["status"] == "alive"
+        for path in ("/readyz", "/v1/recommendations?user_id=u", "/v1/items", "/v1/snapshots"):
+            response = client.get(path)
+            assert response.status_code == 503
+            assert response.json()["error"]["code"] == "starting"
+            assert response.headers["Retry-After"] == "1"
+        event = {"user_id": "u", "event_type": "like", "item_id": "book-gothic-1"}
+        assert client.post("/v1/events", json=event).status_code == 503
+        assert client.get("/").status_code == 200
+        go.set()
+        while client.get("/readyz").status_code == 503:
+            pass
+        assert client.post("/v1/events", json=event).json()["accepted"] == 1
+
+
+def test_a_failed_start_says_why_and_is_told_once(tmp_path: Path) -> None:
+    def broken(home: Home, settings: Settings) -> Recommender:
+        raise CorruptError("snapshot abc is damaged")
+
+    told: list[bool] = []
+    engine = Engine(Home(tmp_path), Settings(), broken)
+    engine.when_failed = lambda: told.append(True)
+
+    async def main() -> None:
+        await engine.start()
+        try:
+            await engine.until_ready()
+        finally:
+            await engine.stop()
+
+    with pytest.raises(CorruptError, match="abc is damaged"):
+        asyncio.run(main())
+    assert told == [True]
+
+
+def test_two_services_cannot_write_one_home(tmp_path: Path, engine: Engine) -> None:
+    async def second() -> None:
+        other = Engine(engine.home, Settings(), load_library)
+        await other.start()
+        try:
+            await other.until_ready()
+        finally:
+            await other.stop()
+
+    with serving(engine), pytest.raises(BusyError):
+        asyncio.run(second())
+
+
+def test_a_bad_question_fails_alone(engine: Engine) -> None:
+    async def main() -> list[object]:
+        await engine.start()
+        await engine.until_ready()
+        queries = [Query(f"reader-{n}", k=5 if n != 3 else 0) for n in range(6)]
+        answers = await asyncio.gather(*map(engine.recommend, queries), return_exceptions=True)
+        await engine.stop()
+        return list(answers)
+
+    answers = asyncio.run(main())
+    assert isinstance(answers[3], InputError)
+    assert [isinstance(answer, tuple) for answer in answers] == [n != 3 for n in range(6)]
+
+
+def test_questions_that_wait_are_asked_together() -> None:
+    started, go = threading.Event(), threading.Event()
+    calls: list[list[int]] = []
+
+    def answer(questions: Sequence[int]) -> list[int]:
+        calls.append(list(questions))
+        if len(calls) == 1:
+            started.set()
+            assert go.wait(20)
+        return [question * 10 for question in questions]
+
+    async def main(thread: ThreadPoolExecutor) -> list[int]:
+        batcher = Batcher(thread, answer, largest=4)
+        first = asyncio.create_task(batcher.ask(0))
+        await asyncio.to_thread(started.wait)
+        others = [asyncio.create_task(batcher.ask(n)) for n in range(1, 8)]
+        gone = asyncio.create_task(batcher.ask(99))
+        await asyncio.to_thread(lambda: None)
+        gone.cancel()
+        go.set()
+        return [await task for task in (first, *others)]
+
+    with ThreadPoolExecutor(1) as thread:
+        assert asyncio.run(main(thread)) == [0, 10, 20, 30, 40, 50, 60, 70]
+    assert calls == [[0], [1, 2, 3, 4], [5, 6, 7]]
+
+
+def test_after_shutdown_a_question_is_refused_and_does_not_hang() -> None:
+    thread = ThreadPoolExecutor(1)
+    thread.shutdown()
+    batcher: Batcher[int, int] = Batcher(thread, list)
+    with pytest.raises(RuntimeError):
+        asyncio.run(batcher.ask(1))
+
+
+def test_stopping_makes_every_slate_durable(tmp_path: Path) -> None:
+    with serving(Engine(Home(tmp_path), Settings(), load_library)) as client:
+        asked = {client.get("/v1/recommendations?user_id=u").json()["request_id"] for _ in range(20)}
+    log = SqliteLog(tmp_path / "log.sqlite", readonly=True)
+    logged = {record.body["request_id"] for record in log.read(0) if record.kind == "slate"}
+    log.close()
+    assert logged == asked

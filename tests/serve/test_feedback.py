@@ -1,0 +1,107 @@
+"""Events come in, count once, and are known to the next list."""
+
+from __future__ import annotations
+
+import time
+
+import pytest
+
+from tests.serve.conftest import Client
+
+LIKE = {"user_id": "new one", "event_type": "like", "item_id": "book-gothic-1"}
+
+
+def ids(client: Client, user: str, k: int = 1000) -> list[str]:
+    answer = client.post("/v1/recommendations", json={"user_id": user, "k": k})
+    assert answer.status_code == 200
+    return [place["item_id"] for place in answer.json()["items"]]
+
+
+def test_the_next_list_knows_the_event(client: Client) -> None:
+    before = client.get("/v1/recommendations", params={"user_id": "new one", "k": 5}).json()
+    assert before["fallback"]["reason"].startswith("unknown user")
+    written = client.post("/v1/events", json=LIKE).json()
+    after = client.get("/v1/recommendations", params={"user_id": "new one", "k": 5}).json()
+    assert written["accepted"] == 1
+    assert after["log_offset"] >= written["offset"]
+    assert after["fallback"] is None
+    assert after["items"] != before["items"]
+    assert after["items"][0]["reasons"][0]["item_id"] == "book-gothic-1"
+    assert "book-gothic-1" not in ids(client, "new one")
+
+
+def test_a_dislike_leaves_the_lists(client: Client) -> None:
+    first = ids(client, "reader-0")[0]
+    client.post("/v1/events", json={"user_id": "reader-0", "event_type": "dislike", "item_id": first})
+    assert first not in ids(client, "reader-0")
+
+
+def test_the_same_event_id_counts_once(client: Client) -> None:
+    event = {**LIKE, "event_id": "e1", "timestamp": 1_700_000_000}
+    first = client.post("/v1/events", json=event).json()
+    again = client.post("/v1/events", json=event).json()
+    assert (first["accepted"], first["duplicates"]) == (1, 0)
+    assert (again["accepted"], again["duplicates"]) == (0, 1)
+    assert client.get("/v1/users", params={"user_id": "new one"}).json()["users"][0]["events"] == 1
+
+
+def test_without_a_timestamp_a_repeat_is_still_a_repeat(client: Client) -> None:
+    answers = [client.post("/v1/events", json={**LIKE, "event_id": "e1"}).json() for _ in range(2)]
+    assert [answer["duplicates"] for answer in answers] == [0, 1]
+
+
+def test_an_event_id_cannot_stand_for_two_events(client: Client) -> None:
+    client.post("/v1/events", json={**LIKE, "event_id": "e1"})
+    answer = client.post("/v1/events", json={**LIKE, "event_type": "dislike", "event_id": "e1"})
+    assert answer.status_code == 409
+    assert "e1" in answer.json()["error"]["message"]
+
+
+def test_a_batch_is_written_whole_or_not_at_all(client: Client) -> None:
+    good = [{**LIKE, "item_id": f"book-gothic-{n}"} for n in range(3)]
+    refused = client.post("/v1/events", json=[*good, {**LIKE, "event_type": "lke"}])
+    assert refused.status_code == 422
+    assert refused.json()["error"]["field"] == "[3].event_type"
+    assert client.get("/v1/history", params={"user_id": "new one"}).json()["events"] == []
+    assert client.post("/v1/events", json=good).json()["accepted"] == 3
+    assert len(client.get("/v1/history", params={"user_id": "new one"}).json()["events"]) == 3
+
+
+def test_an_empty_batch_is_no_error(client: Client) -> None:
+    assert client.post("/v1/events", json=[]).json()["accepted"] == 0
+
+
+def test_unknown_items_come_into_being(client: Client) -> None:
+    client.post("/v1/events", json={**LIKE, "item_id": "never seen"})
+    assert client.get("/v1/items", params={"item_id": "never seen"}).status_code == 200
+    assert "never seen" in ids(client, "reader-0")
+
+
+def test_a_search_needs_no_item(client: Client) -> None:
+    search = {"user_id": "s", "event_type": "search", "query": "whales"}
+    assert client.post("/v1/events", json=search).json()["accepted"] == 1
+
+
+@pytest.mark.parametrize(
+    "user", ["a/b//c", "a b", "", "#?&=%", "007", "x" * 10_000, "用户", "🦉" * 50, "a\nb"]
+)
+def test_any_string_is_an_id(client: Client, user: str) -> None:
+    answer = client.post("/v1/events", json={**LIKE, "user_id": user, "item_id": user})
+    if not user:
+        assert answer.status_code == 422
+        return
+    assert answer.status_code == 200
+    history = client.get("/v1/history", params={"user_id": user}).json()
+    assert history["user_id"] == user
+    assert [event["item_id"] for event in history["events"]] == [user]
+
+
+def test_history_is_newest_first_with_titles(client: Client) -> None:
+    for n in (1, 2):
+        client.post("/v1/events", json={**LIKE, "item_id": f"book-gothic-{n}"})
+    history = client.get("/v1/history", params={"user_id": "new one", "limit": 1}).json()
+    (event,) = history["events"]
+    assert event["title"] == "Carmilla (1872)"
+    assert event["weight"] == 2.0
+    assert abs(event["timestamp"] - time.time()) < 60
+    assert client.get("/v1/history", params={"user_id": "nobody"}).json()["known"] is False

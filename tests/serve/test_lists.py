@@ -1,0 +1,119 @@
+"""Lists go out: what is in an answer, for whom, and that two users' answers never mix."""
+
+from __future__ import annotations
+
+import json
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from urllib.parse import quote
+from urllib.request import urlopen
+
+import pytest
+
+from acclimate.config import Home, Policy, Settings
+from acclimate.serve.engine import Engine
+from tests.e2e.books import load_library
+from tests.e2e.serving import in_thread
+from tests.serve.conftest import Client, serving
+
+
+def test_an_answer_names_what_made_it(client: Client) -> None:
+    response = client.post("/v1/recommendations", json={"user_id": "reader-1", "k": 3})
+    answer = response.json()
+    assert answer["request_id"] == response.headers["X-Request-ID"]
+    assert (answer["user_id"], answer["policy"], answer["fallback"]) == ("reader-1", "greedy", None)
+    assert answer["snapshot"] == "3f9a27c41b60d8e5"
+    assert [place["rank"] for place in answer["items"]] == [1, 2, 3]
+    assert all(place["title"] and place["categories"] and place["reasons"] for place in answer["items"])
+    assert all(place["propensity"] == 1.0 for place in answer["items"])
+
+
+def test_get_and_post_agree(client: Client) -> None:
+    get = client.get("/v1/recommendations", params={"user_id": "reader-2", "k": 7}).json()
+    post = client.post("/v1/recommendations", json={"user_id": "reader-2", "k": 7}).json()
+    assert get["items"] == post["items"]
+
+
+def test_without_explain_there_are_no_reasons(client: Client) -> None:
+    answer = client.get("/v1/recommendations", params={"user_id": "reader-2", "explain": "false"}).json()
+    assert all(place["reasons"] == [] for place in answer["items"])
+
+
+def test_candidates_and_exclude(client: Client) -> None:
+    body = {
+        "k": 10,
+        "candidates": ["book-gothic-0", "book-gothic-1", "unknown"],
+        "exclude": ["book-gothic-1"],
+    }
+    items = client.post("/v1/recommendations", json=body).json()["items"]
+    assert [place["item_id"] for place in items] == ["book-gothic-0"]
+
+
+def test_a_session_without_an_id(client: Client) -> None:
+    session = [{"item_id": "book-mystery-0"}, {"item_id": "book-mystery-1", "event_type": "like"}]
+    answer = client.post("/v1/recommendations", json={"events": session, "k": 5}).json()
+    assert answer["user_id"] is None
+    titles = [place["item_id"] for place in answer["items"]]
+    assert not {"book-mystery-0", "book-mystery-1"} & set(titles)
+    assert titles[0].startswith("book-mystery")
+    assert client.get("/v1/users").json()["total"] == 60
+
+
+def test_an_offset_that_was_never_written_is_refused(client: Client) -> None:
+    offset = client.post(
+        "/v1/events", json={"user_id": "u", "event_type": "like", "item_id": "book-gothic-1"}
+    ).json()["offset"]
+    ask = {"user_id": "u", "offset": offset}
+    assert client.post("/v1/recommendations", json=ask).status_code == 200
+    refused = client.post("/v1/recommendations", json={**ask, "offset": 10_000})
+    assert refused.status_code == 422
+    assert "at most" in refused.json()["error"]["message"]
+
+
+def test_similar(client: Client) -> None:
+    answer = client.get("/v1/similar", params={"item_id": "book-mystery-0", "k": 4}).json()
+    assert [place["rank"] for place in answer["items"]] == [1, 2, 3, 4]
+    assert "book-mystery-0" not in [place["item_id"] for place in answer["items"]]
+    unknown = client.get("/v1/similar", params={"item_id": "no such"})
+    assert unknown.status_code == 404
+    assert unknown.json()["error"]["code"] == "unknown_item"
+
+
+def test_the_slate_is_logged_and_can_be_found(engine: Engine) -> None:
+    with serving(engine) as client:
+        answer = client.get("/v1/recommendations", params={"user_id": "reader-3", "k": 4}).json()
+    from acclimate.events.sqlite import SqliteLog
+
+    log = SqliteLog(engine.home.log, readonly=True)
+    record = log.find("slate", answer["request_id"])
+    log.close()
+    assert record is not None
+    assert [place["item_id"] for place in record.body["items"]] == [p["item_id"] for p in answer["items"]]
+    assert record.body["seed"] == 0
+
+
+def test_an_exploring_policy_says_what_chance_each_item_had(tmp_path: Path) -> None:
+    settings = Settings(policy=Policy(name="epsilon", epsilon=0.5))
+    with serving(Engine(Home(tmp_path), settings, load_library)) as client:
+        items = client.get("/v1/recommendations", params={"user_id": "reader-0", "k": 20}).json()["items"]
+    assert all(0 < place["propensity"] < 1 for place in items[:10])
+    assert len({place["item_id"] for place in items}) == 20
+
+
+@pytest.mark.timeout(60)
+def test_two_users_never_get_each_others_answer(engine: Engine) -> None:
+    users = [f"reader-{n}" for n in range(12)] + [f"né/w {n}" for n in range(4)]
+    with in_thread(engine) as url, ThreadPoolExecutor(8) as threads:
+
+        def ask(user: str) -> tuple[str, str, tuple[str, ...]]:
+            with urlopen(f"{url}/v1/recommendations?k=5&user_id={quote(user, safe='')}") as response:
+                answer = json.load(response)
+                assert response.headers["X-Request-ID"] == answer["request_id"]
+            return answer["user_id"], answer["request_id"], tuple(i["item_id"] for i in answer["items"])
+
+        alone = {user: ask(user)[2] for user in users}
+        asked = users * 12
+        answers = list(threads.map(ask, asked))
+    assert [user for user, _, _ in answers] == asked
+    assert len({request for _, request, _ in answers}) == len(asked)
+    assert all(items == alone[user] for user, _, items in answers)
