@@ -63,8 +63,7 @@ def clean_items(raw: Raw) -> tuple[pl.DataFrame, list[Dropped]]:
     no = pl.col("available").str.to_lowercase().str.strip_chars().is_in(["false", "no", "0", "f", "n"])
     return frame.select(
         "item_id",
-        "title",
-        "text",
+        pl.col("title", "text").str.strip_chars(),
         pl.when(labels.list.len() > 0).then(labels).alias("categories"),
         (~no).alias("available"),
         *(read_times(frame[name])[0].alias(name) for name in ("created_at", "expires_at")),

@@ -86,13 +86,17 @@ def merge_dropped(parts: list[Dropped]) -> list[Dropped]:
 
 def show_lines(file: Path, lines: list[int]) -> list[dict[str, Any]]:
     """Return examples for `Dropped`: the text of some lines of a file, cut at 200 characters."""
-    wanted, found = set(lines), {}
-    if wanted:
-        with file.open("rb") as stream:
-            for number, raw in enumerate(stream, start=1):
-                if number in wanted:
-                    text = raw[:1000].decode("utf-8", "replace").lstrip("\ufeff").rstrip("\r\n")
-                    found[number] = text[:200]
-                if number >= max(wanted):
+    found: dict[int, str] = {}
+    if lines:
+        with file.open(encoding="utf-8", errors="surrogateescape", newline="") as stream:
+            for number, text in enumerate(stream, start=1):
+                if number in lines:
+                    found[number] = _readable(text.lstrip("\ufeff").rstrip("\r\n")[:200])
+                if number >= max(lines):
                     break
     return [{"file": str(file), "line": number, "text": found.get(number, "")} for number in lines]
+
+
+def _readable(text: str) -> str:
+    """Return text in which bytes that are not UTF-8 are read as Latin-1."""
+    return "".join(chr(ord(char) - 0xDC00) if "\udc80" <= char <= "\udcff" else char for char in text)

@@ -40,6 +40,10 @@ class Split:
     target_offsets: Offsets
     skipped: dict[str, int]
 
+    def __post_init__(self) -> None:
+        for array in (self.users, self.targets, self.target_offsets):
+            array.flags.writeable = False
+
     @property
     def n_targets(self) -> int:
         """Number of targets of all users."""

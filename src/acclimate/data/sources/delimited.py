@@ -75,7 +75,7 @@ def read_delimited(file: Path, kind: str, columns: Columns) -> Raw:
 
 
 def survey(file: Path) -> tuple[str, bool]:
-    """Return the encoding of a file, and whether each of its lines is a row: it has no quotes.
+    """Return the encoding of a file, and whether each of its lines is a row: no quotes, usual line ends.
 
     Raises:
         InputError: It is empty or not text.
@@ -86,6 +86,7 @@ def survey(file: Path) -> tuple[str, bool]:
             if b"\0" in chunk or chunk.startswith((b"\xff\xfe", b"\xfe\xff")):
                 raise InputError(f"{file} is not a text table in UTF-8; save it as CSV in UTF-8")
             plain = plain and b'"' not in chunk and _NEVER.encode() not in chunk
+            plain = plain and chunk.count(b"\r") == chunk.count(b"\r\n")
             blank = blank and not chunk.strip(b"\xef\xbb\xbf \t\r\n")
             encoding = encoding if _decodes(decoder, chunk) else "latin-1"
     if blank:
@@ -127,13 +128,13 @@ def cut_lines(layout: Layout) -> Raw:
     text = pl.col("text")
     whole = text.str.count_matches(layout.delimiter, literal=True) == layout.width - 1
     ragged = lines.filter(~whole)["line"]
-    fields = text.str.split_exact(layout.delimiter, layout.width - 1).struct
+    fields = lines.filter(whole).select("line", text.str.split_exact(layout.delimiter, layout.width - 1))
+    fields = fields.unnest("text")
     cells = [
-        pl.when(field != "").then(field).alias(name)
-        for field, name in ((fields.field(f"field_{index}"), name) for index, name in layout.names.items())
+        pl.when(pl.col(f"field_{index}") != "").then(f"field_{index}").alias(name)
+        for index, name in layout.names.items()
     ]
-    frame = lines.filter(whole).select(*cells, "line")
-    return _raw(layout, frame, ragged.len(), ragged[:MAX_EXAMPLES].to_list())
+    return _raw(layout, fields.select(*cells, "line"), ragged.len(), ragged[:MAX_EXAMPLES].to_list())
 
 
 def _cut_records(layout: Layout) -> Raw:
@@ -171,32 +172,21 @@ def _raw(layout: Layout, frame: pl.DataFrame, ragged: int, examples: list[int]) 
     return Raw(layout.file, frame, dropped, latin)
 
 
-class _Lines:
-    """The lines of a file for `csv.reader`; knows when it was asked for more than there is."""
-
-    def __init__(self, stream: Iterator[str]) -> None:
-        self.stream, self.exhausted = stream, False
-
-    def __iter__(self) -> Iterator[str]:
-        yield from self.stream
-        self.exhausted = True
-
-
 def _records(layout: Layout) -> Iterator[tuple[int, list[str]]]:
     """Yield the line at which each record begins, and its fields; blank lines are none."""
     with layout.file.open(encoding=layout.encoding, newline="") as stream:
-        lines, start = _Lines(stream), 1
-        reader = csv.reader(lines, delimiter=layout.delimiter)
+        reader, start = csv.reader(stream, delimiter=layout.delimiter, strict=True), 1
         try:
             for row in reader:
-                runs_on = reader.line_num > start and len(row) != layout.width
-                if lines.exhausted or (runs_on and start > layout.skip):
-                    raise InputError(
-                        f'{layout.file} line {start}: a quote " is opened and not closed; close it, or '
-                        'write a quote inside a quoted field twice: ""'
-                    )
                 if start > layout.skip and (len(row) > 1 or any(cell.strip() for cell in row)):
+                    if reader.line_num > start and len(row) != layout.width:
+                        raise csv.Error(
+                            "a quoted field runs over several lines, and the row has a wrong width"
+                        )
                     yield start, row
                 start = reader.line_num + 1
         except csv.Error as error:
-            raise InputError(f"{layout.file} line {start} cannot be read: {error}") from error
+            raise InputError(
+                f"{layout.file} line {start}: {error}. Each quote that is opened must be closed; "
+                'inside a quoted field a quote is written twice, ""'
+            ) from error

@@ -57,8 +57,11 @@ class MovieLens:
         """Read the whole folder if ``kind`` is ``events``, else that table alone.
 
         Raises:
-            InputError: The file is another table than the one that is wanted.
+            InputError: It is none of the published layouts, or another table than the one that is wanted.
         """
+        if not self.detect(path):
+            files = ", ".join(HEADLESS)
+            raise InputError(f"{path} is no MovieLens folder and none of {files}", field="format")
         if path.is_file():
             if (own := HEADLESS[path.name][0]) != kind:
                 raise InputError(f"{path} is a table of {own}, a table of {kind} is wanted", field=kind)
