@@ -26,7 +26,8 @@ def render(document: Document, remarks: Sequence[str]) -> str:
     """Return the page of a report's ``document``, with ``remarks`` below the figures."""
     models, k = document["models"], document["k"]
     title = f"{document['dataset']}, protocol {document['protocol']}"
-    names = [name for name in models[0]["metrics"] if _is_told(name, document)]
+    told = [name for name in models[0]["metrics"] if _is_told(name, document)]
+    names = sorted(told, key=lambda name: name != f"ndcg@{k}")
     plots = [_plot(name, MEANING[name.split("@")[0]], models, name) for name in names]
     segments = [
         _plot(
@@ -99,7 +100,8 @@ def _plot(title: str, meaning: str, entries: Sequence[Document], metric: str) ->
     ticks = "".join(f'<span style="left:{100 * part:.0f}%">{top * part:.3g}</span>' for part in (0, 0.5, 1))
     return (
         f"<figure><figcaption><b>{escape(title)}</b> {escape(meaning)}</figcaption>{rows}"
-        f'<div class="row axis" aria-hidden="true"><span></span><div class="ticks">{ticks}</div></div></figure>'
+        f'<div class="row axis" aria-hidden="true"><span></span><div class="ticks">{ticks}</div></div>'
+        "</figure>"
     )
 
 
@@ -133,7 +135,7 @@ def _table(document: Document) -> str:
             found = model["metrics"][name]
             best = found["mean"] >= max(other["metrics"][name]["mean"] for other in document["models"])
             figure = f"<b>{found['mean']:.4f}</b>" if best else f"{found['mean']:.4f}"
-            cells.append(f"<td>{figure}<small>{found['low']:.4f} to {found['high']:.4f}</small></td>")
+            cells.append(f"<td>{figure}<small>{found['low']:.4f}–{found['high']:.4f}</small></td>")
         seconds = [
             "" if model[key] is None else f"{model[key]:.2f}" for key in ("fit_seconds", "score_seconds")
         ]

@@ -176,7 +176,7 @@ def _segments(split: Split) -> Iterator[tuple[str, str, NDArray[np.bool_]]]:
     is_head = np.zeros(len(counts), bool)
     is_head[order[:size]] = True
     head = is_head[split.targets]
-    yield "head items", f"targets among the {size} items that hold {HEAD:.0%} of the events", head
+    yield "head items", f"targets among the {size} items that hold {100 * HEAD:.0f} % of the events", head
     yield "tail items", f"targets among the other {len(counts) - size} items", ~head
 
 

@@ -25,8 +25,7 @@ def print_table(report: Report | Document, console: Console) -> None:
         console: Where to.
     """
     document = report.document() if isinstance(report, Report) else report
-    one_each = document["n_targets"] == document["n_users"]
-    console.print(_main_table(document, ["ndcg", "hr", "mrr"] if one_each else _ALL))
+    console.print(_main_table(document, console.width))
     if any(model["segments"] for model in document["models"]):
         console.print(_segment_table(document))
     for line in remarks(document):
@@ -65,22 +64,26 @@ def remarks(document: Document) -> list[str]:
     return lines
 
 
-_ALL = ["ndcg", "hr", "recall", "precision", "mrr", "map"]
-"""What the terminal shows where a user may have several targets; f1 is in the document and on the page."""
+def _columns(document: Document, width: int) -> list[str]:
+    """Return the metrics that say something new, as many as fit into ``width``; the page has them all."""
+    one_each = document["n_targets"] == document["n_users"]
+    names = (
+        ["ndcg", "hr", "coverage", "mrr"] if one_each else ["ndcg", "hr", "recall", "coverage", "mrr", "map"]
+    )
+    return [f"{name}@{document['k']}" for name in names[: max(1, width // 11 - 4)]]
 
 
-def _main_table(document: Document, metrics: list[str]) -> Table:
+def _main_table(document: Document, width: int) -> Table:
     from rich import box
     from rich.table import Table
 
-    k, models = document["k"], document["models"]
+    models, columns = document["models"], _columns(document, width)
     table = Table(
         title=f"{document['dataset']}, protocol {document['protocol']}",
         box=box.SIMPLE_HEAVY,
         padding=(0, 1, 0, 0),
     )
     table.add_column("model", no_wrap=True)
-    columns = [f"{metric}@{k}" for metric in [*metrics, "coverage"]]
     for column in [*columns, "to the best", "fit s"]:
         table.add_column(column, justify="right", no_wrap=True)
     apart = {each["model"]: each for each in document["comparisons"]}
@@ -98,7 +101,7 @@ def _segment_table(document: Document) -> Table:
 
     metric, models = f"ndcg@{document['k']}", document["models"]
     names = list(dict.fromkeys(name for model in models for name in model["segments"]))
-    table = Table(title=f"{metric} by segment", box=box.SIMPLE)
+    table = Table(title=f"{metric} by segment", box=box.SIMPLE_HEAVY, padding=(0, 1, 0, 0))
     table.add_column("model", no_wrap=True)
     for name in names:
         n_users = models[0]["segments"][name]["n_users"]
@@ -123,4 +126,6 @@ def _cell(interval: Document, best: bool = False, sign: str = "") -> Text:
 
     mean = f"{interval['mean']:{sign}.4f}"
     low, high = (f"{interval[key]:{sign}.3f}".replace("0.", ".", 1) for key in ("low", "high"))
-    return Text.assemble((mean, "bold green" if best else ""), (f"\n{low} to {high}", "dim"))
+    return Text.assemble(
+        (mean, "bold green" if best else ""), (f"\n{low}{' to ' if sign else '–'}{high}", "dim")
+    )
