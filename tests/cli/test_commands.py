@@ -67,6 +67,17 @@ def test_params_of_no_model_and_of_the_wrong_kind_are_refused(run: Run, home: Pa
     assert (none.code, "popularity: no argument 'l2': it takes none" in none.err) == (2, True)
 
 
+def test_what_cannot_be_trained_is_told_before_any_work(run: Run, home: Path) -> None:
+    for device in ("tpu", "cuda:99"):
+        ran = run("train", "--device", device, "--home", home, "--json", *SMALL)
+        assert ran.code == 2, ran.err
+        assert device in ran.document["error"]["message"]
+        assert "comparing" not in ran.err
+    ran = run("train", "--home", home, "--set", "train.positive='>=5'", "--json")
+    assert (ran.code, ran.document["error"]["code"]) == (2, "no_positives")
+    assert "none of 144 events is positive" in ran.document["error"]["message"]
+
+
 def test_one_event_is_enough_to_train(run: Run, tmp_path: Path) -> None:
     (tmp_path / "ratings.csv").write_text("user,item,time\nann,heat,1\n")
     home = tmp_path / "home"

@@ -10,7 +10,7 @@ import numpy as np
 from acclimate.config import Home, Settings
 from acclimate.data.dataset import Dataset
 from acclimate.data.store import Store
-from acclimate.errors import NotFoundError
+from acclimate.errors import InputError, NotFoundError
 from acclimate.events.log import Record
 from acclimate.events.sqlite import SqliteLog
 from acclimate.state.fold import LiveState
@@ -40,6 +40,7 @@ def gather(home: Home, settings: Settings) -> Gathered:
 
     Raises:
         NotFoundError: Nothing was imported and nothing was logged; says how to begin.
+        InputError: None of the events is positive.
         CorruptError: A file of the home is damaged.
     """
     store = Store(home.data)
@@ -59,6 +60,13 @@ def gather(home: Home, settings: Settings) -> Gathered:
     data = _joined(imported, state, logged, forgotten)
     if not len(data):
         raise NotFoundError(NO_DATA, code="no_data")
+    if not (data.weight > 0).any():
+        raise InputError(
+            f"none of {len(data):,} events is positive with train.positive = {settings.train.positive!r}: "
+            "choose a lower threshold, or import what users liked",
+            code="no_positives",
+            field="train.positive",
+        )
     return Gathered(data, state)
 
 

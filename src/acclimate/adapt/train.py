@@ -17,6 +17,7 @@ from acclimate.adapt.gate import first_verdict
 from acclimate.config import Home, Settings
 from acclimate.data.dataset import Dataset
 from acclimate.data.split import split_last
+from acclimate.devices import choose_device
 from acclimate.encode import make_encoder
 from acclimate.errors import InputError, nearest
 from acclimate.evaluate.compare import Interval
@@ -89,9 +90,11 @@ class Trainer:
 
         Raises:
             NotFoundError: No such model; names the nearest.
-            InputError: A name comes twice, or ``train.params`` has an argument that none of them takes.
+            InputError: A name comes twice, ``train.params`` has an argument that none of them takes, or a
+                neural model shall run on a device that is not there.
         """
-        taken = {argument for name in names for argument in arguments(name)} - OURS
+        wanted = {argument for name in names for argument in arguments(name)}
+        taken = wanted - OURS
         if len(set(names)) < len(names) or not names:
             raise InputError(f"name each model once, got {', '.join(names) or 'none'}", field="model")
         for key in self.settings.train.params.keys() - taken:
@@ -99,6 +102,8 @@ class Trainer:
             raise InputError(
                 f"{' and '.join(names)}: no argument {key!r}: {hint}", field=f"train.params.{key}"
             )
+        if "training" in wanted:
+            choose_device(self.settings.train.device)
 
     def build(self, name: str) -> Model:
         """Return an unfitted model, with those of ``train.params`` that it takes.

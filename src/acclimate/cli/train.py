@@ -49,6 +49,7 @@ def train(
         out.note(note)
     name, seconds = trained.model.name, trained.fit_seconds
     out.show(f"[bold]{trained.snapshot.id}[/] is published: {name}, fitted in {seconds:.1f} s")
+    out.note("a running server takes it up when it starts again")
     out.document(
         {
             "snapshot": trained.snapshot.id,
