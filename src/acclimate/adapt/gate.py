@@ -34,8 +34,9 @@ def first_verdict(snapshot: Snapshot, *, report: Report | None) -> Verdict:
     """Return whether a snapshot may be published.
 
     It passes if all its files are whole and it loads and scores (``loads``), gives the scores that it gave
-    when it was written (``equal``), gives usable scores (``valid``), and was not significantly worse than popularity
-    where both had to foresee the same (``not_worse``). The last is left out, in words, without a report.
+    when it was written (``equal``), gives usable scores (``valid``), and was not significantly worse than
+    popularity where both had to foresee the same (``not_worse``). The last is left out, in words, without
+    a report.
 
     Args:
         snapshot: As `Registry.write` returned it.
