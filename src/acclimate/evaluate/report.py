@@ -76,10 +76,11 @@ def _columns(document: Document, width: int) -> list[str]:
 def _main_table(document: Document, width: int) -> Table:
     from rich import box
     from rich.table import Table
+    from rich.text import Text
 
     models, columns = document["models"], _columns(document, width)
     table = Table(
-        title=f"{document['dataset']}, protocol {document['protocol']}",
+        title=Text(f"{document['dataset']}, protocol {document['protocol']}"),
         box=box.SIMPLE_HEAVY,
         padding=(0, 1, 0, 0),
     )
@@ -91,13 +92,14 @@ def _main_table(document: Document, width: int) -> Table:
         cells = [_cell(model["metrics"][column], _is_best(model, models, column)) for column in columns]
         gap = _cell(apart[model["name"]], sign="+") if model["name"] in apart else "the best"
         fit = "" if model["fit_seconds"] is None else f"{model['fit_seconds']:.1f}"
-        table.add_row(model["name"], *cells, gap, fit)
+        table.add_row(Text(model["name"]), *cells, gap, fit)
     return table
 
 
 def _segment_table(document: Document) -> Table:
     from rich import box
     from rich.table import Table
+    from rich.text import Text
 
     metric, models = f"ndcg@{document['k']}", document["models"]
     names = list(dict.fromkeys(name for model in models for name in model["segments"]))
@@ -113,7 +115,7 @@ def _segment_table(document: Document) -> Table:
             _cell(part["metrics"][metric], _is_best(part, others, metric))
             for part, others in zip(parts, rivals, strict=True)
         )
-        table.add_row(model["name"], *cells)
+        table.add_row(Text(model["name"]), *cells)
     return table
 
 

@@ -1,0 +1,203 @@
+"""Evaluation on small worlds with known answers."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import numpy as np
+import pytest
+
+from acclimate.data.dataset import Dataset
+from acclimate.data.split import SPLITS, Split, split_last, split_time
+from acclimate.data.vocab import Vocabulary
+from acclimate.errors import InputError, NotFoundError
+from acclimate.evaluate import protocols
+from acclimate.evaluate.protocols import evaluate, measure
+from acclimate.models.ease import EASE
+from acclimate.models.item_knn import ItemKNN
+from acclimate.models.popularity import Popularity
+from acclimate.types import Codes, Floats, Histories
+
+
+class Clairvoyant(Popularity):
+    """Knows the right items; nothing else has a score."""
+
+    name = "clairvoyant"
+
+    def __init__(self, split: Split, worth: float = 1.0) -> None:
+        super().__init__()
+        self.split, self.worth = split, worth
+
+    def score(self, histories: Histories) -> Floats:
+        out = np.zeros((len(histories), self.n_items), np.float32)
+        users = np.repeat(np.arange(len(histories)), np.diff(self.split.target_offsets))
+        out[users, self.split.targets] = self.worth
+        return out
+
+
+def world(seed: int = 0, n_users: int = 40, n_items: int = 30) -> Dataset:
+    """A two-taste world; the last item has no event."""
+    rng = np.random.default_rng(seed)
+    user = np.repeat(np.arange(n_users), 8)
+    item = np.concatenate([rng.permutation(np.arange(u % 2, n_items - 1, 2))[:8] for u in range(n_users)])
+    time = rng.permutation(len(user)) + 1.0
+    vocabularies = Vocabulary(f"u{n}" for n in range(n_users)), Vocabulary(f"i{n}" for n in range(n_items))
+    return Dataset(*vocabularies, user, item, time, name="two tastes")
+
+
+@pytest.mark.parametrize("protocol", SPLITS)
+def test_who_knows_the_answers_gets_everything(protocol: str) -> None:
+    data = world()
+    split = SPLITS[protocol](data)
+    right, wrong = Clairvoyant(split), Clairvoyant(split, worth=-1.0)
+    report = evaluate([right, wrong], data, protocol=protocol, k=12)
+    best, worst = (model.metrics for model in report.models)
+    assert best["ndcg@12"].mean == best["map@12"].mean == best["mrr@12"].low == best["recall@12"].mean == 1.0
+    assert worst["hr@12"].mean == 0.0
+    assert [(each.model, each.against, each.difference.mean) for each in report.comparisons] == [
+        ("clairvoyant (2)", "clairvoyant", -1.0)
+    ]
+
+
+def test_taste_beats_popularity_and_chance_is_chance() -> None:
+    data = world(n_users=120)
+    constant = Clairvoyant(split_last(data), worth=0.0)
+    report = evaluate([Popularity(), EASE(l2=5.0), constant], data, k=5)
+    popularity, ease, chance = (model.metrics["hr@5"] for model in report.models)
+    assert ease.low > popularity.high
+    assert chance.mean == pytest.approx(5 / (30 - 7))
+    assert {each.against for each in report.comparisons} == {"ease"}
+    assert all(each.difference.sign == -1 for each in report.comparisons)
+
+
+def test_items_of_the_history_are_left_out_but_not_the_targets() -> None:
+    users, items = Vocabulary(["ann", "bob"]), Vocabulary(["a", "b", "c"])
+    codes = np.array([0, 0, 0, 1]), np.array([0, 1, 1, 0]), np.arange(4.0)
+    data = Dataset(users, items, *codes, weight=np.array([1, 0, 1, 1]))
+    report = evaluate([Popularity()], data, k=1)
+    assert report.n_users == 1
+    assert report.models[0].metrics["hr@1"].mean == pytest.approx(1 / 2)
+
+
+def test_chunks_do_not_show(monkeypatch: pytest.MonkeyPatch) -> None:
+    data = world()
+    split = split_time(data)
+    model = ItemKNN()
+    model.fit(split.train)
+    whole = measure(model, split)
+    monkeypatch.setattr(protocols, "SCORES_AT_ONCE", 70)
+    parts = measure(model, split)
+    assert parts.metrics == whole.metrics
+    assert parts.segments == whole.segments
+    assert whole.fit_seconds is None
+
+
+def test_segments_are_parts_of_the_whole() -> None:
+    data = world(n_users=90)
+    report = evaluate([ItemKNN()], data).models[0]
+    assert "some events" not in report.segments, "all histories are equally long here"
+    assert report.segments["few events"].metrics.items() <= report.metrics.items()
+    head, tail = report.segments["head items"], report.segments["tail items"]
+    assert head.n_users + tail.n_users == 90
+    mean = (head.n_users * head.metrics["ndcg@10"].mean + tail.n_users * tail.metrics["ndcg@10"].mean) / 90
+    assert mean == pytest.approx(report.metrics["ndcg@10"].mean)
+
+
+def test_activity_is_cut_into_thirds_and_head_holds_80_percent() -> None:
+    rows = [(f"u{u}", f"i{min(n, 3 + u % 7)}", 10.0 * u + n) for u in range(30) for n in range(3 + u // 3)]
+    data = Dataset.of(list(dict.fromkeys(rows)))
+    split = split_last(data)
+    segments = {name: (what, keep) for name, what, keep in protocols._segments(split)}
+    lengths = split.histories.lengths
+    thirds = [segments[name][1] for name in ("few events", "some events", "many events")]
+    assert np.array_equal(np.sum(thirds, axis=0), np.ones(len(lengths)))
+    assert lengths[thirds[0]].max() < lengths[thirds[1]].min() <= lengths[thirds[1]].max()
+    assert lengths[thirds[1]].max() < lengths[thirds[2]].min()
+    counts = np.bincount(split.train.item, minlength=data.n_items)
+    head = np.unique(split.targets[segments["head items"][1]])
+    tail = np.unique(split.targets[segments["tail items"][1]])
+    assert counts[head].min() >= counts[tail].max()
+    size = int(segments["head items"][0].split("the ")[1].split()[0])
+    share = np.sort(counts)[::-1].cumsum() / counts.sum()
+    assert share[size - 1] >= 0.8 > share[size - 2]
+
+
+def test_the_document_is_that_of_the_interface() -> None:
+    report = evaluate([Popularity(), ItemKNN()], world(), protocol="time", k=3)
+    document = json.loads(json.dumps(report.document()))
+    assert document["dataset"] == "two tastes"
+    assert document["protocol"] == "time"
+    assert document["targets_sha256"] == split_time(world()).targets_sha256
+    assert document["n_targets"] == split_time(world()).n_targets
+    names = {f"{name}@3" for name in ["hr", "recall", "precision", "f1", "ndcg", "mrr", "map", "coverage"]}
+    for model in document["models"]:
+        assert set(model["metrics"]) == names
+        assert all(set(each) == {"mean", "low", "high"} for each in model["metrics"].values())
+        assert all(each["low"] <= each["mean"] <= each["high"] for each in model["metrics"].values())
+        assert model["fit_seconds"] >= 0
+    assert {"model", "against", "metric", "mean", "low", "high"} == set(document["comparisons"][0])
+
+
+def test_what_cannot_be_scored_is_told_and_ranks_last() -> None:
+    rows = [("ann", "a", 1.0), ("ann", "b", 2.0), ("bob", "b", 3.0), ("bob", "a", 4.0), ("eve", "a", 5.0)]
+    report = evaluate([ItemKNN()], Dataset.of([*rows, ("eve", "new", 6.0)]), k=1)
+    assert report.models[0].notes == ("1 of 3 targets cannot be scored and rank last",)
+
+
+def test_the_same_seed_gives_the_same_report() -> None:
+    one, two = (evaluate([ItemKNN()], world(), seed=3) for _ in range(2))
+    assert one.models[0].metrics == two.models[0].metrics
+    other = evaluate([ItemKNN()], world(), seed=4).models[0].metrics["ndcg@10"]
+    assert other.mean == one.models[0].metrics["ndcg@10"].mean
+    assert other != one.models[0].metrics["ndcg@10"]
+
+
+def test_progress_goes_to_stderr(capsys: pytest.CaptureFixture[str]) -> None:
+    evaluate([Popularity()], world(), progress=True)
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert "fitting popularity on Dataset('two tastes'" in err
+    evaluate([Popularity()], world())
+    assert capsys.readouterr() == ("", "")
+
+
+SINGLE = Dataset.of([("ann", "heat", 1.0)])
+
+
+@pytest.mark.parametrize(
+    ("data", "options", "error", "message"),
+    [
+        (SINGLE, {"k": 0}, InputError, r"k must be 1\.\.1000, got 0"),
+        (SINGLE, {"k": -1}, InputError, r"k must be 1\.\.1000, got -1"),
+        (SINGLE, {"k": 10**9}, InputError, r"k must be 1\.\.1000, got 1000000000"),
+        (SINGLE, {"k": "ten"}, InputError, r"k must be 1\.\.1000, got 'ten'"),
+        (SINGLE, {"protocol": "lst"}, NotFoundError, "no protocol 'lst': did you mean 'last'"),
+        (SINGLE, {}, InputError, r"'last' can hold nothing out of 'made' \(users with fewer .*: 1\)"),
+        (SINGLE, {"protocol": "time"}, InputError, "'time' can hold nothing out"),
+        (SINGLE.before(0.0), {}, InputError, "can hold nothing out"),
+        (SINGLE.before(0.0), {"protocol": "time"}, InputError, "can hold nothing out"),
+    ],
+)
+def test_what_cannot_be_evaluated_is_refused(data: Any, options: Any, error: Any, message: str) -> None:
+    with pytest.raises(error, match=message):
+        evaluate([Popularity()], data, **options)
+
+
+def test_no_model_is_refused() -> None:
+    with pytest.raises(InputError, match="give at least one"):
+        evaluate([], world())
+
+
+def test_a_model_that_answers_for_other_items_is_found_out() -> None:
+    class Short(Popularity):
+        def score(self, histories: Histories) -> Floats:
+            return super().score(histories)[:, 1:]
+
+        def similarity(self, items: Codes) -> Floats:
+            raise NotImplementedError
+
+    with pytest.raises(
+        ValueError, match=r"popularity scored \(40, 29\) users and items, asked for \(40, 30\)"
+    ):
+        evaluate([Short()], world())

@@ -1,0 +1,126 @@
+"""The table and the page say what the report holds, and nothing that a name could inject."""
+
+from __future__ import annotations
+
+import re
+from html.parser import HTMLParser
+from pathlib import Path
+
+import pytest
+from rich.console import Console
+
+from acclimate.data.dataset import Dataset
+from acclimate.evaluate.page import _round_up
+from acclimate.evaluate.protocols import Report, evaluate
+from acclimate.evaluate.report import print_table, remarks, write_html
+from acclimate.models.ease import EASE
+from acclimate.models.item_knn import ItemKNN
+from acclimate.models.popularity import Popularity
+from tests.evaluate.test_protocols import world
+
+
+class Rude(Popularity):
+    name = "<script>[bold]&\"'"
+
+
+@pytest.fixture(scope="module")
+def report() -> Report:
+    return evaluate([Popularity(), ItemKNN(), EASE(l2=5.0), Rude()], world(), k=5)
+
+
+def printed(report: object, width: int) -> str:
+    console = Console(width=width, force_terminal=True, color_system="truecolor")
+    with console.capture() as captured:
+        print_table(report, console)  # type: ignore[arg-type]
+    return captured.get()
+
+
+def plain(text: str) -> str:
+    return re.sub(r"\x1b\[[0-9;]*m", "", text)
+
+
+@pytest.mark.parametrize("width", [80, 120])
+def test_the_table_fits_and_marks_the_best(report: Report, width: int) -> None:
+    text = printed(report, width)
+    best = max(report.models, key=lambda model: model.metrics["ndcg@5"].mean)
+    assert f"\x1b[1;32m{best.metrics['ndcg@5'].mean:.4f}" in text
+    lines = plain(text).splitlines()
+    table = lines[: next(n for n, line in enumerate(lines) if line.startswith("One target"))]
+    assert max(map(len, table)) <= width
+    assert "…" not in "".join(table)
+    for model in report.models:
+        assert any(line.startswith(f" {model.name} ") for line in table)
+    assert report.targets_sha256 in plain(text)
+
+
+def test_a_report_prints_itself_and_so_does_its_document(report: Report) -> None:
+    assert "ndcg@5 by segment" in str(report)
+    assert printed(report.document(), 120) == printed(report, 120)
+
+
+def test_remarks_name_what_was_left_out() -> None:
+    data = world()
+    extra = [("one", "i0", 1.0), ("two", "i1", 2.0), ("rep", "i2", 3.0), ("rep", "i2", 4.0)]
+    rows = zip((f"u{u}" for u in data.user), (f"i{i}" for i in data.item), data.time.tolist(), strict=True)
+    more = Dataset.of([*rows, *extra, ("new", "i3", 5.0), ("new", "only here", 6.0)])
+    report = evaluate([ItemKNN()], more)
+    lines = remarks(report.document())
+    assert "Not measured: 2 users with fewer than two positive events, 1 had before." in lines
+    assert "item-knn: 1 of 41 targets cannot be scored and rank last" in lines
+    assert lines[-1] == f"41 targets of protocol last, sha256 {report.targets_sha256}"
+
+
+class Reader(HTMLParser):
+    """Collects tags, what they point to, and checks that they close."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.open: list[str] = []
+        self.tags: list[tuple[str, dict[str, str | None]]] = []
+        self.text: list[str] = []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append((tag, dict(attrs)))
+        if tag not in ("meta", "link"):
+            self.open.append(tag)
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self.open.pop() == tag
+
+    def handle_data(self, data: str) -> None:
+        self.text.append(data)
+
+
+def test_the_page_is_whole_and_needs_no_network(report: Report, tmp_path: Path) -> None:
+    write_html(report, tmp_path / "page.html")
+    html = (tmp_path / "page.html").read_text("utf-8")
+    reader = Reader()
+    reader.feed(html)
+    assert reader.open == []
+    tags = [tag for tag, _ in reader.tags]
+    assert "script" not in tags
+    assert not re.search(r"https?://|url\(|@import", html)
+    assert {"title", "h1", "table", "caption", "figure"} <= set(tags)
+    tracks = [attributes for tag, attributes in reader.tags if attributes.get("role") == "img"]
+    assert len(tracks) == 4 * (4 + len(report.models[0].segments))
+    assert all("95 % interval" in str(track["aria-label"]) for track in tracks)
+    text = " ".join(reader.text)
+    for model in report.models:
+        assert model.name in text
+        assert f"{model.metrics['map@5'].mean:.4f}" in text
+    assert report.targets_sha256 in text
+
+
+def test_every_line_stays_on_its_axis(report: Report, tmp_path: Path) -> None:
+    write_html(report.document(), tmp_path / "page.html")
+    html = (tmp_path / "page.html").read_text("utf-8")
+    whiskers = re.findall(r"left:([\d.]+)%;width:([\d.]+)%", html)
+    assert whiskers
+    assert all(float(left) + float(width) <= 100.01 for left, width in whiskers)
+
+
+@pytest.mark.parametrize(
+    ("value", "end"), [(0.0, 1.0), (0.0734, 0.08), (0.1, 0.1), (0.101, 0.2), (0.93, 1.0), (7.0, 8.0)]
+)
+def test_an_axis_ends_at_a_round_number(value: float, end: float) -> None:
+    assert _round_up(value) == pytest.approx(end)
