@@ -1,0 +1,1 @@
+"""Small jobs of the repository."""
