@@ -5,7 +5,9 @@ from hypothesis import strategies as st
 
 from acclimate.data.dataset import Dataset
 from acclimate.errors import InputError, NotFoundError
+from acclimate.events.codec import event_entry, item_entry, slate_entry, slate_from
 from acclimate.events.log import Record
+from acclimate.events.sqlite import SqliteLog
 from acclimate.models.item_knn import ItemKNN
 from acclimate.models.popularity import Popularity
 from acclimate.policies.epsilon import Epsilon
@@ -210,6 +212,31 @@ def test_a_slate_can_be_drawn_again():
         other.recommend(Query("ann", k=4, request_id=slate.request_id, now=slate.now)) for slate in slates
     ]
     assert [listed(slate) for slate in redrawn] != [listed(slate) for slate in slates]
+
+
+def test_the_log_suffices_to_draw_a_slate_again(tmp_path):
+    """From the file alone: fold the log up to the slate's offset, and ask again."""
+    log, live = SqliteLog(tmp_path / "log.sqlite"), near(Epsilon(0.5), seed=5)
+    start = live.state.offset
+    entries = [
+        event_entry(Event(user, "like", float(n), item)) for n, (user, item) in enumerate(["zc", "ad", "zd"])
+    ]
+    log.append([item_entry(Item(name), 1.0) for name in IDS]).result()
+    log.append([event_entry(Event("ann", "like", 1.0, "a"))] * (start - len(IDS))).result()
+    for entry in entries:
+        log.append([entry]).result()
+        live.apply(log.read(live.state.offset))
+        log.append([slate_entry(live.recommend(Query("z", k=3)))]).result()
+    logged = [record for record in log.read(start) if record.kind == "slate"]
+    assert len(logged) == 3
+    for record in logged:
+        slate = slate_from(record.body)
+        again = near(Epsilon(0.5), seed=slate.seed)
+        again.apply(one for one in log.read(start) if one.offset <= slate.log_offset)
+        query = Query(slate.user_id, k=3, request_id=slate.request_id, now=slate.now)
+        assert again.recommend(query) == slate
+        assert log.find("slate", slate.request_id) == record
+    log.close()
 
 
 def test_propensities_are_the_frequencies_of_what_is_shown():

@@ -7,11 +7,11 @@ import threading
 import time
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future
-from contextlib import contextmanager
+from contextlib import ExitStack, closing, contextmanager, suppress
 from dataclasses import dataclass, field
 from math import isfinite
 from pathlib import Path
-from typing import IO, NamedTuple
+from typing import NamedTuple
 
 import msgspec
 
@@ -73,24 +73,21 @@ class SqliteLog:
 
     def __init__(self, path: str | Path, *, readonly: bool = False) -> None:
         self.path, self.readonly = Path(path), readonly
-        self._lock: IO[bytes] | None = None if readonly else hold_lock(self.path)
-        try:
-            self._reading = threading.Lock()
-            self._reader = open_log(self.path, readonly=readonly)
-            self._writer = None if readonly else open_log(self.path, readonly=False)
-            self._offset = self._last()
-        except BaseException:
-            self._release()
-            raise
-        self._wake = threading.Condition()
+        self._reading, self._wake = threading.Lock(), threading.Condition()
         self._queue: list[_Job] = []
         self._waiting = 0
         self._closed = False
         self._thread: threading.Thread | None = None
-        if self._writer is not None:
-            run = threading.Thread(target=self._write, args=(self._writer,), name="event-log", daemon=True)
-            self._thread = run
-            run.start()
+        with ExitStack() as files:
+            if not readonly:
+                files.enter_context(hold_lock(self.path))
+                self._writer = files.enter_context(closing(open_log(self.path, readonly=False)))
+            self._reader = files.enter_context(closing(open_log(self.path, readonly=readonly)))
+            self._offset = self._last()
+            self._files = files.pop_all()
+        if not readonly:
+            self._thread = threading.Thread(target=self._write, name="event-log", daemon=True)
+            self._thread.start()
 
     @property
     def offset(self) -> int:
@@ -113,8 +110,9 @@ class SqliteLog:
     def forget(self, user_id: str) -> Future[Appended]:
         """Erase every record of a user from the file, and write a ``user_deleted`` in their place.
 
-        The record keeps the id, for readers and snapshots that still know the user; nothing else of the
-        user is left, in the file or in its write-ahead log. Event ids of erased events are free again.
+        The record keeps the id, for readers and snapshots that still know the user. Nothing else of the
+        user is left in the file, nor in its write-ahead log unless another process is reading: then that
+        is emptied at a later checkpoint. Event ids of erased events are free again.
         """
         now = time.time()
         return self._submit(_Job([_row(Entry("user_deleted", {"user_id": user_id}, now))], forget=user_id))
@@ -135,14 +133,8 @@ class SqliteLog:
                 self._wake.notify()
             self._thread.join()
         self._closed = True
-        self._release()
-
-    def _release(self) -> None:
-        if hasattr(self, "_reader"):
-            with self._reading:
-                self._reader.close()
-        if self._lock is not None:
-            self._lock.close()
+        with self._reading:
+            self._files.close()
 
     def _select(self, query: str, arguments: tuple[object, ...]) -> list[Record]:
         with self._reading, _mended(self.path):
@@ -169,7 +161,7 @@ class SqliteLog:
             self._wake.notify()
         return job.future
 
-    def _write(self, db: sqlite3.Connection) -> None:
+    def _write(self) -> None:
         """Run on the writer thread: one transaction for all that waits, until closed and drained."""
         while True:
             with self._wake:
@@ -178,12 +170,11 @@ class SqliteLog:
                 if not self._queue:
                     break
                 jobs, self._queue, self._waiting = self._queue, [], 0
-            self._commit(db, [job for job in jobs if job.future.set_running_or_notify_cancel()])
-        db.close()
+            self._commit([job for job in jobs if job.future.set_running_or_notify_cancel()])
 
-    def _commit(self, db: sqlite3.Connection, jobs: list[_Job]) -> None:
+    def _commit(self, jobs: list[_Job]) -> None:
         outcomes: list[Appended | Exception] = []
-        at = self._offset
+        db, at = self._writer, self._offset
         try:
             db.execute("BEGIN IMMEDIATE")
             for job in jobs:
@@ -202,7 +193,8 @@ class SqliteLog:
         else:
             self._offset = at
             if any(job.forget is not None for job in jobs):
-                db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+                with suppress(sqlite3.Error):  # it is committed; the next checkpoint does what is left
+                    db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
         for job, outcome in zip(jobs, outcomes, strict=True):
             if isinstance(outcome, Exception):
                 job.future.set_exception(outcome)
