@@ -40,7 +40,7 @@ READERS = ("Ada", "Bertha", "Charles", "Dorothea", "Edmond", "Florence", "George
 NOW = 1_700_000_000.0
 
 
-def library(readers: int = 60, seed: int = 7) -> Dataset:
+def library(readers: int = 48, seed: int = 7) -> Dataset:
     """Return the books and what ``readers`` made-up readers liked: most of it from two shelves each."""
     shelves = {name: titles.split("|") for name, titles in SHELVES.items()}
     items = [

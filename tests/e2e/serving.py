@@ -5,6 +5,7 @@ from __future__ import annotations
 import http.client
 import json
 import os
+import signal
 import subprocess
 import sys
 import threading
@@ -72,7 +73,9 @@ class Process:
             self.lines.append(line)
             if "http://" in line:
                 break
-        assert any("http://" in line for line in self.lines), "".join(self.lines)
+        if not any("http://" in line for line in self.lines):
+            self.end(signal.SIGKILL)
+            raise RuntimeError("".join(self.lines))
         self.url = self.lines[-1].split()[3]
 
     def ask(self, method: str, path: str, body: Any = None) -> tuple[int, Any]:
@@ -84,9 +87,9 @@ class Process:
         while self.ask("GET", "/readyz")[0] != 200:
             assert self.process.poll() is None, "the service ended"
 
-    def end(self, signal: int) -> int:
-        """Send ``signal`` and return the exit status."""
-        self.process.send_signal(signal)
+    def end(self, how: int) -> int:
+        """Send the signal ``how`` and return the exit status."""
+        self.process.send_signal(how)
         status = self.process.wait(20)
         assert self.process.stderr is not None
         self.lines += self.process.stderr.readlines()

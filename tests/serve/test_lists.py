@@ -56,7 +56,7 @@ def test_a_session_without_an_id(client: Client) -> None:
     titles = [place["item_id"] for place in answer["items"]]
     assert not {"book-mystery-0", "book-mystery-1"} & set(titles)
     assert titles[0].startswith("book-mystery")
-    assert client.get("/v1/users").json()["total"] == 60
+    assert client.get("/v1/users").json()["total"] == 48
 
 
 def test_an_offset_that_was_never_written_is_refused(client: Client) -> None:

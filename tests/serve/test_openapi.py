@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from urllib.parse import quote
+
 import pytest
 import schemathesis
-from hypothesis import HealthCheck, Phase, settings
+from hypothesis import HealthCheck, Phase, assume, settings
 from schemathesis import checks
 
 from acclimate.config import Home, Settings
@@ -50,6 +52,7 @@ def test_made_up_requests_find_no_fault(case: schemathesis.Case, client: Client)
     request = case.as_transport_kwargs(base_url="http://testserver")
     request.pop("cookies")
     request["content"] = request.pop("data", None)
+    assume(len(quote(str(request["params"]))) < 60_000)  # the test client builds no longer address
     response = client.request(**request)
     case.validate_response(
         response,

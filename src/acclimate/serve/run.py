@@ -35,9 +35,9 @@ def run(home: Home, settings: Settings) -> None:
         engine = Engine(home, settings)
         server = uvicorn.Server(_config(engine))
         engine.when_failed = lambda: setattr(server, "should_exit", True)
-        _announce(console, settings.serve.host, listener.getsockname()[1])
         before = signal.signal(signal.SIGTERM, signal.default_int_handler)
         try:
+            _announce(console, settings.serve.host, listener.getsockname()[1])
             server.run(sockets=[listener])
         except KeyboardInterrupt:
             console.print("stopped")
@@ -101,10 +101,10 @@ def _config(engine: Engine) -> uvicorn.Config:
 
 def _announce(console: Console, host: str, port: int) -> None:
     shown = f"[{host}]" if ":" in host else host
-    console.print(f"Acclimate is at [bold]http://{shown}:{port}/[/bold]  (stop with Ctrl-C)")
     if not is_loopback(host):
         console.print(
             f"[bold red]warning:[/bold red] {host} can be reached from other machines, and there are no keys "
             "yet: anyone who reaches this port can read and write everything. Use --host 127.0.0.1 unless "
             "something in front checks who asks."
         )
+    console.print(f"Acclimate is at http://{shown}:{port}/ (stop with Ctrl-C)", markup=False)

@@ -11,6 +11,7 @@ from litestar import MediaType, Request, Response, get
 from litestar.params import FromPath
 
 from acclimate.errors import NotFoundError
+from acclimate.serve.routes.parameters import MaybeId
 
 _TYPES = {
     "html": "text/html; charset=utf-8",
@@ -21,8 +22,8 @@ _TYPES = {
 
 
 @get("/", media_type=MediaType.HTML, include_in_schema=False)
-async def page() -> Response[bytes]:
-    """Send the page."""
+async def page(user_id: MaybeId = None) -> Response[bytes]:
+    """Send the page; its script reads from the address which user to begin with."""
     return read_page("index.html")
 
 
