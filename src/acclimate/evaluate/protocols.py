@@ -15,6 +15,7 @@ from acclimate.errors import InputError, NotFoundError, check_range, nearest
 from acclimate.evaluate.compare import Interval, bootstrap, coverage_interval
 from acclimate.evaluate.results import Comparison, ModelReport, Report, Segment, against_the_best
 from acclimate.metrics import Places, find_places, metrics_at, top_lists
+from acclimate.progress import counting
 from acclimate.types import Codes, Histories, Model
 
 __all__ = ["Comparison", "ModelReport", "Report", "Segment", "evaluate", "measure"]
@@ -94,7 +95,7 @@ def measure(model: Model, split: Split, *, k: int = 10, seed: int = 0, progress:
         split: What it has to foresee.
         k: Length of the lists, 1..1000.
         seed: Of the intervals.
-        progress: Whether stderr shows a bar.
+        progress: Whether stderr says how far it is.
 
     Raises:
         InputError: The split holds no target.
@@ -137,21 +138,22 @@ def _rank(model: Model, split: Split, k: int, progress: bool) -> _Ranked:
     had = _had(split)
     at_once = max(1, SCORES_AT_ONCE // max(n, 1))
     places, lists, unscored, seconds = [], [], 0, 0.0
-    starts = range(0, len(split.users), at_once)
-    for start in _bar(starts, f"ranking with {model.name}") if progress else starts:
-        users = slice(start, start + at_once)
-        started = perf_counter()
-        scores = model.score(split.histories[users])
-        seconds += perf_counter() - started
-        m = len(split.users[users])
-        if scores.shape != (m, n):
-            raise ValueError(f"{model.name} scored {scores.shape} users and items, asked for {(m, n)}")
-        ends = offsets[start : start + m + 1]
-        targets = split.targets[ends[0] : ends[-1]]
-        out = had[users]
-        places.append(find_places(scores, targets, ends - ends[0], out.rows, out.items))
-        lists.append(top_lists(scores, out.rows, out.items, k))
-        unscored += int(np.isnan(scores[np.repeat(np.arange(m), np.diff(ends)), targets]).sum())
+    with counting(len(split.users), f"ranking with {model.name}", shown=progress, lines=1) as tell:
+        for start in range(0, len(split.users), at_once):
+            users = slice(start, start + at_once)
+            started = perf_counter()
+            scores = model.score(split.histories[users])
+            seconds += perf_counter() - started
+            m = len(split.users[users])
+            if scores.shape != (m, n):
+                raise ValueError(f"{model.name} scored {scores.shape} users and items, asked for {(m, n)}")
+            ends = offsets[start : start + m + 1]
+            targets = split.targets[ends[0] : ends[-1]]
+            out = had[users]
+            places.append(find_places(scores, targets, ends - ends[0], out.rows, out.items))
+            lists.append(top_lists(scores, out.rows, out.items, k))
+            unscored += int(np.isnan(scores[places[-1].rows, targets]).sum())
+            tell(m)
     return _Ranked(Places.join(places), np.concatenate(lists), unscored, seconds)
 
 
@@ -206,14 +208,3 @@ def _say(line: str) -> None:
     from rich.console import Console
 
     Console(stderr=True).print(line, style="dim", highlight=False, markup=False, soft_wrap=True)
-
-
-def _bar(starts: range, what: str) -> Iterator[int]:
-    """Yield ``starts`` under a bar that goes away; nothing is drawn where stderr is no terminal."""
-    from rich.console import Console
-    from rich.progress import track
-
-    console = Console(stderr=True)
-    yield from track(
-        starts, what, console=console, transient=True, disable=not console.is_terminal, show_speed=False
-    )
