@@ -6,12 +6,14 @@ import signal
 import socket
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import httpx
 import pytest
 
 from acclimate.cli import main
+from acclimate.encode.weights import PACKAGED
 from acclimate.events.codec import event_entry
 from acclimate.events.sqlite import SqliteLog
 from acclimate.types import Event
@@ -65,6 +67,17 @@ def test_params_of_no_model_and_of_the_wrong_kind_are_refused(run: Run, home: Pa
     assert (kind.code, "train.params of ease" in kind.err) == (2, True)
     none = run("train", "--model", "popularity", "--home", home, "--set", "train.params.l2=1")
     assert (none.code, "popularity: no argument 'l2': it takes none" in none.err) == (2, True)
+
+
+def test_a_stand_in_for_the_encoder_is_told(run: Run, home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(PACKAGED, "minilm", replace(PACKAGED["minilm"], module="no_such_package"))
+    asked = ("--home", home, "--json", "--set", "train.params.epochs=1", "--set", "train.params.width=16")
+    for command in ("train", "evaluate"):
+        ran = run(command, "--model", "sequence", *asked)
+        assert ran.code == 0, ran.err
+        assert ran.document["notes"] == ["tfidf stands in for minilm: pip install 'acclimate[demo]'"]
+        assert "tfidf stands in for minilm" in " ".join(ran.err.split())
+    assert run("train", "--model", "ease", "--home", home, "--json").document["notes"] == []
 
 
 def test_what_cannot_be_trained_is_told_before_any_work(run: Run, home: Path) -> None:

@@ -44,7 +44,6 @@ class Trained:
         metrics: The model's own figures in ``report``; empty without one.
         verdict: What the gate found.
         fit_seconds: How long the fit on everything took.
-        notes: What a user should know, as that an encoder stands in for a missing one.
     """
 
     snapshot: Snapshot
@@ -53,7 +52,6 @@ class Trained:
     metrics: Mapping[str, Interval]
     verdict: Verdict
     fit_seconds: float
-    notes: tuple[str, ...]
 
 
 class Trainer:
@@ -84,6 +82,12 @@ class Trainer:
         return make_encoder(
             train.encoder, cache=self.home.cache / "vectors", device=train.device, progress=self.progress
         )
+
+    @property
+    def notes(self) -> list[str]:
+        """What a user should know by now: that the encoder stands in for a missing one, if it was used."""
+        used = vars(self).get("encoder")
+        return [used.note] if used is not None and used.note else []
 
     def check(self, names: Sequence[str]) -> None:
         """Look at what was asked for, before any work is done.
@@ -173,8 +177,7 @@ class Trainer:
         snapshot = registry.write(model, gathered.state, metrics=metrics, settings=self.settings)
         verdict = first_verdict(snapshot, report=report)
         registry.publish(snapshot, verdict)
-        notes = (self.encoder.note,) if model.encoder is not None and self.encoder.note else ()
-        return Trained(snapshot, model, report, metrics, verdict, seconds, notes)
+        return Trained(snapshot, model, report, metrics, verdict, seconds)
 
 
 def best(report: Report, names: Sequence[str]) -> str:

@@ -56,4 +56,6 @@ def evaluate(
         html.parent.mkdir(parents=True, exist_ok=True)
         write_html(report, html)
         out.note(f"report: {html}")
-    out.document(report.document())
+    for note in trainer.notes:
+        out.note(note)
+    out.document({**report.document(), "notes": trainer.notes})

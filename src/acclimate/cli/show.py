@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -51,11 +50,10 @@ class Show:
         out: Hears of every step.
         home: Made if it is missing. It may hold an earlier demo of the same data, and no other data.
         settings: As for `acclimate.adapt.train.Trainer`.
-        models: What is compared.
     """
 
-    def __init__(self, out: Output, home: Home, settings: Settings, models: Sequence[str] = MODELS) -> None:
-        self.out, self.home, self.settings, self.models = out, home, settings, tuple(models)
+    def __init__(self, out: Output, home: Home, settings: Settings) -> None:
+        self.out, self.home, self.settings = out, home, settings
         self.trainer = Trainer(home, settings, progress=True, say=out.step)
         self.diary_file = home.path / "demo.json"
         self.page = home.path / "reports" / "evaluate.html"
@@ -95,8 +93,6 @@ class Show:
                 code="home_in_use",
                 field="home",
             )
-        if diary is None:
-            self._write(Diary(name))
 
     def _import(self, name: str) -> dict[str, Any]:
         path, source = Path(name), {"source": f"path {name}", "sha256": None}
@@ -106,6 +102,8 @@ class Show:
             path, source = found.path, {"source": found.source, "sha256": found.sha256}
         self.out.step(f"reading {name} from {source['source']}")
         tables = read_tables([path], name=name if name in KNOWN else None, events=self.settings.events)
+        if self._diary() is None:  # only now: a set that cannot be read claims nothing
+            self._write(Diary(name))
         imported = Store(self.home.data).add(tables)
         for note in tables.notes:
             self.out.note(note)
@@ -119,13 +117,13 @@ class Show:
         imported = Store(self.home.data).load(
             positive=self.settings.train.positive, events=self.settings.events
         )
-        made_from = self.trainer.fingerprint(imported, self.models)
+        made_from = self.trainer.fingerprint(imported, MODELS)
         diary = self._diary()
         if diary and diary.made_from == made_from and not again and self._is_current(diary):
             self.out.note("nothing changed since the last demo: this is what it found (--again trains anew)")
             self.out.console.print(Text(diary.table), soft_wrap=True)
             return {**diary.document, "reused": True}
-        trained = self.trainer.train(self.models, gather(self.home, self.settings))
+        trained = self.trainer.train(MODELS, gather(self.home, self.settings))
         assert trained.report is not None, "several models are always compared"
         print_table(trained.report, self.out.console)
         document = self._document(trained, trained.report)
@@ -142,7 +140,7 @@ class Show:
             "snapshot": trained.snapshot.id,
             "verdict": trained.verdict,
             "encoder": self.trainer.encoder.name,
-            "notes": [self.trainer.encoder.note] if self.trainer.encoder.note else [],
+            "notes": self.trainer.notes,
             "report": self.page,
             "reused": False,
         }

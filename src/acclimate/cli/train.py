@@ -45,7 +45,7 @@ def train(
     metrics = trained.metrics
     for reason in trained.verdict.reasons:
         out.note(reason)
-    for note in trained.notes:
+    for note in trainer.notes:
         out.note(note)
     name, seconds = trained.model.name, trained.fit_seconds
     out.show(f"[bold]{trained.snapshot.id}[/] is published: {name}, fitted in {seconds:.1f} s")
@@ -57,6 +57,6 @@ def train(
             "metrics": metrics,
             "fit_seconds": trained.fit_seconds,
             "verdict": trained.verdict,
-            "notes": trained.notes,
+            "notes": trainer.notes,
         }
     )

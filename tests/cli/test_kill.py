@@ -1,0 +1,80 @@
+"""A process that is killed in the middle leaves a home that answers, and that can be trained again."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from acclimate.cli import show
+from tests.cli.conftest import Run
+
+QUICK = ("popularity", "item-knn")
+KILL = """
+import os, signal, sys
+from importlib import import_module
+from acclimate.cli import main, show
+
+show.MODELS = {quick}
+
+def kill(*args, **options):
+    os.kill(os.getpid(), signal.SIGKILL)
+
+module, dotted = "{where}".split(":")
+path = dotted.split(".")
+holder = import_module(module)
+for name in path[:-1]:
+    holder = getattr(holder, name)
+setattr(holder, path[-1], kill)
+sys.exit(main())
+"""
+
+
+@pytest.mark.parametrize(
+    "where",
+    [
+        "acclimate.models.ease:EASE.state",
+        "acclimate.snapshot:Registry._name",
+        "acclimate.snapshot:Registry._point",
+    ],
+)
+def test_a_killed_train_leaves_the_old_snapshot_current(run: Run, home: Path, where: str) -> None:
+    old = run("train", "--model", "popularity", "--home", home, "--json").document["snapshot"]
+    words = ["train", "--model", "ease", "--home", str(home)]
+    killed = subprocess.run(
+        [sys.executable, "-c", KILL.format(where=where, quick=QUICK), *words], capture_output=True
+    )
+    assert killed.returncode == -9, killed.stderr
+    assert run("recommend", "--user", "u0", "--home", home, "--json").document["snapshot"] == old
+    assert run("doctor", "--home", home).code == 0
+    new = run("train", "--model", "ease", "--home", home, "--json")
+    assert new.code == 0, new.err
+    assert (
+        run("recommend", "--user", "u0", "--home", home, "--json").document["snapshot"]
+        == new.document["snapshot"]
+    )
+
+
+@pytest.mark.parametrize(
+    "where",
+    [
+        "acclimate.data.versions:Versions.publish",
+        "acclimate.snapshot:Registry.publish",
+        "acclimate.cli.show:write_html",
+        "acclimate.cli.show:Show._samples",
+    ],
+)
+def test_a_killed_demo_goes_on(
+    run: Run, shop: Path, tmp_path: Path, where: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(show, "MODELS", QUICK)
+    words = ["demo", "--no-serve", "--json", "--home", str(tmp_path / "home"), "--data", str(shop)]
+    killed = subprocess.run(
+        [sys.executable, "-c", KILL.format(where=where, quick=QUICK), *words],
+        capture_output=True,
+    )
+    assert killed.returncode == -9, killed.stderr
+    ran = run(*words)
+    assert ran.code == 0, ran.err
+    assert ran.document["interactions"] + ran.document["already_present"] == 144
+    assert ran.document["reused"] == where.endswith("_samples")
