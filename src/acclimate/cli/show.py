@@ -71,7 +71,7 @@ class Show:
         """
         self._claim(name)
         source = self._import(name)
-        document = {**self._report(name, again), **source, "home": self.home.path}
+        document = {**self._report(name, again), **source, "report": self.page, "home": self.home.path}
         document["samples"] = self._samples()
         document["seconds"] = round(self.out.seconds, 2)
         document["peak_rss_mb"] = peak_rss_mb()
@@ -141,7 +141,6 @@ class Show:
             "verdict": trained.verdict,
             "encoder": self.trainer.encoder.name,
             "notes": self.trainer.notes,
-            "report": self.page,
             "reused": False,
         }
 
@@ -159,7 +158,7 @@ class Show:
         memory = f", at most {document['peak_rss_mb']:,.0f} MB of memory" if document["peak_rss_mb"] else ""
         self.out.show(
             f"\n[bold]{document['best']}[/] is published as snapshot {document['snapshot']}\n"
-            f"report: {document['report']}\nhome: {self.home.path}\n"
+            f"report: {escape(str(self.page))}\nhome: {escape(str(self.home.path))}\n"
             f"{document['seconds']:.0f} seconds{memory}"
         )
         for note in document["notes"]:

@@ -167,7 +167,9 @@ class Store:
             for file, expected in manifest.sha256.items():
                 if _sha256(folder / file) != expected:
                     raise CorruptError(f"{folder / file} was altered; import the data again")
-            return Clean(*(pl.read_parquet(folder / f"{kind}.parquet") for kind in _KINDS)), manifest.names
+            return Clean(
+                *(pl.read_parquet(folder / f"{kind}.parquet", glob=False) for kind in _KINDS)
+            ), manifest.names
         except (OSError, msgspec.DecodeError, pl.exceptions.PolarsError) as error:
             raise CorruptError(f"{folder} is incomplete ({error}); import the data again") from error
 

@@ -122,7 +122,13 @@ def cut_lines(layout: Layout) -> Raw:
     if layout.encoding == "latin-1":
         source = io.BytesIO(layout.file.read_bytes().decode("latin-1").encode())
     lines = pl.read_csv(
-        source, separator=_NEVER, quote_char=None, has_header=False, infer_schema=False, new_columns=["text"]
+        source,
+        separator=_NEVER,
+        quote_char=None,
+        has_header=False,
+        infer_schema=False,
+        new_columns=["text"],
+        glob=False,
     ).with_row_index("line", offset=1)
     lines = lines.filter((pl.col("line") > layout.skip) & (pl.col("text").str.strip_chars() != ""))
     text = pl.col("text")
