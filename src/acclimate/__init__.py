@@ -41,7 +41,7 @@ _WHERE = {
     "Snapshot": "snapshot",
     "TextEncoder": "encode.text",
     "TfidfEncoder": "encode.tfidf",
-    "evaluate": "evaluate.protocols",
+    "evaluate": "evaluate",
 }
 __all__ = sorted([*_WHERE, "__version__"])
 
@@ -50,7 +50,10 @@ def __getattr__(name: str) -> Any:
     """Import a public name when it is first used: torch and polars are slow to load."""
     if name not in _WHERE:
         raise AttributeError(f"module 'acclimate' has no attribute {name!r}")
-    value = getattr(import_module(f"acclimate.{_WHERE[name]}"), name)
+    module = import_module(f"acclimate.{_WHERE[name]}")
+    value = (
+        module if _WHERE[name] == name else getattr(module, name)
+    )  # `evaluate` is a room that can be called
     globals()[name] = value
     return value
 
