@@ -299,6 +299,12 @@ def test_a_name_may_hold_for_the_item_table_alone(table: Write) -> None:
     assert data.catalogue[0].title == "Ex"
 
 
+def test_in_a_table_of_items_or_users_id_is_enough(table: Write) -> None:
+    items, users = table("ID,name\nx,Ex\n", "items.csv"), table("id,age\na,30\n", "users.csv")
+    data = read_tables(table("user,item,time\na,x,1\n"), items=items, users=users).dataset
+    assert (data.catalogue[0].title, dict(data.people[0].attributes)) == ("Ex", {"age": "30"})
+
+
 def test_items_and_users_without_id_are_counted(table: Write) -> None:
     items = table("item,title\nx,Ex\n,No\n", "items.csv")
     users = table("user\na\n\n" + "u" * 10_001 + "\n", "users.csv")

@@ -82,7 +82,7 @@ class Columns:
             if column in header:
                 self._used.add(name)
                 found[name] = header.index(column)
-            elif (index := _by_alias(header, name)) is not None:
+            elif (index := _by_alias(header, _names(name, kind))) is not None:
                 found[name] = index
         for name in REQUIRED[kind]:
             if name not in found:
@@ -101,9 +101,15 @@ class Columns:
             raise InputError(f"--map {name}={column}: no table has a column {column!r}; {found}", field="map")
 
 
-def _by_alias(header: Sequence[str], name: str) -> int | None:
+def _names(name: str, kind: str) -> tuple[str, ...]:
+    """Return what a column may be called; in a table of items or users ``id`` is enough."""
+    own = ("id",) if kind != "events" and name in REQUIRED[kind] else ()
+    return (name, *ALIASES[name], *own)
+
+
+def _by_alias(header: Sequence[str], names: Sequence[str]) -> int | None:
     plains = [plain(column) for column in header]
-    for word in (name, *ALIASES[name]):
+    for word in names:
         if plain(word) in plains:
             return plains.index(plain(word))
     return None
@@ -122,7 +128,7 @@ def _missing(header: Sequence[str], name: str, asked: str | None, kind: str, fil
     close = difflib.get_close_matches(plain(asked or name), map(plain, header), n=1, cutoff=0.5)
     nearby = next((column for column in header if close and plain(column) == close[0]), "COLUMN")
     other = "" if kind != "events" else "; a table of items goes after --items, one of users after --users"
-    known = ", ".join((name, *ALIASES[name]))
+    known = ", ".join(_names(name, kind))
     return (
         f"{file.name} has no {wanted}; its columns are {there}. Known names are {known}; name another with "
         f"--map {name.removesuffix('_id')}={nearby}{other}"

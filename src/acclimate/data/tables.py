@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 from numpy.typing import NDArray
 
 from acclimate.config import EventsTable
@@ -135,7 +136,7 @@ def _join(raws: list[Raw], events: list[pl.DataFrame], dropped: list[Dropped]) -
         return joined.with_columns(pl.int_range(pl.len()).cast(pl.Float64).alias("time")).select(
             EVENT_COLUMNS
         )
-    first = joined.select(pl.struct(EVENT_COLUMNS).is_first_distinct().alias("first"))["first"]
+    first = _first_of_equals(joined.select(EVENT_COLUMNS))
     copies = joined.filter(~first)
     for number, raw in enumerate(raws):
         lines = copies.filter(pl.col("file") == number)["line"]
@@ -143,6 +144,18 @@ def _join(raws: list[Raw], events: list[pl.DataFrame], dropped: list[Dropped]) -
             examples = show_lines(raw.file, lines[:MAX_EXAMPLES].to_list())
             dropped.append(Dropped("exact duplicate", lines.len(), examples))
     return joined.filter(first).select(EVENT_COLUMNS)
+
+
+def _first_of_equals(frame: pl.DataFrame) -> pl.Series:
+    """Return bool[n], false for a row that equals an earlier one; only rows of equal hash are compared."""
+    import polars as pl
+
+    first = np.ones(len(frame), bool)
+    suspects = np.flatnonzero(frame.hash_rows().is_duplicated().to_numpy())
+    if len(suspects):
+        rows = frame[suspects].select(pl.struct(pl.all()).is_first_distinct().alias("first"))
+        first[suspects] = rows["first"].to_numpy()
+    return pl.Series("first", first)
 
 
 def make_dataset(clean: Clean, positive: str, table: EventsTable, name: str) -> Dataset:
