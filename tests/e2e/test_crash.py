@@ -37,7 +37,7 @@ def test_killed_right_after_an_acknowledgement_it_still_knows_the_event(tmp_path
     _, history = again.ask("GET", "/v1/history?user_id=u")
     assert [event["title"] for event in history["events"]] == ["Made 3"]
     assert history["log_offset"] >= acknowledged["offset"]
-    long = quote("🦉" * 5_000)
+    long = quote("🦉" * 10_000)
     assert again.ask("GET", f"/v1/history?user_id={long}")[0] == 200
     assert again.end(signal.SIGTERM) == 0
     assert "Traceback" not in "".join(again.lines)

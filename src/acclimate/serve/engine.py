@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import gc
 import logging
-import sys
 from collections import Counter
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -53,7 +51,7 @@ class Engine:
         ...     return slate.items, slate.fallback
         >>> with tempfile.TemporaryDirectory() as folder:
         ...     asyncio.run(main(folder))
-        ((), 'no model yet: run `acclimate train`')
+        ((), 'no model yet: run `acclimate train`; no item may be listed: the catalogue is empty')
     """
 
     def __init__(
@@ -170,13 +168,9 @@ class Engine:
         self._log = SqliteLog(self.home.log)
         recommender = self._load_recommender(self.home, self.settings)
         self._catch_up(recommender)
-        if torch := sys.modules.get("torch"):
-            torch.set_num_threads(1)  # one user's row is too small to share between cores
         self.monitor.snapshot.labels(
             recommender.snapshot_id or "none", recommender.model.name, recommender.policy.name
         ).set(1)
-        gc.collect()
-        gc.freeze()  # the catalogue lives as long as the process: no full collection walks it again
         return recommender
 
     def _catch_up(self, recommender: Recommender) -> None:

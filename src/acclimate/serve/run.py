@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import errno
+import gc
 import ipaddress
 import logging
 import signal
 import socket
+import sys
 
 import uvicorn
 from rich.console import Console
 
 from acclimate.config import Home, Settings
 from acclimate.errors import BusyError, InputError
+from acclimate.recommend import Recommender
 from acclimate.serve.app import make_app
 from acclimate.serve.engine import Engine
+from acclimate.serve.load import load_recommender
 
 
 def run(home: Home, settings: Settings) -> None:
@@ -32,7 +36,7 @@ def run(home: Home, settings: Settings) -> None:
     console = Console(stderr=True, highlight=False)
     listener = listen(settings.serve.host, settings.serve.port)
     try:
-        engine = Engine(home, settings)
+        engine = Engine(home, settings, _load)
         server = uvicorn.Server(_config(engine))
         engine.when_failed = lambda: setattr(server, "should_exit", True)
         before = signal.signal(signal.SIGTERM, signal.default_int_handler)
@@ -86,6 +90,16 @@ def is_loopback(host: str) -> bool:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:
         return host == "localhost"
+
+
+def _load(home: Home, settings: Settings) -> Recommender:
+    """Load what answers, and settle this process for it; runs on the model thread."""
+    recommender = load_recommender(home, settings)
+    if torch := sys.modules.get("torch"):
+        torch.set_num_threads(1)  # one user's row is too small to share between cores
+    gc.collect()
+    gc.freeze()  # the catalogue lives as long as the process: no full collection walks it again
+    return recommender
 
 
 def _config(engine: Engine) -> uvicorn.Config:
