@@ -38,7 +38,7 @@ def write_table(path: Path, *, quoted: bool, seed: int = 0) -> None:
 
 
 def trial(path: str) -> None:
-    """Read a table; print seconds, wall and CPU, from the first import to the Dataset, and the peak memory."""
+    """Read a table; print wall and CPU seconds, from the first import to the Dataset, and peak memory."""
     start, cpu = time.perf_counter(), time.process_time()
     from acclimate.data.tables import read_tables
 

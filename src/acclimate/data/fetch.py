@@ -128,6 +128,12 @@ def fetch(
         NotFoundError: No such name, or ``from_dir`` is no folder.
         AcclimateError: The set is nowhere, or its home page does not answer; says what was tried.
         CorruptError: The home page sent something else.
+
+    Example:
+        >>> folder = Path(tempfile.mkdtemp())
+        >>> fetch("ml-100k", cache=folder, from_dir=folder / "none")  # doctest: +ELLIPSIS
+        Traceback (most recent call last):
+        acclimate.errors.NotFoundError: there is no folder ...none
     """
     if name not in KNOWN:
         message = f"no data set {name!r}: {nearest(name, KNOWN)}"

@@ -22,7 +22,14 @@ class Versions:
     is replaced at once. The current and the one before it are kept, so that a reader is never cut off.
 
     Args:
-        folder: Made by the first `publish`.
+        folder: Made by the first `lock`.
+
+    Example:
+        >>> versions = Versions(Path(tempfile.mkdtemp()))
+        >>> with versions.lock():
+        ...     _ = versions.publish(lambda new: (new / "note").touch())
+        >>> versions.current.name, [file.name for file in versions.current.iterdir()]
+        ('v1', ['note'])
     """
 
     def __init__(self, folder: Path) -> None:
