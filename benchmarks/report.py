@@ -49,8 +49,9 @@ def page() -> str:
         machine = ", ".join(f"{key} {text}".strip() for key, text in figures(found.get("machine", "")))
         rows = [(key, text) for key, text in figures(found) if key.split()[0] not in _TOLD]
         table = "\n".join(f"| {key.replace('_', ' ')} | {text} |" for key, text in rows)
+        claim = found.get("claim", "").strip(".")
         sections.append(
-            f"## {name}\n\n{found.get('claim', '')}\n\n| figure | value |\n|---|---|\n{table}\n\n"
+            f"## {name}\n\n{claim[:1].upper()}{claim[1:]}.\n\n| figure | value |\n|---|---|\n{table}\n\n"
             f"Measured {found.get('date', 'on an unknown day')}; {machine or 'machine not told'}. "
             f"Run it again with `make bench-{name}`."
         )

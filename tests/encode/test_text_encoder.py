@@ -15,7 +15,7 @@ from transformers.utils import logging as hf_logging
 
 from acclimate.encode import text as module
 from acclimate.encode.text import TextEncoder, batches
-from acclimate.encode.transformer import choose_device
+from acclimate.devices import choose_device
 from acclimate.encode.weights import PACKAGED, find_folder, quiet
 from acclimate.errors import InputError
 from tests.encode.tiny_bert import save_tiny_bert
