@@ -161,6 +161,15 @@ def test_an_archive_writes_nothing_outside(shelf: Path, cache: Path, name: str) 
     assert not list(shelf.parent.rglob("evil.txt"))
 
 
+def test_a_cache_that_cannot_be_written(shelf: Path, cache: Path) -> None:
+    (shelf / "tiny.zip").write_bytes(zipped())
+    cache.write_text("a file")
+    with pytest.raises(
+        AcclimateError, match=r"cannot put archive .*tiny\.zip into .*: (File exists|Not a directory)"
+    ):
+        fetch("tiny-1", cache=cache, from_dir=shelf)
+
+
 def test_nowhere_says_where_it_was_looked_for(shelf: Path, cache: Path) -> None:
     with pytest.raises(
         AcclimateError, match=r"shelf has no tiny\.tar\.xz, no tiny\.zip and no folder of that name"

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import errno
 import signal
 import subprocess
 import sys
@@ -7,12 +8,13 @@ from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
+import polars
 import pytest
 
 from acclimate.data.store import Store
 from acclimate.data.tables import read_tables
 from acclimate.data.versions import Versions
-from acclimate.errors import BusyError, CorruptError, InputError
+from acclimate.errors import AcclimateError, BusyError, CorruptError, InputError
 
 Write = Callable[..., Path]
 
@@ -109,6 +111,23 @@ def test_two_imports_at_once_are_refused(store: Store, table: Write) -> None:
 def test_a_folder_that_cannot_be_made(tmp_path: Path, table: Write) -> None:
     with pytest.raises(InputError, match="cannot write"):
         Store(table("", "file") / "data").add(read_tables(table("user,item,time\na,x,1\n")))
+
+
+def test_a_full_disk_is_told_and_changes_nothing(
+    store: Store, table: Write, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store.add(read_tables(table("user,item,time\na,x,1\n")))
+    more = read_tables(table("user,item,time\na,y,2\n"))
+
+    def full(*args: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(polars.DataFrame, "write_parquet", full)
+        with pytest.raises(AcclimateError, match="No space left on device; nothing was changed"):
+            store.add(more)
+    assert len(store.load()) == 1
+    assert store.add(more).interactions == 1
 
 
 def damage_altered(folder: Path) -> None:

@@ -221,17 +221,21 @@ def _install(
     name: str, known: KnownSet, target: Path, fill: Callable[[Path], None], source: str, tried: list[str]
 ) -> Fetched:
     """Fill a temporary folder, check it, and put it in place of ``target``."""
-    target.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=target.parent, prefix=f".{name}-") as temporary:
-        new = Path(temporary, "new")
-        new.mkdir()
-        fill(new)
-        inner = new / known.folder if (new / known.folder).is_dir() else new
-        digest = _check(known, inner, source)
-        (inner / _SOURCE).write_text(source, "utf-8")
-        if target.exists():
-            shutil.rmtree(target)
-        inner.rename(target)
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=target.parent, prefix=f".{name}-") as temporary:
+            new = Path(temporary, "new")
+            new.mkdir()
+            fill(new)
+            inner = new / known.folder if (new / known.folder).is_dir() else new
+            digest = _check(known, inner, source)
+            (inner / _SOURCE).write_text(source, "utf-8")
+            if target.exists():
+                shutil.rmtree(target)
+            inner.rename(target)
+    except OSError as error:
+        message = f"cannot put {source} into {target}: {error.strerror or error}"
+        raise AcclimateError(message, code="cannot_write") from error
     return Fetched(name, target, source, digest, tuple(tried))
 
 

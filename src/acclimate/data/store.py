@@ -16,7 +16,7 @@ from acclimate.data.dataset import Dataset
 from acclimate.data.frames import Clean, Dropped
 from acclimate.data.tables import Tables, make_dataset
 from acclimate.data.versions import Versions
-from acclimate.errors import CorruptError, InputError
+from acclimate.errors import AcclimateError, CorruptError, InputError
 
 if TYPE_CHECKING:
     import polars as pl
@@ -91,13 +91,18 @@ class Store:
         """Take in tables: events that are new; items and users by id, where later fields win.
 
         Raises:
+            AcclimateError: The disk is full, or something like it.
             BusyError: Another process is importing.
             CorruptError: What is there cannot be read.
         """
         with self._versions.lock():
             new, manifest, imported = self._merged(tables)
             if new is not None:
-                self._versions.publish(lambda folder: _write(folder, new, manifest))
+                try:
+                    self._versions.publish(lambda folder: _write(folder, new, manifest))
+                except OSError as error:
+                    message = f"cannot write {self.folder}: {error.strerror or error}; nothing was changed"
+                    raise AcclimateError(message, code="cannot_write", field="home") from error
         return imported
 
     def check(self, tables: Tables) -> Imported:
