@@ -164,9 +164,7 @@ def test_an_archive_writes_nothing_outside(shelf: Path, cache: Path, name: str) 
 def test_a_cache_that_cannot_be_written(shelf: Path, cache: Path) -> None:
     (shelf / "tiny.zip").write_bytes(zipped())
     cache.write_text("a file")
-    with pytest.raises(
-        AcclimateError, match=r"cannot put archive .*tiny\.zip into .*: (File exists|Not a directory)"
-    ):
+    with pytest.raises(AcclimateError, match=r"cannot put archive .*zip into .*: (File exists|Not a dir)"):
         fetch("tiny-1", cache=cache, from_dir=shelf)
 
 
