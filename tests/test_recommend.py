@@ -142,6 +142,13 @@ def test_popularity_stands_in_where_nothing_can_be_scored():
     assert [item.score for item in slate.items] == [2.0, 1.0, 1.0]
 
 
+def test_what_popularity_chose_is_not_said_to_be_near():
+    recommender = near()
+    recommender.model.score = lambda histories: np.full((len(histories), 5), NAN, np.float32)
+    slate = recommender.recommend(Query("ann"))
+    assert {reason.kind for item in slate.items for reason in item.reasons} == {"popular", "new"}
+
+
 def test_a_model_that_serves_strangers_does_so():
     model = Popularity()
     model.fit(Dataset.of([("ann", "heat", 1.0), ("bob", "heat", 2.0), ("bob", "up", 3.0)]))

@@ -205,6 +205,14 @@ def test_a_damaged_snapshot_is_listed_as_broken(registry):
     second.load()
 
 
+def test_a_manifest_cannot_be_rewritten(registry):
+    snapshot = write(registry, ndcg=0.1)
+    better = {**snapshot.manifest, "metrics": {"ndcg": 0.9}}
+    (snapshot.path / "snapshot.json").write_text(json.dumps(better))
+    with pytest.raises(CorruptError, match=r"snapshot\.json is damaged: it is not what was written"):
+        registry.get(snapshot.id)
+
+
 def test_flipped_bytes_are_never_published(registry):
     first, second = published(registry), write(registry, a=2)
     data = (second.path / "state.safetensors").read_bytes()

@@ -1,0 +1,67 @@
+import numpy as np
+from hypothesis import given
+from hypothesis import strategies as st
+
+from acclimate.state.histories import EVENT, UserHistories
+from acclimate.types import Histories
+
+events = st.lists(
+    st.tuples(st.integers(0, 9), st.integers(0, 5), st.sampled_from([1.0, 0.2, -1.0])), max_size=60
+)
+
+
+def rows(events):
+    return [(item, float(time), np.float32(weight)) for item, time, weight in events]
+
+
+@given(events, events, st.integers(1, 4), st.booleans(), st.booleans())
+def test_one_long_history_is_what_a_list_says(before, after, bound, saving, forgetting):
+    weights = [[weight for _, _, weight in before]]
+    start = Histories.of([[item for item, _, _ in before]], [[float(time) for _, time, _ in before]], weights)
+    histories, all_events = UserHistories(start, bound), rows(before)
+    for place, (item, time, weight) in enumerate(after):
+        histories.append(0, item, time, weight)
+        all_events.append((item, float(time), np.float32(weight)))
+        if place == 10 and forgetting:
+            histories.forget(0)
+            all_events = []
+        if place == 20 and saving:
+            histories = UserHistories.restore(histories.state(1), bound)
+    assert histories.of(0).tolist() == all_events[-bound:]
+    had, disliked = histories.standing(0)
+    last = {item: weight for item, _, weight in all_events}
+    assert had.tolist() == sorted({item for item, _, weight in all_events if weight > 0})
+    assert disliked.tolist() == sorted(item for item, weight in last.items() if weight < 0)
+    assert histories.of(1).tolist() == histories.of(-1).tolist() == []
+
+
+def test_users_are_gathered_in_the_order_asked_for():
+    histories = UserHistories(Histories.of([[1, 2], [3]]), max_history=2)
+    histories.append(1, 4, 9.0, 1.0)
+    extra = np.array([(7, 1.0, 1.0)], EVENT)
+    found, offsets = histories.gather([1, -1, 0, 5, 1], [extra[:0], extra, extra, extra[:0], extra[:0]])
+    assert found["item"].tolist() == [3, 4, 7, 2, 7, 3, 4]
+    assert offsets.tolist() == [0, 2, 3, 5, 5, 7]
+    found, offsets = histories.gather([], [])
+    assert (len(found), offsets.tolist()) == (0, [0])
+
+
+def test_the_start_is_not_changed_by_forgetting():
+    start = Histories.of([[1, 2], [3]])
+    histories = UserHistories(start, max_history=2)
+    histories.forget(0)
+    assert start.items.tolist() == [1, 2, 3]
+    assert histories.of(0).tolist() == []
+    assert not histories._start["time"][:2].any(), "no trace is left"
+
+
+def test_what_is_kept_in_brief_stays_with_its_user():
+    histories = UserHistories(Histories.of([[], [], []]), max_history=1)
+    for item in (1, 2, 3):
+        histories.append(0, item, 0.0, 1.0)
+    for item in (4, 5):
+        histories.append(2, item, 0.0, -1.0)
+    again = UserHistories.restore(histories.state(3), max_history=1)
+    for user, (had, disliked) in enumerate([([1, 2, 3], []), ([], []), ([], [4, 5])]):
+        for kept in (histories, again):
+            assert [codes.tolist() for codes in kept.standing(user)] == [had, disliked]
