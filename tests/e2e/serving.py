@@ -12,7 +12,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 from urllib.parse import urlsplit
 
 import uvicorn
@@ -78,6 +78,12 @@ class Process:
             raise RuntimeError("".join(self.lines))
         self.url = self.lines[-1].split()[3]
 
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.end(signal.SIGKILL)
+
     def ask(self, method: str, path: str, body: Any = None) -> tuple[int, Any]:
         """Return status and JSON of one request."""
         return ask(self.url, method, path, body)
@@ -89,9 +95,10 @@ class Process:
 
     def end(self, how: int) -> int:
         """Send the signal ``how`` and return the exit status."""
-        self.process.send_signal(how)
+        self.process.send_signal(how)  # does nothing if it has ended
         status = self.process.wait(20)
         assert self.process.stderr is not None
-        self.lines += self.process.stderr.readlines()
-        self.process.stderr.close()
+        if not self.process.stderr.closed:
+            self.lines += self.process.stderr.readlines()
+            self.process.stderr.close()
         return status

@@ -21,8 +21,8 @@ from acclimate.serve.reading import JsonRequest, only_known_parameters
 from acclimate.serve.routes import ROUTES
 
 DESCRIPTION = """Acclimate recommends and keeps learning. Ids never stand in a path: they are query
-parameters or in the body, so any string can be an id. Errors have one shape, and every answer has an
-`X-Request-ID`."""
+parameters or in the body, so any string can be an id (an address holds 64 KB; a body more). Errors have one
+shape, and every answer has an `X-Request-ID`."""
 
 
 def make_app(engine: Engine) -> Litestar:
