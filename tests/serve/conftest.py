@@ -44,3 +44,11 @@ def empty(tmp_path: Path) -> Iterator[Client]:
     """A service on a home in which there is nothing."""
     with serving(Engine(Home(tmp_path / "empty"), Settings())) as client:
         yield client
+
+
+@pytest.fixture(scope="module")
+def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Client]:
+    """One service for many requests that are refused or only read."""
+    home = Home(tmp_path_factory.mktemp("shared"))
+    with serving(Engine(home, Settings(), load_library)) as client:
+        yield client

@@ -36,16 +36,16 @@ def problem(response: Any) -> Answer:
 
 
 @pytest.mark.parametrize(("k", "shown"), [(0, "0"), (-1, "-1"), (10**9, "1000000000"), ("ten", "'ten'")])
-def test_k_out_of_range(client: Client, k: Any, shown: str) -> None:
+def test_k_out_of_range(shared: Client, k: Any, shown: str) -> None:
     expected = (400, "k_out_of_range", f"k must be 1..1000, got {shown}", "k")
-    assert problem(client.get("/v1/recommendations", params={"k": k})) == expected
-    assert problem(client.post("/v1/recommendations", json={"k": k})) == expected
-    assert problem(client.get("/v1/similar", params={"k": k, "item_id": "book-gothic-1"})) == expected
+    assert problem(shared.get("/v1/recommendations", params={"k": k})) == expected
+    assert problem(shared.post("/v1/recommendations", json={"k": k})) == expected
+    assert problem(shared.get("/v1/similar", params={"k": k, "item_id": "book-gothic-1"})) == expected
 
 
 @pytest.mark.parametrize("k", [None, 2.5, True, [3], 10**400])
-def test_k_of_another_type(client: Client, k: Any) -> None:
-    status, code, message, _ = problem(client.post("/v1/recommendations", json={"k": k}))
+def test_k_of_another_type(shared: Client, k: Any) -> None:
+    status, code, message, _ = problem(shared.post("/v1/recommendations", json={"k": k}))
     assert (status, code) == (400, "k_out_of_range")
     assert "k must be" in message
 
@@ -77,15 +77,15 @@ def test_k_of_another_type(client: Client, k: Any) -> None:
         (b'{"user_id":"u","event_type":"rating","item_id":"i"}', 422, "a rating needs one", "value"),
     ],
 )  # fmt: skip
-def test_a_wrong_event(client: Client, body: bytes, status: int, part: str, field: str | None) -> None:
-    found = problem(client.post("/v1/events", content=body, headers=JSON))
+def test_a_wrong_event(shared: Client, body: bytes, status: int, part: str, field: str | None) -> None:
+    found = problem(shared.post("/v1/events", content=body, headers=JSON))
     assert found[0] == status
     assert part in found[2]
     assert found[3] == field
-    assert client.get("/v1/history", params={"user_id": "u"}).json()["known"] is False
+    assert shared.get("/v1/history", params={"user_id": "u"}).json()["known"] is False
 
 
-def test_times_that_are_accepted(client: Client) -> None:
+def test_times_that_are_accepted(shared: Client) -> None:
     now = time.time()
     for at in (
         0,
@@ -95,10 +95,10 @@ def test_times_that_are_accepted(client: Client) -> None:
         "2024-05-01T12:00:00+02:00",
         now + 3600,
     ):
-        event = {"user_id": "u", "event_type": "like", "item_id": "i", "timestamp": at}
-        assert client.post("/v1/events", json=event).status_code == 200
+        event = {"user_id": "timely", "event_type": "like", "item_id": "i", "timestamp": at}
+        assert shared.post("/v1/events", json=event).status_code == 200
     event["timestamp"] = now + 3 * 86_400
-    status, _, message, _ = problem(client.post("/v1/events", json=event))
+    status, _, message, _ = problem(shared.post("/v1/events", json=event))
     assert status == 422
     assert "must not lie ahead, got 3.0 days" in message
 
@@ -106,16 +106,17 @@ def test_times_that_are_accepted(client: Client) -> None:
 @pytest.mark.parametrize(
     "content_type", ["text/plain", "application/x-www-form-urlencoded", "multipart/form-data"]
 )
-def test_only_json_is_read(client: Client, content_type: str) -> None:
-    response = client.post("/v1/events", content=LIKE + b"}", headers={"Content-Type": content_type})
+def test_only_json_is_read(shared: Client, content_type: str) -> None:
+    body = LIKE.replace(b'u"', b'typed"', 1) + b"}"
+    response = shared.post("/v1/events", content=body, headers={"Content-Type": content_type})
     assert problem(response)[:2] == (415, "not_json")
     named = {"Content-Type": "application/json; charset=utf-8"}
-    assert client.post("/v1/events", content=LIKE + b"}", headers=named).status_code == 200
+    assert shared.post("/v1/events", content=body, headers=named).status_code == 200
 
 
 @pytest.mark.parametrize("field", ["filters", "boosts", "pins", "caps", "experiment", "context"])
-def test_what_later_releases_bring_is_not_silently_ignored(client: Client, field: str) -> None:
-    status, code, message, at = problem(client.post("/v1/recommendations", json={"k": 3, field: {}}))
+def test_what_later_releases_bring_is_not_silently_ignored(shared: Client, field: str) -> None:
+    status, code, message, at = problem(shared.post("/v1/recommendations", json={"k": 3, field: {}}))
     assert (status, code, at) == (400, "unknown_field", field)
     assert "candidates, events, exclude, explain, k, offset, user_id" in message
 
@@ -135,20 +136,20 @@ def test_what_later_releases_bring_is_not_silently_ignored(client: Client, field
         ("/page/app.py", (404, "no_such_route", None)),
     ],
 )
-def test_a_wrong_address(client: Client, path: str, expected: tuple[int, str, str | None]) -> None:
-    status, code, _, field = problem(client.get(path))
+def test_a_wrong_address(shared: Client, path: str, expected: tuple[int, str, str | None]) -> None:
+    status, code, _, field = problem(shared.get(path))
     assert (status, code, field) == expected
 
 
-def test_a_wrong_method_names_the_right_ones(client: Client) -> None:
-    response = client.post("/livez")
+def test_a_wrong_method_names_the_right_ones(shared: Client) -> None:
+    response = shared.post("/livez")
     assert problem(response)[:2] == (405, "method_not_allowed")
     assert "GET" in response.headers["Allow"]
 
 
-def test_too_many_events(client: Client) -> None:
+def test_too_many_events(shared: Client) -> None:
     event = {"user_id": "u", "event_type": "like", "item_id": "i"}
-    status, code, message, _ = problem(client.post("/v1/events", json=[event] * 10_001))
+    status, code, message, _ = problem(shared.post("/v1/events", json=[event] * 10_001))
     assert (status, code) == (413, "too_many")
     assert message == "at most 10000 events in one request, got 10001; send them in 2 requests"
 
@@ -167,12 +168,12 @@ def test_a_body_of_50_mb_is_refused_before_it_is_read(engine: Engine) -> None:
         connection.close()
 
 
-def test_a_large_body_of_unknown_length_is_refused(client: Client) -> None:
+def test_a_large_body_of_unknown_length_is_refused(shared: Client) -> None:
     def chunks() -> Any:
         for _ in range(12):
             yield b" " * 2**20
 
-    response = client.post("/v1/events", content=chunks(), headers=JSON)
+    response = shared.post("/v1/events", content=chunks(), headers=JSON)
     assert problem(response)[:2] == (413, "body_too_large")
 
 

@@ -48,12 +48,12 @@ def test_a_body_says_that_it_has_no_other_fields() -> None:
     phases=[Phase.explicit, Phase.generate],
     suppress_health_check=list(HealthCheck),
 )
-def test_made_up_requests_find_no_fault(case: schemathesis.Case, client: Client) -> None:
+def test_made_up_requests_find_no_fault(case: schemathesis.Case, shared: Client) -> None:
     request = case.as_transport_kwargs(base_url="http://testserver")
     request.pop("cookies")
     request["content"] = request.pop("data", None)
     assume(len(quote(str(request["params"]))) < 60_000)  # the test client builds no longer address
-    response = client.request(**request)
+    response = shared.request(**request)
     case.validate_response(
         response,
         checks=[
