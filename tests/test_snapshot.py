@@ -82,14 +82,32 @@ def test_settings_are_kept(registry):
     assert snapshot.manifest["settings"]["train"]["model"] == "sequence"
 
 
-def sequence():
-    return SequenceModel(TfidfEncoder(dim=8), width=16, heads=1, layers=1, epochs=1)
-
-
-@pytest.mark.parametrize("make", [Popularity, ItemKNN, EASE, sequence])
-def test_what_is_loaded_answers_as_before(registry, make):
-    model = make()
+@pytest.fixture(scope="module")
+def fitted():
+    """A neural model that reads texts; the state of a fitted one, since fits are slow."""
+    model = SequenceModel(TfidfEncoder(dim=8), width=16, heads=1, layers=1, epochs=1)
     model.fit(WORLD)
+    return model.state(), model.encoder.state()
+
+
+def sequence(fitted):
+    model = SequenceModel(TfidfEncoder())
+    model.encoder.restore(fitted[1])
+    model.restore(fitted[0])
+    return model
+
+
+def of_sequence(registry, fitted):
+    return registry.write(sequence(fitted), LiveState.of(WORLD), metrics={})
+
+
+@pytest.mark.parametrize("make", [Popularity, ItemKNN, EASE, SequenceModel])
+def test_what_is_loaded_answers_as_before(registry, make, request):
+    if make is SequenceModel:
+        model = sequence(request.getfixturevalue("fitted"))
+    else:
+        model = make()
+        model.fit(WORLD)
     before = Recommender(model, LiveState.of(WORLD, offset=5))
     before.apply([event(6, "u0", "like", "i9"), put(7, "new", title="film 7 of the space")])
     snapshot = registry.write(before.model, before.state, metrics={})
@@ -120,16 +138,16 @@ sys.stdout.buffer.write(probe(loaded.model, loaded.state).tobytes())
 """
 
 
-def test_another_process_gets_equal_scores(registry):
-    snapshot = write(registry, sequence())
+def test_another_process_gets_equal_scores(registry, fitted):
+    snapshot = of_sequence(registry, fitted)
     registry.publish(snapshot, PASSED)
     done = subprocess.run([sys.executable, "-c", ELSEWHERE, registry.folder], capture_output=True, check=True)
     found = np.frombuffer(done.stdout, np.float32).reshape(snapshot.load().probe.shape)
     np.testing.assert_allclose(found, snapshot.load().probe, rtol=1e-5, atol=1e-6)
 
 
-def test_without_its_encoder_a_model_serves_what_it_knows(registry, monkeypatch):
-    snapshot = write(registry, sequence())
+def test_without_its_encoder_a_model_serves_what_it_knows(registry, fitted, monkeypatch):
+    snapshot = of_sequence(registry, fitted)
 
     def missing(name, **options):
         raise NotFoundError("not installed: pip install 'acclimate[demo]'")
@@ -177,8 +195,8 @@ def files_of(snapshot):
     return sorted(path.name for path in snapshot.path.iterdir())
 
 
-def test_every_damage_is_found_and_named(registry):
-    snapshot = write(registry, sequence())
+def test_every_damage_is_found_and_named(registry, fitted):
+    snapshot = of_sequence(registry, fitted)
     assert files_of(snapshot) == sorted([*snapshot.manifest["files"], "snapshot.json"])
     assert len(snapshot.manifest["files"]) == 7
     for name in files_of(snapshot):
@@ -252,6 +270,8 @@ def test_a_full_disk_leaves_nothing_behind(registry, monkeypatch):
     monkeypatch.setattr(os, "fsync", full)
     with pytest.raises(AcclimateError, match=r"cannot write a snapshot to .* No space left on device"):
         write(registry, a=2)
+    with pytest.raises(AcclimateError, match="cannot write a snapshot"):
+        registry.rollback(first.id)
     monkeypatch.undo()
     assert sorted(path.name for path in registry.folder.iterdir()) == sorted(["CURRENT", first.id])
     assert registry.current() == first
@@ -277,7 +297,7 @@ def test_killed_at_any_point_the_old_one_stays_or_the_new_one_is_there(registry,
     """Before or after each system call that makes something durable."""
     first = published(registry)
     outcomes = []
-    real = getattr(os, call)
+    real, rmtree = getattr(os, call), shutil.rmtree
     for after in (False, True):
         for point in range(20):
             left = [point]
@@ -291,7 +311,12 @@ def test_killed_at_any_point_the_old_one_stays_or_the_new_one_is_there(registry,
                     raise Killed
                 return result
 
+            def unless_dead(path, left=left, **options):
+                if left[0] >= 0:
+                    rmtree(path, **options)
+
             monkeypatch.setattr(os, call, counted)
+            monkeypatch.setattr(shutil, "rmtree", unless_dead)
             try:
                 snapshot = write(registry, point=point, after=after, call=call)
                 registry.publish(snapshot, PASSED)

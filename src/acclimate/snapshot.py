@@ -8,7 +8,8 @@ import re
 import shutil
 import time
 import uuid
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,7 @@ import msgspec
 import numpy as np
 
 from acclimate.config import Settings
+from acclimate.durable import replace_file, sync, write_file
 from acclimate.encode import make_encoder
 from acclimate.errors import AcclimateError, CorruptError, InputError, NotFoundError, nearest
 from acclimate.models import make_model
@@ -165,32 +167,30 @@ class Registry:
         Raises:
             AcclimateError: The disk is full, or the folder cannot be written.
         """
-        self._sweep()
         hidden = self.folder / f".writing-{uuid.uuid4().hex}"
-        try:
-            hidden.mkdir(parents=True)
-            files, params = _fill(hidden, model, state)
-            manifest = {
-                "format": FORMAT,
-                "created": time.time(),
-                "model": model.name,
-                "params": params,
-                "encoder": None if model.encoder is None else model.encoder.name,
-                "offset": state.offset,
-                "data": state.name,
-                "n_users": len(state.users),
-                "n_items": state.n_items,
-                "metrics": msgspec.to_builtins(metrics, str_keys=True),
-                "settings": None if settings is None else msgspec.to_builtins(settings),
-                "files": files,
-            }
-            _write(hidden / "snapshot.json", _encode(manifest))
-            return self._name(hidden, _id(manifest))
-        except OSError as error:
-            shutil.rmtree(hidden, ignore_errors=True)
-            raise AcclimateError(
-                f"cannot write a snapshot to {self.folder}: {error.strerror}", code="not_writable"
-            ) from error
+        with _told(self.folder):
+            try:
+                self._sweep()
+                hidden.mkdir(parents=True)
+                files, params = _fill(hidden, model, state)
+                manifest = {
+                    "format": FORMAT,
+                    "created": time.time(),
+                    "model": model.name,
+                    "params": params,
+                    "encoder": None if model.encoder is None else model.encoder.name,
+                    "offset": state.offset,
+                    "data": state.name,
+                    "n_users": len(state.users),
+                    "n_items": state.n_items,
+                    "metrics": msgspec.to_builtins(metrics, str_keys=True),
+                    "settings": None if settings is None else msgspec.to_builtins(settings),
+                    "files": files,
+                }
+                write_file(hidden / "snapshot.json", _encode(manifest))
+                return self._name(hidden, _id(manifest))
+            finally:
+                shutil.rmtree(hidden, ignore_errors=True)
 
     def publish(self, snapshot: Snapshot, verdict: Verdict) -> None:
         """Keep the verdict with the snapshot and, if it passed, make it the current one.
@@ -201,7 +201,8 @@ class Registry:
         """
         if not isinstance(verdict, Verdict):
             raise TypeError(f"publish needs the Verdict of a gate, got {type(verdict).__name__}")
-        _replace(snapshot.path / "verdict.json", _encode(verdict))
+        with _told(self.folder):
+            replace_file(snapshot.path / "verdict.json", _encode(verdict))
         if not verdict.passed:
             failed = [name for name, held in verdict.checks.items() if not held]
             why = "; ".join(verdict.reasons)
@@ -307,21 +308,32 @@ class Registry:
             snapshot.verify()
         except CorruptError:
             shutil.rmtree(final, ignore_errors=True)
-            _sync(hidden)
+            sync(hidden)
             os.rename(hidden, final)
-            _sync(self.folder)
+            sync(self.folder)
             return self._open(final)
-        shutil.rmtree(hidden)
         return snapshot
 
     def _point(self, snapshot: Snapshot) -> None:
-        _replace(self.folder / "CURRENT", f"{snapshot.id}\n".encode())
+        with _told(self.folder):
+            replace_file(self.folder / "CURRENT", f"{snapshot.id}\n".encode())
 
     def _sweep(self) -> None:
         """Remove what a writer left behind that was killed a day ago or more."""
         for path in self.folder.glob(".writing-*"):
             if path.stat().st_mtime < time.time() - 86_400:
                 shutil.rmtree(path, ignore_errors=True)
+
+
+@contextmanager
+def _told(folder: Path) -> Iterator[None]:
+    """Say in our words that the disk is full or the folder cannot be written."""
+    try:
+        yield
+    except OSError as error:
+        raise AcclimateError(
+            f"cannot write a snapshot to {folder}: {error.strerror}", code="not_writable"
+        ) from error
 
 
 def probe(model: Model, state: LiveState) -> Floats:
@@ -341,15 +353,19 @@ def _fill(folder: Path, model: Model, state: LiveState) -> tuple[dict[str, Any],
     """Write every file but the manifest; return what it says about them, and the model's arguments."""
     files: dict[str, Any] = {}
     documents: dict[str, Any] = {}
+
+    def keep(name: str, data: bytes) -> None:
+        write_file(folder / name, data)
+        files[name] = {"sha256": hashlib.sha256(data).hexdigest(), "bytes": len(data)}
+
     parts = {"model": model.state, "state": state.state}
     if model.encoder is not None:
         parts["encoder"] = model.encoder.state
     for name, ask in parts.items():
         arrays, documents[name] = ask()
-        files[f"{name}.safetensors"] = _write(folder / f"{name}.safetensors", _save(arrays))
-        files[f"{name}.json"] = _write(folder / f"{name}.json", _encode(documents[name]))
-    scores = _save({"scores": probe(model, state)})
-    files["probe.safetensors"] = _write(folder / "probe.safetensors", scores)
+        keep(f"{name}.safetensors", _save(arrays))
+        keep(f"{name}.json", _encode(documents[name]))
+    keep("probe.safetensors", _save({"scores": probe(model, state)}))
     return files, documents["model"]["params"]
 
 
@@ -362,26 +378,3 @@ def _save(arrays: dict[str, np.ndarray[Any, Any]]) -> bytes:
 def _id(manifest: Mapping[str, Any]) -> str:
     lasting = {name: part for name, part in manifest.items() if name != "created"}
     return hashlib.sha256(_encode(lasting)).hexdigest()[:16]
-
-
-def _write(path: Path, data: bytes) -> dict[str, Any]:
-    with path.open("wb") as file:
-        file.write(data)
-        file.flush()
-        os.fsync(file.fileno())
-    return {"sha256": hashlib.sha256(data).hexdigest(), "bytes": len(data)}
-
-
-def _replace(path: Path, data: bytes) -> None:
-    hidden = path.with_name(f".{path.name}-{uuid.uuid4().hex}")
-    _write(hidden, data)
-    os.replace(hidden, path)
-    _sync(path.parent)
-
-
-def _sync(folder: Path) -> None:
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
