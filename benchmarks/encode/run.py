@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import json
-import os
-import platform
 import statistics
 import subprocess
 import sys
 import tempfile
 import time
-from datetime import UTC, datetime
 from pathlib import Path
 
 import numpy as np
+
+sys.path.insert(0, str(Path(__file__).parents[2]))
+
+from benchmarks.machine import machine, stamp
 
 from acclimate.data.fetch import fetch
 from acclimate.data.tables import read_tables
@@ -23,17 +24,6 @@ from acclimate.encode.text import TextEncoder
 HERE = Path(__file__).parent
 FIRST_TIMES, CACHED_TIMES, COMPARED = 3, 5, 1_000
 BARS = {"first_seconds": 60.0, "cached_seconds": 1.0}
-
-
-def machine() -> dict[str, object]:
-    """Return what decides the speed of this machine."""
-    model = platform.machine()
-    info = Path("/proc/cpuinfo")
-    if info.is_file():
-        names = [line.split(":")[1].strip() for line in info.read_text().splitlines() if "model name" in line]
-        model = names[0] if names else model
-    threads = int(os.environ.get("OMP_NUM_THREADS", os.cpu_count() or 1))
-    return {"cpu": model, "cores": os.cpu_count(), "threads": threads, "python": platform.python_version()}
 
 
 def trial(cache: str) -> None:
@@ -64,7 +54,7 @@ def main() -> int:
     cosines = (full * fast).sum(1)[full.any(1)]
     found = {
         "claim": "9,000 titles are read in at most 60 s the first time and 1 s from the cache",
-        "date": datetime.now(UTC).date().isoformat(),
+        **stamp(),
         "machine": machine(),
         "data": data.name,
         "texts": len(texts),

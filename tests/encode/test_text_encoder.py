@@ -13,9 +13,9 @@ from safetensors.numpy import load_file, save_file
 from transformers import AutoModel, AutoTokenizer
 from transformers.utils import logging as hf_logging
 
+from acclimate.devices import choose_device
 from acclimate.encode import text as module
 from acclimate.encode.text import TextEncoder, batches
-from acclimate.devices import choose_device
 from acclimate.encode.weights import PACKAGED, find_folder, quiet
 from acclimate.errors import InputError
 from tests.encode.tiny_bert import save_tiny_bert
@@ -66,6 +66,19 @@ def test_bf16_is_near_to_fp32(tiny: Path) -> None:
     filled = full.any(1)
     assert (full * half).sum(1)[filled].min() > 0.99  # random weights are rougher than trained ones
     assert not np.array_equal(full, half)
+
+
+def test_threads_change_neither_the_vectors_nor_torch(tiny: Path) -> None:
+    before, texts = torch.get_num_threads(), TEXTS * 30
+    found = {}
+    try:
+        for threads in (1, 3):
+            torch.set_num_threads(threads)
+            found[threads] = TextEncoder(tiny, precision="fp32", device="cpu").encode(texts)
+            assert torch.get_num_threads() == threads
+    finally:
+        torch.set_num_threads(before)
+    np.testing.assert_allclose(found[3], found[1], atol=1e-6)
 
 
 @given(st.lists(st.integers(1, 40), max_size=60), st.integers(1, 200))

@@ -9,10 +9,10 @@ from pathlib import Path
 
 import numpy as np
 
-from acclimate.progress import counting
 from acclimate.encode.transformer import Pooling, Precision, Transformer
 from acclimate.encode.weights import check_name, find_folder, folder_sha256
 from acclimate.errors import InputError, check_range, nearest
+from acclimate.progress import counting
 from acclimate.types import Floats, State
 
 _WINDOW = 65_536
@@ -102,10 +102,11 @@ class TextEncoder:
             for start in range(0, len(filled), _WINDOW):
                 window = filled[start : start + _WINDOW]
                 tokens = model.tokens([texts[i] for i in window])
-                for batch in batches([len(row) for row in tokens], model.batch_tokens):
-                    rows = [window[i] for i in batch]
-                    out[rows] = model.vectors([tokens[i] for i in batch], self.pooling)
-                    done(len(batch))
+                parts = batches([len(row) for row in tokens], model.batch_tokens)
+                found = model.each([[tokens[i] for i in part] for part in parts], self.pooling)
+                for part, vectors in zip(parts, found, strict=True):
+                    out[[window[i] for i in part]] = vectors
+                    done(len(part))
         return out
 
     def state(self) -> State:
