@@ -81,17 +81,18 @@ def test_similar(client: Client) -> None:
     assert unknown.json()["error"]["code"] == "unknown_item"
 
 
-def test_the_slate_is_logged_and_can_be_found(engine: Engine) -> None:
-    with serving(engine) as client:
-        answer = client.get("/v1/recommendations", params={"user_id": "reader-3", "k": 4}).json()
-    from acclimate.events.sqlite import SqliteLog
-
-    log = SqliteLog(engine.home.log, readonly=True)
-    record = log.find("slate", answer["request_id"])
-    log.close()
-    assert record is not None
-    assert [place["item_id"] for place in record.body["items"]] == [p["item_id"] for p in answer["items"]]
-    assert record.body["seed"] == 0
+def test_an_answer_can_be_looked_up(client: Client) -> None:
+    answer = client.get("/v1/recommendations", params={"user_id": "reader-3", "k": 4}).json()
+    client.post(
+        "/v1/events", json={"user_id": "u", "event_type": "like", "item_id": "i"}
+    )  # the log has moved on
+    logged = client.get("/v1/requests", params={"request_id": answer["request_id"]}).json()
+    assert logged["seed"] == 0
+    same = ("request_id", "user_id", "snapshot", "log_offset", "policy", "fallback")
+    assert [logged[name] for name in same] == [answer[name] for name in same]
+    shown = [{key: place[key] for key in logged["items"][0]} for place in answer["items"]]
+    assert logged["items"] == shown
+    assert client.get("/v1/requests", params={"request_id": "never"}).status_code == 404
 
 
 def test_an_exploring_policy_says_what_chance_each_item_had(tmp_path: Path) -> None:

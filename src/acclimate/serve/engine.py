@@ -11,7 +11,7 @@ from typing import TypeVar
 
 from acclimate.config import Home, Settings
 from acclimate.errors import AcclimateError, BusyError
-from acclimate.events.codec import slate_entry
+from acclimate.events.codec import slate_entry, slate_from
 from acclimate.events.log import Appended, Entry
 from acclimate.events.sqlite import SqliteLog
 from acclimate.recommend import Recommender
@@ -150,6 +150,13 @@ class Engine:
         appended = await asyncio.wrap_future(self._log.forget(user_id))
         await self.ask(self._catch_up)
         return appended
+
+    async def logged_slate(self, request_id: str) -> Slate | None:
+        """Return the answer to a request as the log holds it, if it is there."""
+        _ = self.recommender
+        assert self._log is not None
+        record = await asyncio.to_thread(self._log.find, "slate", request_id)
+        return None if record is None else slate_from(record.body)
 
     async def _load(self) -> None:
         try:

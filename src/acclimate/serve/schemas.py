@@ -151,6 +151,30 @@ class RecommendAnswer(Struct, frozen=True):
     items: list[Place]
 
 
+class LoggedPlace(Struct, frozen=True):
+    """One place of a list as it was shown."""
+
+    item_id: str
+    rank: int
+    score: float | None
+    propensity: float
+    reasons: list[ReasonAnswer]
+
+
+class RequestAnswer(Struct, frozen=True):
+    """What was answered to a request, as the log holds it; with ``seed`` it can be drawn again."""
+
+    request_id: str
+    user_id: str | None
+    snapshot: str | None
+    log_offset: int
+    policy: str
+    seed: int
+    now: float
+    fallback: Fallback | None
+    items: list[LoggedPlace]
+
+
 class Neighbour(Struct, frozen=True):
     """An item near to another; nearness is the score."""
 

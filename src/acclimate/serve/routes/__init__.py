@@ -4,7 +4,7 @@ from acclimate.serve.routes.events import write_events
 from acclimate.serve.routes.items import delete_item, get_items, put_items
 from acclimate.serve.routes.operate import docs, livez, metrics, readyz, snapshots
 from acclimate.serve.routes.page import favicon, page, page_file
-from acclimate.serve.routes.recommend import recommend, recommend_get, similar
+from acclimate.serve.routes.recommend import recommend, recommend_get, request, similar
 from acclimate.serve.routes.users import delete_user, get_users, history, put_users
 
 ROUTES = [
@@ -12,6 +12,7 @@ ROUTES = [
     recommend,
     recommend_get,
     similar,
+    request,
     put_items,
     get_items,
     delete_item,

@@ -10,22 +10,25 @@ from litestar import Request, get, post
 from litestar.params import JSONBody
 from msgspec.structs import fields
 
+from acclimate.errors import NotFoundError
 from acclimate.recommend import Recommender
 from acclimate.serve.engine import Engine, items_of
-from acclimate.serve.hooks import request_id
+from acclimate.serve.hooks import request_id as id_of
 from acclimate.serve.meaning import query_of
 from acclimate.serve.problems import documented, unfit
 from acclimate.serve.routes.parameters import Flag, Id, K, MaybeId, Served
 from acclimate.serve.schemas import (
     Fallback,
+    LoggedPlace,
     Neighbour,
     Place,
     ReasonAnswer,
     RecommendAnswer,
     RecommendBody,
+    RequestAnswer,
     SimilarAnswer,
 )
-from acclimate.types import Item, Listed
+from acclimate.types import Item, Listed, Slate
 
 
 @post("/v1/recommendations", status_code=200, tags=["lists"], responses=documented(400, 413, 415, 422))
@@ -68,9 +71,31 @@ async def similar(engine: Served, item_id: Id, k: K = 10) -> SimilarAnswer:
     return await engine.ask(ask)
 
 
+@get("/v1/requests", tags=["lists"], responses=documented(400, 404, 422))
+async def request(engine: Served, request_id: Id) -> RequestAnswer:
+    """Show what was answered to a request, with which snapshot, policy and chances."""
+    slate = await engine.logged_slate(request_id)
+    if slate is None:
+        raise NotFoundError(f"no answer {request_id[:80]!r} is in the log", field="request_id")
+    return RequestAnswer(
+        request_id=slate.request_id,
+        user_id=slate.user_id,
+        snapshot=slate.snapshot,
+        log_offset=slate.log_offset,
+        policy=slate.policy,
+        seed=slate.seed,
+        now=slate.now,
+        fallback=_fallback(slate),
+        items=[
+            LoggedPlace(at.item_id, at.rank, _number(at.score), at.propensity, _reasons(at))
+            for at in slate.items
+        ],
+    )
+
+
 async def _answer(body: RecommendBody, request: Request[Any, Any, Any], engine: Engine) -> RecommendAnswer:
     kinds = {field.name for field in fields(engine.settings.events)}
-    query = query_of(body, request_id(request.scope), time.time(), kinds)
+    query = query_of(body, id_of(request.scope), time.time(), kinds)
     if body.offset > engine.offset:
         message = f"offset must be one that a write answered with, at most {engine.offset}; got {body.offset}"
         raise unfit(message, "offset")
@@ -81,7 +106,7 @@ async def _answer(body: RecommendBody, request: Request[Any, Any, Any], engine: 
         snapshot=slate.snapshot,
         log_offset=slate.log_offset,
         policy=slate.policy,
-        fallback=None if slate.fallback is None else Fallback(slate.fallback),
+        fallback=_fallback(slate),
         items=[_place(listed, item) for listed, item in zip(slate.items, items, strict=True)],
     )
 
@@ -92,10 +117,18 @@ def _place(listed: Listed, item: Item) -> Place:
         rank=listed.rank,
         score=_number(listed.score),
         propensity=listed.propensity,
-        reasons=[ReasonAnswer(r.kind, r.text, r.item_id, _number(r.similarity)) for r in listed.reasons],
+        reasons=_reasons(listed),
         title=item.title,
         categories=list(item.categories),
     )
+
+
+def _fallback(slate: Slate) -> Fallback | None:
+    return None if slate.fallback is None else Fallback(slate.fallback)
+
+
+def _reasons(listed: Listed) -> list[ReasonAnswer]:
+    return [ReasonAnswer(why.kind, why.text, why.item_id, _number(why.similarity)) for why in listed.reasons]
 
 
 def _number(value: float | None) -> float | None:
