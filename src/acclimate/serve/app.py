@@ -34,8 +34,8 @@ def make_app(engine: Engine) -> Litestar:
     Example:
         >>> from acclimate.config import Home, Settings
         >>> app = make_app(Engine(Home("nowhere"), Settings()))
-        >>> sorted(path for path in app.openapi_schema.paths if path.startswith("/v1/r"))
-        ['/v1/recommendations']
+        >>> sorted(path for path in app.openapi_schema.paths if path.startswith("/v1/re"))
+        ['/v1/recommendations', '/v1/requests']
     """
 
     @asynccontextmanager

@@ -24,7 +24,7 @@ async function fillUsers() {
   const { users } = await api.users(USERS);
   $("user").replaceChildren(...users.map(({ user_id, attributes, events }) => {
     const name = typeof attributes.name === "string" ? attributes.name : user_id;
-    return option(user_id, `${name} · ${events} ${events === 1 ? "event" : "events"}`);
+    return option(user_id, `${name} (${events})`);
   }));
   return users.map((user) => user.user_id);
 }
