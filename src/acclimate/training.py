@@ -12,6 +12,7 @@ import hashlib
 import logging
 import math
 import shutil
+import signal
 import tempfile
 import warnings
 from collections.abc import Callable, Iterable, Iterator
@@ -134,7 +135,8 @@ def fit(
                 enable_model_summary=False,
                 num_sanity_val_steps=0,
             )
-            trainer.fit(loop, ckpt_path=unfinished if resumed else None, weights_only=True)
+            with _ctrl_c():
+                trainer.fit(loop, ckpt_path=unfinished if resumed else None, weights_only=True)
         epochs = _take_best(module, folder)
         shutil.rmtree(folder, ignore_errors=True)
     return Fitted(epochs, loop.curve[epochs - 1]["figure"], resumed, loop.curve)
@@ -270,3 +272,14 @@ def _quiet() -> Iterator[None]:
         finally:
             for name, level in zip(names, levels, strict=True):
                 logging.getLogger(name).setLevel(level)
+
+
+@contextmanager
+def _ctrl_c() -> Iterator[None]:
+    """Let Ctrl-C be a KeyboardInterrupt; Lightning makes it an exit, and ignores the signal from then on."""
+    before = signal.getsignal(signal.SIGINT)
+    try:
+        yield
+    except SystemExit as stopped:
+        signal.signal(signal.SIGINT, before)
+        raise KeyboardInterrupt from stopped

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from acclimate.cli import show
-from tests.cli.conftest import Run
+from tests.cli.conftest import SMALL, Run
 
 QUICK = ("popularity", "item-knn")
 KILL = """
@@ -18,7 +18,7 @@ from acclimate.cli import main, show
 show.MODELS = {quick}
 
 def kill(*args, **options):
-    os.kill(os.getpid(), signal.SIGKILL)
+    os.kill(os.getpid(), signal.{signal})
 
 module, dotted = "{where}".split(":")
 path = dotted.split(".")
@@ -28,6 +28,21 @@ for name in path[:-1]:
 setattr(holder, path[-1], kill)
 sys.exit(main())
 """
+
+
+def stopped_at(where: str, words: list[str], signal: str = "SIGKILL") -> subprocess.CompletedProcess[str]:
+    """Run a command in a process that gets a signal when it comes to ``where``."""
+    code = KILL.format(where=where, quick=QUICK, signal=signal)
+    return subprocess.run([sys.executable, "-c", code, *words], capture_output=True, text=True, check=False)
+
+
+def test_ctrl_c_while_a_network_learns(run: Run, home: Path) -> None:
+    words = ["train", "--model", "sequence", "--home", str(home), *SMALL]
+    stopped = stopped_at("acclimate.models.sequence:SequenceNet.loss", words, "SIGINT")
+    assert stopped.returncode == 130, stopped.stderr
+    assert stopped.stderr.endswith("\nerror: stopped by Ctrl-C\n")
+    assert "Traceback" not in stopped.stderr
+    assert run("recommend", "--user", "u0", "--home", home).code == 0
 
 
 @pytest.mark.parametrize(
@@ -41,9 +56,7 @@ sys.exit(main())
 def test_a_killed_train_leaves_the_old_snapshot_current(run: Run, home: Path, where: str) -> None:
     old = run("train", "--model", "popularity", "--home", home, "--json").document["snapshot"]
     words = ["train", "--model", "ease", "--home", str(home)]
-    killed = subprocess.run(
-        [sys.executable, "-c", KILL.format(where=where, quick=QUICK), *words], capture_output=True
-    )
+    killed = stopped_at(where, words)
     assert killed.returncode == -9, killed.stderr
     assert run("recommend", "--user", "u0", "--home", home, "--json").document["snapshot"] == old
     assert run("doctor", "--home", home).code == 0
@@ -69,10 +82,7 @@ def test_a_killed_demo_goes_on(
 ) -> None:
     monkeypatch.setattr(show, "MODELS", QUICK)
     words = ["demo", "--no-serve", "--json", "--home", str(tmp_path / "home"), "--data", str(shop)]
-    killed = subprocess.run(
-        [sys.executable, "-c", KILL.format(where=where, quick=QUICK), *words],
-        capture_output=True,
-    )
+    killed = stopped_at(where, words)
     assert killed.returncode == -9, killed.stderr
     ran = run(*words)
     assert ran.code == 0, ran.err
