@@ -39,7 +39,11 @@ def load_recommender(home: Home, settings: Settings) -> Recommender:
     from acclimate.data.store import Store  # it brings polars, which a snapshot does not need
 
     store = Store(home.data)
-    data = Dataset.of([]) if store.empty else store.load(positive=settings.train.positive)
+    data = (
+        Dataset.of([])
+        if store.empty
+        else store.load(positive=settings.train.positive, events=settings.events)
+    )
     model = Popularity()
     model.fit(data)
     state = LiveState.of(data, settings.events, max_history=settings.serve.max_history)
