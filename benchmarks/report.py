@@ -42,10 +42,57 @@ def figures(value: Any, name: str = "") -> Iterator[tuple[str, str]]:
         yield name, str(value)
 
 
+_ACCURACY_HEAD = {
+    "en": ("model", "fit, CPU seconds on"),
+    "zh": ("模型", "训练 CPU 秒数，"),
+}
+
+
+def accuracy(language: str = "en") -> str:
+    """Return NDCG@10 with intervals, a row for each model and a column for each set; the best is bold."""
+    sets = json.loads((HERE / "accuracy" / "results.json").read_text("utf-8"))["sets"]
+    model, fit = _ACCURACY_HEAD[language]
+    last = list(sets)[-1]
+    names = [name for name in sets[last] if any(name in found for found in sets.values())]
+    head = [model, *sets, f"{fit} {last}"]
+    lines = ["| " + " | ".join(head) + " |", "|---" * len(head) + "|"]
+    for name in names:
+        cells = []
+        for found in sets.values():
+            low, mean, high = (_mean_of(found[name], at) for at in (1, 0, 2)) if name in found else (0, 0, 0)
+            best = max(_mean_of(other, 0) for other in found.values())
+            told = f"{mean:.4f} ({low:.4f} to {high:.4f})"
+            cells.append(f"**{told}**" if mean == best else told)
+        runs = sets[last][name]["runs"].values()
+        seconds = sum(run["fit_cpu_seconds"] for run in runs) / len(runs)
+        lines.append(f"| {name} | {' | '.join(cells)} | {seconds:,.0f} |")
+    return "\n".join(lines)
+
+
+def _mean_of(found: dict[str, Any], at: int) -> float:
+    """Return the mean over seeds of NDCG@10 (0), its low (1) or its high (2) end."""
+    values = [run["metrics"]["ndcg@10"][at] for run in found["runs"].values()]
+    return float(sum(values) / len(values))
+
+
+def _summary(sets: dict[str, Any]) -> dict[str, Any]:
+    """Return for each set and model the means over its seeds, and how far it is from EASE."""
+    keys = ("ndcg@10", "hr@10", "against_ease")
+    return {
+        name: {
+            model: {key: entry[key] for key in keys if key in entry} | {"seeds": len(entry["runs"])}
+            for model, entry in found.items()
+        }
+        for name, found in sets.items()
+    }
+
+
 def page() -> str:
     """Return one section for each benchmark: claim, figures, machine and date."""
     sections = []
     for name, found in results().items():
+        if name == "accuracy":
+            found = {"claim": found["claim"], **_summary(found["sets"]), **found["measured"]}
         machine = ", ".join(f"{key} {text}".strip() for key, text in figures(found.get("machine", "")))
         rows = [(key, text) for key, text in figures(found) if key.split()[0] not in _TOLD]
         table = "\n".join(f"| {key.replace('_', ' ')} | {text} |" for key, text in rows)

@@ -19,10 +19,8 @@ def both(n: int, n_items: int, scale: float, **options: object) -> tuple[list[Te
     for ours in (True, False):
         users, items, s = (part.clone().requires_grad_() for part in start)
         u, e = F.normalize(users, dim=1), F.normalize(items, dim=1)
-        if ours:
-            loss = softmax_loss(u, e, s, targets, **options)  # type: ignore[arg-type]
-        else:
-            loss = F.cross_entropy(s * u @ e.T, targets)
+        logits = s * u @ e.T
+        loss = softmax_loss(u, e, s, targets, **options) if ours else F.cross_entropy(logits, targets)  # type: ignore[arg-type]
         (3 * loss).backward()
         assert users.grad is not None
         assert items.grad is not None

@@ -19,16 +19,18 @@ def test_each_step_of_each_user_is_learned_and_no_other(
 ) -> None:
     offsets = np.concatenate([[0], np.cumsum(sizes)])
     items = np.arange(offsets[-1])  # each event its own item, so that a step names its place
-    seen = set()
+    foreseen: list[int] = []
+    totals = []
     for inputs, targets, counts in Windows(items, offsets, longest, batch_tokens, seed=1).epoch(epoch):
         assert counts.min() >= 1
         assert counts.max() <= longest
         assert counts.sum() == len(inputs)
-        assert len(inputs) <= max(batch_tokens, counts.max())
         np.testing.assert_array_equal(targets, inputs + 1)
-        seen |= set(targets.tolist())
+        foreseen += targets.tolist()
+        totals.append(len(inputs))
     firsts = {int(start) for start, size in zip(offsets, sizes, strict=False) if size}
-    assert seen == set(range(offsets[-1])) - firsts
+    assert sorted(foreseen) == sorted(set(range(offsets[-1])) - firsts)
+    assert sum(total != batch_tokens for total in totals) <= 1, "all batches but one are of one size"
 
 
 def test_epochs_differ_and_repeat() -> None:

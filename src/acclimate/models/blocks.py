@@ -58,13 +58,14 @@ class CausalAttention(nn.Module):
     def forward(self, x: Tensor, layout: Layout) -> Tensor:
         """Return float32[total, d] from float32[total, d]."""
         n, longest = layout.size
-        qkv = self.qkv(x)
+        qkv = self.qkv(x).float()  # small beside the rest; a CPU keeps a half-precision kernel for each size
         square = qkv.new_zeros(n, longest, qkv.shape[1])
         square[layout.row, layout.position] = qkv
         q, k, v = (
             part.view(n, longest, self.heads, -1).transpose(1, 2) for part in square.chunk(3, dim=2)
         )  # [n, heads, longest, d / heads]
-        seen = F.scaled_dot_product_attention(q, k, v, is_causal=True)
+        with torch.autocast(x.device.type, enabled=False):
+            seen = F.scaled_dot_product_attention(q, k, v, is_causal=True)
         packed = seen.transpose(1, 2).reshape(n, longest, -1)[layout.row, layout.position]
         out: Tensor = self.out(packed)
         return out

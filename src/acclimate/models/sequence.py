@@ -225,7 +225,8 @@ class SequenceModel:
             return (Batch(*map(torch.from_numpy, batch)) for batch in windows.epoch(epoch))
 
         def ndcg() -> float:
-            scores = _cosines(net, net.items(), asked)
+            table = net.items()
+            scores = _cosines(net, table, F.normalize(table, dim=1), asked)
             ends = np.arange(len(asked) + 1)
             return float(rank_metrics(scores, targets, ends, asked.rows, asked.items)["ndcg@10"].mean())
 
@@ -240,6 +241,7 @@ class SequenceModel:
         table = self._text.copy()
         table[:, table.shape[1] - self._ids.shape[1] :] += self._ids
         self._table = torch.from_numpy(table)
+        self._unit = F.normalize(self._table, dim=1)
         self._blank: NDArray[np.bool_] = np.abs(table).sum(axis=1) == 0
 
     def score(self, histories: Histories) -> Floats:
@@ -251,15 +253,14 @@ class SequenceModel:
         histories = histories.liked()
         scores = np.full((len(histories), self.n_items), np.nan, np.float32)
         known = np.flatnonzero(histories.lengths)
-        scores[known] = _cosines(net, self._table, histories[known])
+        scores[known] = _cosines(net, self._table, self._unit, histories[known])
         scores[:, self._blank] = np.nan
         return scores
 
     def similarity(self, items: Codes) -> Floats:
         """Return the cosines of the item vectors, float32[m, n_items]; NaN for an item that has none."""
         self._fitted()
-        unit = F.normalize(self._table, dim=1)
-        near: Floats = (unit[torch.from_numpy(np.asarray(items, np.int64))] @ unit.T).numpy()
+        near: Floats = (self._unit[torch.from_numpy(np.asarray(items, np.int64))] @ self._unit.T).numpy()
         near[self._blank[items]] = np.nan
         near[:, self._blank] = np.nan
         return near
@@ -308,12 +309,13 @@ class SequenceModel:
 
 
 @torch.inference_mode()
-def _cosines(net: SequenceNet, table: Tensor, histories: Histories, tokens: int = 16_384) -> Floats:
+def _cosines(
+    net: SequenceNet, table: Tensor, unit: Tensor, histories: Histories, tokens: int = 16_384
+) -> Floats:
     """Return float32[n, len(table)] for histories of at least one event each, a few at a time."""
     device = table.device
     histories = histories.last(len(net.positions))
     scores = np.empty((len(histories), len(table)), np.float32)
-    unit = F.normalize(table, dim=1)
     order = np.argsort(histories.lengths, kind="stable")
     part_of = np.cumsum(histories.lengths[order]) // tokens
     for part in np.split(order, np.flatnonzero(np.diff(part_of)) + 1) if len(order) else []:

@@ -11,19 +11,21 @@ from acclimate.rng import generator
 from acclimate.types import Codes, Histories
 
 Packed = tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]
+Pieces = tuple[NDArray[np.int64], NDArray[np.int64]]
 
 
 class Windows:
     """Cuts each history into windows of at most ``longest`` steps; a step foresees the next event.
 
     Where a long history is cut depends on the epoch, so that over the epochs each event is foreseen from
-    near and from far. Every event but a user's first is foreseen in each epoch at least once.
+    near and from far. Every event but a user's first is foreseen once in each epoch. All batches but one have
+    exactly ``batch_tokens`` steps: fast kernels are made for a size, and kept.
 
     Args:
         items: Item codes int[total] of all users, one behind the other, oldest first.
         offsets: int64[n + 1]; user i owns ``offsets[i]:offsets[i + 1]``.
         longest: Steps in a window at most.
-        batch_tokens: Steps in a batch at most; a single window may be longer.
+        batch_tokens: Steps in a batch.
         seed: Decides cuts and order.
 
     Example:
@@ -46,40 +48,46 @@ class Windows:
     def epoch(self, number: int) -> Iterator[Packed]:
         """Yield (inputs int64[total], targets int64[total], lengths int64[n]) in the epoch's own order."""
         rng = generator(self.seed, "windows", number)
-        starts, stops = self._cut(rng)
-        steps = stops - starts
-        order = np.argsort(steps + rng.uniform(0, 1 + 0.05 * steps), kind="stable")
-        batches = self._pack(order, steps)
+        starts, steps = self._cut(rng)
+        near = np.argsort(steps + rng.uniform(0, 1 + 0.05 * steps), kind="stable")
+        batches = self._pack(starts[near], steps[near])
         for at in rng.permutation(len(batches)):
-            chosen = batches[at]
-            lengths = steps[chosen]
-            begin = np.cumsum(lengths) - lengths
-            take = np.repeat(starts[chosen] - begin, lengths) + np.arange(lengths.sum())
+            begin, lengths = batches[at]
+            before = np.cumsum(lengths) - lengths
+            take = np.repeat(begin - before, lengths) + np.arange(lengths.sum())
             yield self.items[take], self.items[take + 1], lengths
 
-    def _cut(self, rng: np.random.Generator) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-        """Return first input and last target of each window, as places in ``items``, int64[w] both."""
-        starts, stops = [], []
+    def _cut(self, rng: np.random.Generator) -> Pieces:
+        """Return the place in ``items`` of each window's first input, and its steps, int64[w] both."""
+        starts, steps = [], []
         for first, end in zip(self.offsets[:-1].tolist(), self.offsets[1:].tolist(), strict=True):
-            last = end - 1
+            last, size = end - 1, self.longest
+            if last - first > self.longest:
+                size = int(rng.integers(1, self.longest + 1))
             while last > first:
-                start = max(first, last - self.longest)
-                starts.append(start)
-                stops.append(last)
-                whole = start == first
-                back = self.longest if last < end - 1 else int(rng.integers(1, self.longest + 1))
-                last = first if whole else last - back
-        return np.array(starts, np.int64), np.array(stops, np.int64)
+                size = min(size, last - first)
+                last -= size
+                starts.append(last)
+                steps.append(size)
+                size = self.longest
+        return np.array(starts, np.int64), np.array(steps, np.int64)
 
-    def _pack(self, order: NDArray[np.int64], steps: NDArray[np.int64]) -> list[NDArray[np.int64]]:
-        """Cut ``order`` into runs of at most ``batch_tokens`` steps."""
-        batches, begin, total = [], 0, 0
-        for at, count in enumerate(steps[order].tolist()):
-            if total and total + count > self.batch_tokens:
-                batches.append(order[begin:at])
-                begin, total = at, 0
-            total += count
-        return [*batches, order[begin:]] if len(order) else []
+    def _pack(self, starts: NDArray[np.int64], steps: NDArray[np.int64]) -> list[Pieces]:
+        """Fill one batch after the other; a window that does not fit goes on in the next batch."""
+        batches: list[Pieces] = []
+        begin: list[int] = []
+        lengths: list[int] = []
+        room = self.batch_tokens
+        for start, left in zip(starts.tolist(), steps.tolist(), strict=True):
+            while left:
+                size = min(left, room)
+                begin.append(start)
+                lengths.append(size)
+                start, left, room = start + size, left - size, room - size
+                if not room:
+                    batches.append((np.array(begin), np.array(lengths)))
+                    begin, lengths, room = [], [], self.batch_tokens
+        return [*batches, (np.array(begin), np.array(lengths))] if begin else batches
 
 
 def hold_out(histories: Histories, most: int, seed: int) -> tuple[Histories, Histories, Codes]:
