@@ -33,7 +33,7 @@ docs: setup  ## read the docs on http://127.0.0.1:8000
 	$(BIN)/mkdocs serve
 
 bench-%: setup  ## a benchmark, as in `make bench-serving`
-	$(BIN)/python benchmarks/$*/run.py $(ARGS)
+	$(BIN)/python -m benchmarks.$*.run $(ARGS)
 
 clean:  ## forget .venv and caches
 	rm -rf .venv .pytest_cache .mypy_cache .ruff_cache site build dist

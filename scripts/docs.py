@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+from benchmarks.report import accuracy
 from benchmarks.report import page as benchmarks
 from typer.main import get_command
 
@@ -143,6 +144,8 @@ PARTS: dict[str, Callable[[], str]] = {
     "routes": routes,
     "schemas": schemas,
     "benchmarks": benchmarks,
+    "accuracy": accuracy,
+    "accuracy-zh": lambda: accuracy("zh"),
 }
 
 

@@ -11,9 +11,6 @@ import time
 from pathlib import Path
 
 import numpy as np
-
-sys.path.insert(0, str(Path(__file__).parents[2]))
-
 from benchmarks.machine import machine, stamp
 
 from acclimate.data.fetch import fetch
@@ -36,7 +33,7 @@ def trial(cache: str) -> None:
 
 def seconds(texts: list[str], cache: Path) -> float:
     """Return what a trial in a fresh process says."""
-    command = [sys.executable, str(Path(__file__)), "--trial", str(cache)]
+    command = [sys.executable, "-m", "benchmarks.encode.run", "--trial", str(cache)]
     done = subprocess.run(command, input=json.dumps(texts), capture_output=True, text=True, check=True)
     return float(done.stdout)
 

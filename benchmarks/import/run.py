@@ -13,9 +13,6 @@ import time
 from pathlib import Path
 
 import numpy as np
-
-sys.path.insert(0, str(Path(__file__).parents[2]))
-
 from benchmarks.machine import machine, stamp
 
 HERE = Path(__file__).parent
@@ -51,7 +48,7 @@ def trial(path: str) -> None:
 
 def measure(path: Path) -> dict[str, object]:
     """Return the median of some trials, each in a fresh process."""
-    command = [sys.executable, __file__, "--trial", str(path)]
+    command = [sys.executable, "-m", "benchmarks.import.run", "--trial", str(path)]
     runs = [
         json.loads(subprocess.run(command, capture_output=True, text=True, check=True).stdout)
         for _ in range(TRIALS)

@@ -13,9 +13,6 @@ from pathlib import Path
 from time import perf_counter
 
 import numpy as np
-
-sys.path.insert(0, str(Path(__file__).parents[2]))
-
 from benchmarks.machine import machine, stamp
 
 from acclimate.evaluate.compare import bootstrap, coverage_interval

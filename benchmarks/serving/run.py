@@ -16,9 +16,6 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import numpy as np
-
-sys.path.insert(0, str(Path(__file__).parents[2]))
-
 from benchmarks.machine import machine, stamp
 
 from acclimate.config import Home
