@@ -162,6 +162,14 @@ def test_a_packed_batch_is_what_padding_would_give() -> None:
         torch.testing.assert_close(part, alone)
 
 
+def test_the_last_states_alone_are_those_of_all() -> None:
+    torch.manual_seed(0)
+    block = GatedBlock(width=8, heads=2, dropout=0.0)
+    layout = Layout.of(torch.tensor([3, 1, 5]))
+    x = torch.randn(9, 8)
+    torch.testing.assert_close(block.last(x, layout), block(x, layout)[layout.last])
+
+
 def test_the_future_is_not_seen() -> None:
     torch.manual_seed(0)
     block = GatedBlock(width=8, heads=2, dropout=0.0)

@@ -20,11 +20,13 @@ class Layout(NamedTuple):
     Args:
         row: Sequence of each event, int64[total].
         position: Place of each event in its sequence, from 0, int64[total].
+        last: Index of the last event of each sequence, int64[n].
         size: (n, longest), the rectangle of the batch.
     """
 
     row: Tensor
     position: Tensor
+    last: Tensor
     size: tuple[int, int]
 
     @classmethod
@@ -36,13 +38,22 @@ class Layout(NamedTuple):
             [0, 1, 0]
         """
         row = torch.repeat_interleave(torch.arange(len(lengths), device=lengths.device), lengths)
-        start = torch.cumsum(lengths, 0) - lengths
-        position = torch.arange(len(row), device=lengths.device) - start[row]
-        return cls(row, position, (len(lengths), int(lengths.max()) if len(lengths) else 0))
+        ends = torch.cumsum(lengths, 0)
+        position = torch.arange(len(row), device=lengths.device) - (ends - lengths)[row]
+        return cls(row, position, ends - 1, (len(lengths), int(lengths.max()) if len(lengths) else 0))
+
+    def square(self, x: Tensor) -> Tensor:
+        """Return packed rows float32[total, w] as a rectangle float32[n, longest, w], zero where empty."""
+        out = x.new_zeros(*self.size, x.shape[1])
+        out[self.row, self.position] = x
+        return out
 
 
 class CausalAttention(nn.Module):
     """Softmax attention in which an event sees itself and what came before it.
+
+    The scores are float32 also under autocast: they are small beside the rest, and a CPU would keep a
+    half-precision kernel for each size of a rectangle.
 
     Args:
         width: d, a multiple of ``heads``.
@@ -57,18 +68,28 @@ class CausalAttention(nn.Module):
 
     def forward(self, x: Tensor, layout: Layout) -> Tensor:
         """Return float32[total, d] from float32[total, d]."""
-        n, longest = layout.size
-        qkv = self.qkv(x).float()  # small beside the rest; a CPU keeps a half-precision kernel for each size
-        square = qkv.new_zeros(n, longest, qkv.shape[1])
-        square[layout.row, layout.position] = qkv
-        q, k, v = (
-            part.view(n, longest, self.heads, -1).transpose(1, 2) for part in square.chunk(3, dim=2)
-        )  # [n, heads, longest, d / heads]
+        q, k, v = map(self._split, layout.square(self.qkv(x).float()).chunk(3, dim=2))
         with torch.autocast(x.device.type, enabled=False):
             seen = F.scaled_dot_product_attention(q, k, v, is_causal=True)
-        packed = seen.transpose(1, 2).reshape(n, longest, -1)[layout.row, layout.position]
-        out: Tensor = self.out(packed)
+        out: Tensor = self.out(seen.transpose(1, 2).flatten(2)[layout.row, layout.position])
         return out
+
+    def last(self, x: Tensor, layout: Layout) -> Tensor:
+        """Return what `forward` gives for the last events alone, float32[n, d], without making the others."""
+        width = x.shape[1]
+        q = F.linear(x[layout.last], self.qkv.weight[:width])[:, None]
+        k, v = layout.square(F.linear(x, self.qkv.weight[width:])).chunk(2, dim=2)
+        places = torch.arange(layout.size[1], device=x.device)
+        mask = (places <= layout.position[layout.last, None])[:, None, None]
+        q, k, v = map(self._split, (q, k, v))
+        seen = F.scaled_dot_product_attention(q, k, v, attn_mask=mask)
+        out: Tensor = self.out(seen.flatten(1))
+        return out
+
+    def _split(self, x: Tensor) -> Tensor:
+        """Return float32[n, heads, longest, d / heads] from float32[n, longest, d]."""
+        n, longest, _ = x.shape
+        return x.view(n, longest, self.heads, -1).transpose(1, 2)
 
 
 class SwiGLU(nn.Module):
@@ -107,7 +128,13 @@ class GatedBlock(nn.Module):
 
     def forward(self, x: Tensor, layout: Layout) -> Tensor:
         """Return float32[total, d] from float32[total, d]."""
-        seen = self.attention(self.norm_attention(x), layout)
+        return self._add(x, self.attention(self.norm_attention(x), layout))
+
+    def last(self, x: Tensor, layout: Layout) -> Tensor:
+        """Return what `forward` gives for the last events alone, float32[n, d]."""
+        return self._add(x[layout.last], self.attention.last(self.norm_attention(x), layout))
+
+    def _add(self, x: Tensor, seen: Tensor) -> Tensor:
         x = x + torch.sigmoid(self.gate_attention(x)) * self.dropout(seen)
         thought = self.forward_layer(self.norm_forward(x))
         out: Tensor = x + torch.sigmoid(self.gate_forward(x)) * self.dropout(thought)

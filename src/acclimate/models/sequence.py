@@ -61,12 +61,17 @@ class SequenceNet(nn.Module):
         self.blocks = nn.ModuleList(GatedBlock(width, heads, dropout) for _ in range(layers))
         self.log_scale = nn.Parameter(torch.tensor(10.0).log())
 
-    def read(self, vectors: Tensor, lengths: Tensor) -> Tensor:
-        """Return the state after each event, unit vectors float32[total, d], from float32[total, d]."""
+    def read(self, vectors: Tensor, lengths: Tensor, *, last: bool = False) -> Tensor:
+        """Return the state after each event, unit vectors float32[total, d], from float32[total, d].
+
+        With ``last`` only the state after the last event of each sequence, float32[n, d], at less cost.
+        """
         layout = Layout.of(lengths)
         x = self.dropout(self.norm_in(vectors) + self.positions[layout.position])
-        for block in self.blocks:
+        *lower, top = self.blocks
+        for block in lower:
             x = block(x, layout)
+        x = top.last(x, layout) if last else top(x, layout)  # type: ignore[operator]
         return F.normalize(self.norm_out(x).float(), dim=1)
 
     def loss(self, batch: Batch) -> Tensor:
@@ -321,8 +326,8 @@ def _cosines(
     for part in np.split(order, np.flatnonzero(np.diff(part_of)) + 1) if len(order) else []:
         chosen = histories[part]
         lengths = torch.from_numpy(chosen.lengths.copy()).to(device)
-        states = net.read(table[torch.from_numpy(chosen.items.astype(np.int64)).to(device)], lengths)
-        scores[part] = (states[torch.cumsum(lengths, 0) - 1] @ unit.T).cpu().numpy()
+        vectors = table[torch.from_numpy(chosen.items.astype(np.int64)).to(device)]
+        scores[part] = (net.read(vectors, lengths, last=True) @ unit.T).cpu().numpy()
     return scores
 
 
