@@ -31,8 +31,8 @@ CLAIM = (
     "and 20 ms (p99), slates logged."
 )
 P50, P99 = 5.0, 20.0
-N_ITEMS, N_USERS, EVENTS, GROUPS = 9_000, 3_000, 40, 60
-PARAMS: dict[str, dict[str, Any]] = {"sequence": {"epochs": 1, "width": 64, "validation_users": 64}}
+N_ITEMS, N_USERS, EVENTS, GROUPS = 9_000, 2_000, 150, 60
+PARAMS: dict[str, dict[str, Any]] = {"sequence": {"epochs": 1, "validation_users": 64}}
 HERE = Path(__file__).parent
 SERVE = """
 import sys
