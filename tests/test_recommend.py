@@ -77,6 +77,15 @@ def test_a_new_item_is_there_at_the_next_question():
     assert recommender.similar("f", 3) == []
 
 
+def test_a_deleted_item_is_handed_over_without_its_text_however_the_log_is_chunked():
+    records = [put(10, "f", title="F"), Record(11, "item_deleted", 11.0, {"item_id": "f"})]
+    at_once, one_by_one = near(), near()
+    at_once.apply(records)
+    for record in records:
+        one_by_one.apply([record])
+    assert at_once.model.put[-1] == one_by_one.model.put[-1] == ([5], [""])
+
+
 def test_a_state_ahead_of_its_model_is_caught_up():
     recommender = near()
     behind = Recommender(Near(TABLE[:3, :3]), recommender.state)

@@ -47,6 +47,17 @@ def test_unavailable_expired_and_deleted_items_are_never_listed(client: Client) 
     assert "PUT /v1/items" in again.json()["error"]["message"]
 
 
+def test_a_deleted_item_is_no_part_of_the_catalogue_until_it_is_put_again(client: Client) -> None:
+    first, second = (item["item_id"] for item in client.get("/v1/items?limit=2").json()["items"])
+    client.delete("/v1/items", params={"item_id": first})
+    answer = client.get("/v1/items?limit=1").json()
+    assert [item["item_id"] for item in answer["items"]] == [second]
+    assert answer["total"] == client.get("/readyz").json()["items"] == 61
+    client.put("/v1/items", json={"item_id": first, "title": "Again"})
+    assert client.get("/v1/items?limit=1").json()["items"][0]["title"] == "Again"
+    assert client.get("/readyz").json()["items"] == 62
+
+
 def test_users_with_attributes(client: Client) -> None:
     assert client.put("/v1/users", json=[{"user_id": "z", "attributes": {"age": 7}}]).json()["accepted"] == 1
     (user,) = client.get("/v1/users", params={"user_id": "z"}).json()["users"]
@@ -75,4 +86,4 @@ def test_a_forgotten_user_is_a_stranger(client: Client) -> None:
     }
     answer = client.get("/v1/recommendations", params=user).json()
     assert answer["fallback"]["reason"].startswith("unknown user")
-    assert client.get("/v1/users").json()["total"] == 47
+    assert client.get("/v1/users").json()["total"] == client.get("/readyz").json()["users"] == 47

@@ -11,14 +11,18 @@ from pathlib import Path
 import pytest
 from litestar.testing import TestClient
 
+from acclimate.adapt.feedback import gather
+from acclimate.adapt.gate import first_verdict
 from acclimate.config import Home, Settings
 from acclimate.errors import BusyError, CorruptError, InputError
 from acclimate.events.codec import event_entry
 from acclimate.events.sqlite import SqliteLog
+from acclimate.models.popularity import Popularity
 from acclimate.recommend import Recommender
 from acclimate.serve.app import make_app
 from acclimate.serve.batching import Batcher
 from acclimate.serve.engine import Engine
+from acclimate.snapshot import Registry
 from acclimate.types import Event, Query
 from tests.e2e.books import load_library
 from tests.serve.conftest import serving
@@ -38,6 +42,36 @@ def test_a_restart_knows_what_was_acknowledged(tmp_path: Path) -> None:
         after = client.get("/v1/recommendations?user_id=u").json()
     assert after["log_offset"] >= offset
     assert after["items"] == before["items"]
+
+
+def test_a_log_that_was_lost_is_told_at_the_start(tmp_path: Path) -> None:
+    """Its offsets would begin anew, and what the snapshot seems to know already would never count."""
+    home = Home(tmp_path)
+    with serving(Engine(home, Settings())) as client:
+        for n in range(3):
+            event = {"user_id": f"u{n}", "event_type": "like", "item_id": "heat"}
+            assert client.post("/v1/events", json=event).status_code == 200
+    gathered = gather(home, Settings())
+    model = Popularity()
+    model.fit(gathered.data)
+    registry = Registry(home.snapshots)
+    snapshot = registry.write(model, gathered.state, metrics={})
+    registry.publish(snapshot, first_verdict(snapshot, report=None))
+    with serving(Engine(home, Settings())):
+        pass
+    for file in tmp_path.glob("log.sqlite*"):
+        file.unlink()
+
+    async def main() -> None:
+        engine = Engine(home, Settings())
+        await engine.start()
+        try:
+            with pytest.raises(CorruptError, match=r"ends at 0, .* knows it up to 3: .*Put it back"):
+                await engine.until_ready()
+        finally:
+            await engine.stop()
+
+    asyncio.run(main())
 
 
 def test_appends_in_flight_are_applied_in_the_order_of_the_log(tmp_path: Path) -> None:
@@ -166,6 +200,21 @@ def test_after_shutdown_a_question_is_refused_and_does_not_hang() -> None:
     batcher: Batcher[int, int] = Batcher(thread, list)
     with pytest.raises(RuntimeError):
         asyncio.run(batcher.ask(1))
+
+
+def test_an_answer_can_be_looked_up_at_once(tmp_path: Path) -> None:
+    async def main() -> list[bool]:
+        engine = Engine(Home(tmp_path), Settings(), load_library)
+        await engine.start()
+        await engine.until_ready()
+        found = []
+        for n in range(20):
+            slate, _ = await engine.recommend(Query("u", k=3, request_id=f"r{n}"))
+            found.append(await engine.logged_slate(f"r{n}") == slate)
+        await engine.stop()
+        return found
+
+    assert all(asyncio.run(main()))
 
 
 def test_stopping_makes_every_slate_durable(tmp_path: Path) -> None:

@@ -185,7 +185,7 @@ def test_items_come_change_and_go():
     assert state.item(1) == Item("up")
     assert state.apply([put(3, "up", title="Up", available=False), put(4, "up", title="Up!")]).items == [1]
     assert state.available(0.0).tolist() == [True, True]
-    assert state.apply([Record(5, "item_deleted", 5.0, {"item_id": "heat"})]).items == []
+    assert state.apply([Record(5, "item_deleted", 5.0, {"item_id": "heat"})]).items == [0]
     assert state.find_item("heat") is None
     assert state.catalogue[0] == Item("heat", available=False)
     assert state.available(0.0).tolist() == [False, True]

@@ -66,12 +66,13 @@ def open_recommender(home: Home, settings: Settings) -> Recommender:
     """
     from acclimate.adapt.feedback import NO_DATA
     from acclimate.events.sqlite import SqliteLog
-    from acclimate.serve.load import catch_up, load_recommender
+    from acclimate.serve.load import catch_up, check_log, load_recommender
 
     recommender = load_recommender(home, settings)
     if home.log.exists():
         log = SqliteLog(home.log, readonly=True)
         try:
+            check_log(recommender, log)
             catch_up(recommender, log)
         finally:
             log.close()

@@ -35,6 +35,11 @@ class Vocabulary:
     def __contains__(self, name: object) -> bool:
         return name in self._codes
 
+    @property
+    def n_known(self) -> int:
+        """How many ids there are, without those that were forgotten."""
+        return len(self._codes)
+
     def add(self, name: str) -> int:
         """Return the code of ``name``, which is the next free one if it is new."""
         code = self._codes.setdefault(name, len(self.ids))

@@ -5,17 +5,17 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from typing import TypeVar
 
 from acclimate.config import Home, Settings
 from acclimate.errors import AcclimateError, BusyError
 from acclimate.events.codec import slate_entry, slate_from
-from acclimate.events.log import Appended, Entry
+from acclimate.events.log import Appended, Entry, Record
 from acclimate.events.sqlite import SqliteLog
 from acclimate.recommend import Recommender
 from acclimate.serve.batching import Batcher
-from acclimate.serve.load import catch_up, load_recommender
+from acclimate.serve.load import catch_up, check_log, load_recommender
 from acclimate.serve.monitor import Monitor
 from acclimate.types import Item, Listed, Query, Slate
 
@@ -69,6 +69,7 @@ class Engine:
         self._log: SqliteLog | None = None
         self._recommender: Recommender | None = None
         self._loading: asyncio.Task[None] | None = None
+        self._last_slate: Future[Appended] | None = None
 
     async def start(self) -> None:
         """Begin to open the log, load the snapshot and catch up; returns at once."""
@@ -151,10 +152,16 @@ class Engine:
         return appended
 
     async def logged_slate(self, request_id: str) -> Slate | None:
-        """Return the answer to a request as the log holds it, if it is there."""
+        """Return the answer to a request if the log has it or is about to."""
         _ = self.recommender
         assert self._log is not None
-        record = await asyncio.to_thread(self._log.find, "slate", request_id)
+        log, last = self._log, self._last_slate
+
+        def find() -> Record | None:
+            wait([] if last is None else [last])
+            return log.find("slate", request_id)
+
+        record = await asyncio.to_thread(find)
         return None if record is None else slate_from(record.body)
 
     async def _load(self) -> None:
@@ -173,6 +180,7 @@ class Engine:
         self.home.path.mkdir(parents=True, exist_ok=True)
         self._log = SqliteLog(self.home.log)
         recommender = self._load_recommender(self.home, self.settings)
+        check_log(recommender, self._log)
         self._catch_up(recommender)
         self.monitor.snapshot.labels(
             recommender.snapshot_id or "none", recommender.model.name, recommender.policy.name
@@ -197,6 +205,7 @@ class Engine:
         except BusyError:
             self.monitor.lost_slates.inc()
         else:
+            self._last_slate = written
             written.add_done_callback(self._slate_written)
 
     def _slate_written(self, written: Future[Appended]) -> None:

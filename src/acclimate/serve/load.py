@@ -6,6 +6,7 @@ import logging
 
 from acclimate.config import Home, Settings
 from acclimate.data.dataset import Dataset
+from acclimate.errors import CorruptError
 from acclimate.events.log import EventLog
 from acclimate.models.popularity import Popularity
 from acclimate.policies import make_policy
@@ -48,6 +49,22 @@ def load_recommender(home: Home, settings: Settings) -> Recommender:
     model.fit(data)
     state = LiveState.of(data, settings.events, max_history=settings.serve.max_history)
     return Recommender(model, state, policy, seed=settings.policy.seed, fallback=NO_MODEL)
+
+
+def check_log(recommender: Recommender, events: EventLog) -> None:
+    """Look whether ``events`` is the log that ``recommender`` goes on from.
+
+    Raises:
+        CorruptError: It ends before the snapshot begins: new feedback would get offsets that the snapshot
+            seems to know already, and would not count.
+    """
+    known, end = recommender.state.offset, events.offset
+    if end < known:
+        raise CorruptError(
+            f"the event log ends at {end}, and snapshot {recommender.snapshot_id} knows it up to {known}: "
+            "the log was deleted or replaced. Put it back, or train anew from what is there: acclimate train",
+            code="log_behind",
+        )
 
 
 def catch_up(recommender: Recommender, events: EventLog, chunk: int = 10_000) -> None:

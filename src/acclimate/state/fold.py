@@ -24,7 +24,7 @@ from acclimate.types import Codes, Event, Histories, Item, State, User
 
 @dataclass(slots=True)
 class Changes:
-    """What records changed: ids of users, and codes of new or edited items in ascending order."""
+    """What records changed: ids of users, and codes of new, edited or deleted items in ascending order."""
 
     users: set[str] = field(default_factory=set)
     items: list[int] = field(default_factory=list)
@@ -104,6 +104,11 @@ class LiveState:
         return len(self.items)
 
     @property
+    def n_present(self) -> int:
+        """How many items there are, without those that were deleted."""
+        return self.n_items - len(self._shelf.deleted)
+
+    @property
     def catalogue(self) -> Sequence[Item]:
         """One Item for each code; a bare id, not available, for what was deleted."""
         return self._shelf.items
@@ -155,7 +160,8 @@ class LiveState:
             elif record.kind == "item":
                 items.add(self._put(item_from(record.body)))
             elif record.kind == "item_deleted":
-                self._shelf.delete(record.body["item_id"])
+                if (code := self._shelf.delete(record.body["item_id"])) >= 0:
+                    items.add(code)
             elif record.kind == "user":
                 user = user_from(record.body)
                 self._people[self.users.add(user.user_id)] = user

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from itertools import islice
 
 from litestar import delete, get, put
 from litestar.params import JSONBody
@@ -43,8 +44,9 @@ async def get_items(engine: Served, item_id: MaybeId = None, limit: Limit = 50) 
     def ask(recommender: Recommender) -> ItemsAnswer:
         state = recommender.state
         if item_id is not None:
-            return ItemsAnswer([_shown(known_item(recommender, item_id))], state.n_items)
-        return ItemsAnswer([_shown(item) for item in state.catalogue[:limit]], state.n_items)
+            return ItemsAnswer([_shown(known_item(recommender, item_id))], state.n_present)
+        present = (item for item in state.catalogue if state.find_item(item.item_id) is not None)
+        return ItemsAnswer([_shown(item) for item in islice(present, limit)], state.n_present)
 
     return await engine.ask(ask)
 

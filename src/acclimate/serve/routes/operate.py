@@ -25,7 +25,7 @@ async def readyz(engine: Served) -> Health:
     """Say whether the log is caught up, so that questions may come."""
     recommender = engine.recommender
     state = recommender.state
-    return Health("ready", recommender.snapshot_id, engine.offset, state.n_items, len(state.users))
+    return Health("ready", recommender.snapshot_id, engine.offset, state.n_present, state.users.n_known)
 
 
 @get("/metrics", media_type=MediaType.TEXT, tags=["operation"])
