@@ -31,7 +31,9 @@ CLAIM = (
     "and 20 ms (p99), slates logged."
 )
 P50, P99 = 5.0, 20.0
-N_ITEMS, N_USERS, EVENTS, GROUPS = 9_000, 2_000, 150, 60
+N_ITEMS, N_USERS, GROUPS = 9_000, 2_000, 60
+MEDIAN_EVENTS, SPREAD = 71, 1.1
+"""Histories are as long as in MovieLens latest-small: median 71, mean about 140, at least 20."""
 PARAMS: dict[str, dict[str, Any]] = {"sequence": {"epochs": 1, "validation_users": 64}}
 HERE = Path(__file__).parent
 SERVE = """
@@ -46,7 +48,8 @@ def made() -> Dataset:
     """Return users who mostly like the items of one group."""
     rng = np.random.default_rng(0)
     taste = rng.integers(0, GROUPS, N_USERS)
-    user = np.repeat(np.arange(N_USERS), EVENTS)
+    lengths = np.clip(rng.lognormal(np.log(MEDIAN_EVENTS), SPREAD, N_USERS), 20, 2_000).astype(int)
+    user = rng.permutation(np.repeat(np.arange(N_USERS), lengths))
     group = np.where(rng.random(len(user)) < 0.8, taste[user], rng.integers(0, GROUPS, len(user)))
     item = group + GROUPS * rng.integers(0, N_ITEMS // GROUPS, len(user))
     catalogue = [Item(f"i{n}", f"Item {n}", categories=(f"g{n % GROUPS}",)) for n in range(N_ITEMS)]

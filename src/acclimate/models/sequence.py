@@ -256,9 +256,12 @@ class SequenceModel:
         """
         net = self._fitted()
         histories = histories.liked()
-        scores = np.full((len(histories), self.n_items), np.nan, np.float32)
-        known = np.flatnonzero(histories.lengths)
-        scores[known] = _cosines(net, self._table, self._unit, histories[known])
+        known = histories.lengths > 0
+        if known.all():
+            scores = _cosines(net, self._table, self._unit, histories)
+        else:
+            scores = np.full((len(histories), self.n_items), np.nan, np.float32)
+            scores[known] = _cosines(net, self._table, self._unit, histories[known])
         scores[:, self._blank] = np.nan
         return scores
 
@@ -321,10 +324,11 @@ def _cosines(
     device = table.device
     histories = histories.last(len(net.positions))
     scores = np.empty((len(histories), len(table)), np.float32)
-    order = np.argsort(histories.lengths, kind="stable")
+    few = histories.lengths.sum() <= tokens
+    order = np.arange(len(histories)) if few else np.argsort(histories.lengths, kind="stable")
     part_of = np.cumsum(histories.lengths[order]) // tokens
     for part in np.split(order, np.flatnonzero(np.diff(part_of)) + 1) if len(order) else []:
-        chosen = histories[part]
+        chosen = histories[part] if len(part) < len(order) else histories
         lengths = torch.from_numpy(chosen.lengths.copy()).to(device)
         vectors = table[torch.from_numpy(chosen.items.astype(np.int64)).to(device)]
         scores[part] = (net.read(vectors, lengths, last=True) @ unit.T).cpu().numpy()

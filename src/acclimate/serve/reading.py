@@ -51,8 +51,10 @@ class JsonRequest(Request[Any, Any, Any]):
         return read(await self.body(), field.raw)
 
 
-def only_known_parameters(connection: ASGIConnection[Any, Any, Any, Any], handler: BaseRouteHandler) -> None:
-    """Refuse a query parameter that the route does not have, as in ``?user=42``."""
+async def only_known_parameters(
+    connection: ASGIConnection[Any, Any, Any, Any], handler: BaseRouteHandler
+) -> None:
+    """Refuse a query parameter that the route does not have, as in ``?user=42``; async saves a thread hop."""
     known = handler.parsed_fn_signature.parameters.keys() - _FRAMEWORK
     for name in connection.query_params:
         if name not in known:

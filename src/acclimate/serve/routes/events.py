@@ -6,7 +6,6 @@ import time
 
 from litestar import post
 from litestar.params import JSONBody
-from msgspec.structs import fields
 
 from acclimate.events.codec import event_entry
 from acclimate.serve.engine import aside
@@ -26,7 +25,7 @@ async def write_events(data: JSONBody[EventBody | list[EventBody]], engine: Serv
     bodies = data if isinstance(data, list) else [data]
     check_batch(len(bodies), engine.settings.serve.max_batch, "events")
     now = time.time()
-    kinds = {field.name for field in fields(engine.settings.events)}
+    kinds = engine.settings.events.__struct_fields__
     entries = await aside(
         lambda: [
             event_entry(event_of(body, now, kinds, place(data, i)), timed=body.timestamp is not None)

@@ -8,7 +8,6 @@ from typing import Any
 
 from litestar import Request, get, post
 from litestar.params import JSONBody
-from msgspec.structs import fields
 
 from acclimate.errors import NotFoundError
 from acclimate.recommend import Recommender
@@ -94,7 +93,7 @@ async def request(engine: Served, request_id: Id) -> RequestAnswer:
 
 
 async def _answer(body: RecommendBody, request: Request[Any, Any, Any], engine: Engine) -> RecommendAnswer:
-    kinds = {field.name for field in fields(engine.settings.events)}
+    kinds = engine.settings.events.__struct_fields__
     query = query_of(body, id_of(request.scope), time.time(), kinds)
     if body.offset > engine.offset:
         message = f"offset must be one that a write answered with, at most {engine.offset}; got {body.offset}"
