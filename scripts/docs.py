@@ -56,7 +56,7 @@ def _command(path: str, command: Any) -> str:
 
 
 def _plain(text: str) -> str:
-    return " ".join(text.split()).replace("|", "\\|").replace("\b", "")
+    return " ".join(text.split()).replace("|", "\\|").replace("\b", "").replace("\\[", "[")
 
 
 def routes() -> str:

@@ -27,6 +27,8 @@ from acclimate.types import Encoder, Floats, Model, State, Verdict
 
 FORMAT = 1
 """Layout of a snapshot's folder."""
+OTHERWISE = "go back to another (acclimate snapshots rollback ID), or train anew"
+"""What to do when a snapshot cannot be used."""
 PROBE_USERS, PROBE_ITEMS = 16, 1000
 _encode = msgspec.json.Encoder(order="deterministic").encode
 
@@ -238,10 +240,7 @@ class Registry:
         if name is None:
             return None
         if not (self.folder / name).is_dir():
-            raise CorruptError(
-                f"the current snapshot {name!r} is missing from {self.folder}: "
-                "go back to another (acclimate snapshots rollback ID), or train anew"
-            )
+            raise CorruptError(f"the current snapshot {name!r} is missing from {self.folder}: {OTHERWISE}")
         return self._open(self.folder / name)
 
     def get(self, snapshot_id: str) -> Snapshot:
@@ -279,7 +278,9 @@ class Registry:
         except FileNotFoundError:
             return None
         if not re.fullmatch(r"[0-9a-f]{16}", name):
-            raise CorruptError(f"{self.folder / 'CURRENT'} does not name a snapshot: {name[:40]!r}")
+            raise CorruptError(
+                f"{self.folder / 'CURRENT'} does not name a snapshot: {name[:40]!r}: {OTHERWISE}"
+            )
         return name
 
     def _open(self, path: Path) -> Snapshot:
@@ -298,7 +299,7 @@ class Registry:
         for name, about in manifest["files"].items():
             part = path / name
             if not part.is_file() or part.stat().st_size != about["bytes"]:
-                raise CorruptError(f"{part} is missing or incomplete")
+                raise CorruptError(f"{part} is missing or incomplete: {OTHERWISE}")
         return Snapshot(path.name, path, manifest)
 
     def _name(self, hidden: Path, name: str) -> Snapshot:

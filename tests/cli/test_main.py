@@ -46,6 +46,13 @@ def test_every_command_has_help_and_json(run: Run, command: str) -> None:
     assert ("--json" in ran.out) == (command != "data")
 
 
+def test_help_names_the_defaults(run: Run) -> None:
+    shown = " ".join(run("serve", "--help").out.replace("│", " ").split())
+    for default in ("./acclimate-home", "serve.host", "serve.port", "HOME/acclimate.toml, if it is there"):
+        assert f"[default: {default}]" in shown
+    assert "[default: train.model]" in " ".join(run("train", "--help").out.replace("│", " ").split())
+
+
 def test_help_imports_nothing_slow() -> None:
     code = f"""
 import sys, contextlib, io

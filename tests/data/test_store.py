@@ -155,18 +155,23 @@ def damage_pointer(folder: Path) -> None:
 @pytest.mark.parametrize(
     ("damage", "message"),
     [
-        (damage_altered, r"events\.parquet was altered; import the data again"),
+        (damage_altered, r"events\.parquet was altered; "),
         (damage_missing, "v1 is incomplete"),
         (damage_manifest, "v1 is incomplete"),
         (damage_newer, "has format 2, this release reads 1"),
-        (damage_pointer, "CURRENT names 'v9', which is not there"),
+        (damage_pointer, "CURRENT names 'v9', which is not there; "),
     ],
 )
 def test_damage_is_told(store: Store, table: Write, damage: Callable[[Path], None], message: str) -> None:
     store.add(read_tables(table("user,item,time\na,x,1\n")))
     damage(store.folder)
-    with pytest.raises(CorruptError, match=message):
+    with pytest.raises(CorruptError, match=message) as told:
         store.load()
+    assert f"move {store.folder} away and import" in str(told.value)
+    with pytest.raises(CorruptError, match=message):
+        store.add(read_tables(table("user,item,time\na,x,1\n")))
+    store.folder.rename(store.folder.with_name("away"))
+    assert store.add(read_tables(table("user,item,time\na,x,1\n"))).interactions == 1
 
 
 def test_old_versions_go_and_the_last_two_stay(store: Store, table: Write) -> None:

@@ -100,6 +100,13 @@ def test_a_time_made_up_on_receipt_is_no_part_of_the_content():
     assert event_of(Record(1, "event", first.time, first.body)).timestamp == 5.0
 
 
+def nested(depth):
+    value = {}
+    for _ in range(depth):
+        value = {"a": value}
+    return value
+
+
 @pytest.mark.parametrize(
     ("value", "message"),
     [
@@ -107,6 +114,7 @@ def test_a_time_made_up_on_receipt_is_no_part_of_the_content():
         (Event("ann", "rating", float("inf")), "Event.timestamp must be a finite number"),
         (Event("ann", "like", 1.0, context={"a": [{"b": float("inf")}]}), "finite"),
         (Item("heat", attributes={"x": object()}), "Item holds something that is not JSON"),
+        (Event("ann", "like", 1.0, context=nested(5000)), "nested too deeply"),
         (Event("", "like", 1.0), "user_id must not be empty"),
         (Event("ann", "like", 1.0, item_id=""), "item_id must not be empty"),
         (Event("ann", "", 1.0), "event_type must not be empty"),

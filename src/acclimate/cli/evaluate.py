@@ -25,7 +25,7 @@ from acclimate.errors import check_range
 def evaluate(
     models: Annotated[
         list[str] | None,
-        typer.Option("--model", metavar="NAME", help="Registered model; may be repeated.  [default: all]"),
+        typer.Option("--model", metavar="NAME", help="Registered model; may be repeated.  \\[default: all]"),
     ] = None,
     protocol: Annotated[str, typer.Option("--protocol", metavar="P", help="last or time.")] = "last",
     k: LengthOption = "10",

@@ -17,7 +17,7 @@ HomeOption = Annotated[
         "--home",
         envvar="ACCLIMATE_HOME",
         metavar="DIR",
-        help="Folder of the data, the event log and the snapshots.  [default: ./acclimate-home]",
+        help="Folder of the data, the event log and the snapshots.  \\[default: ./acclimate-home]",
         show_default=False,
     ),
 ]
@@ -25,7 +25,7 @@ JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON documen
 ConfigOption = Annotated[
     Path | None,
     typer.Option(
-        "--config", metavar="FILE", help="Settings in TOML.  [default: HOME/acclimate.toml, if it is there]"
+        "--config", metavar="FILE", help="Settings in TOML.  \\[default: HOME/acclimate.toml, if it is there]"
     ),
 ]
 SetOption = Annotated[
@@ -39,16 +39,16 @@ SeedOption = Annotated[
 ]
 DeviceOption = Annotated[
     str | None,
-    typer.Option("--device", help="auto, cpu, cuda or mps.  [default: train.device]", show_default=False),
+    typer.Option("--device", help="auto, cpu, cuda or mps.  \\[default: train.device]", show_default=False),
 ]
 LengthOption = Annotated[str, typer.Option("-k", "--k", metavar="K", help="Length of a list, 1..1000.")]
 HostOption = Annotated[
     str | None,
-    typer.Option("--host", help="Address to listen on.  [default: serve.host]", show_default=False),
+    typer.Option("--host", help="Address to listen on.  \\[default: serve.host]", show_default=False),
 ]
 PortOption = Annotated[
     str | None,
-    typer.Option("--port", metavar="PORT", help="Port to listen on, 0 for any.  [default: serve.port]"),
+    typer.Option("--port", metavar="PORT", help="Port to listen on, 0 for any.  \\[default: serve.port]"),
 ]
 
 

@@ -21,7 +21,8 @@ from acclimate.config import Home
 
 def train(
     model: Annotated[
-        str | None, typer.Option("--model", metavar="NAME", help="Registered model.  [default: train.model]")
+        str | None,
+        typer.Option("--model", metavar="NAME", help="Registered model.  \\[default: train.model]"),
     ] = None,
     home: HomeOption = None,
     config: ConfigOption = None,

@@ -15,7 +15,7 @@ from acclimate.data.checks import EVENT_COLUMNS
 from acclimate.data.dataset import Dataset
 from acclimate.data.frames import Clean, Dropped
 from acclimate.data.tables import Tables, make_dataset
-from acclimate.data.versions import Versions
+from acclimate.data.versions import Versions, again
 from acclimate.errors import AcclimateError, CorruptError, InputError
 
 if TYPE_CHECKING:
@@ -156,6 +156,10 @@ class Store:
         same = not len(fresh) and new.items.equals(old.items) and new.users.equals(old.users)
         return None if same else new, list(dict.fromkeys([*names, tables.dataset.name])), imported
 
+    @property
+    def _mend(self) -> str:
+        return again(self._versions.folder)
+
     def _read(self) -> tuple[Clean, list[str]]:
         """Return the tables of the current version and the names of its sets."""
         import polars as pl
@@ -167,16 +171,16 @@ class Store:
             if manifest.format != FORMAT:
                 raise CorruptError(
                     f"{folder} has format {manifest.format}, this release reads {FORMAT}; "
-                    "use the release that wrote it, or import the data again"
+                    f"use the release that wrote it, or {self._mend}"
                 )
             for file, expected in manifest.sha256.items():
                 if _sha256(folder / file) != expected:
-                    raise CorruptError(f"{folder / file} was altered; import the data again")
+                    raise CorruptError(f"{folder / file} was altered; {self._mend}")
             return Clean(
                 *(pl.read_parquet(folder / f"{kind}.parquet", glob=False) for kind in _KINDS)
             ), manifest.names
         except (OSError, msgspec.DecodeError, pl.exceptions.PolarsError) as error:
-            raise CorruptError(f"{folder} is incomplete ({error}); import the data again") from error
+            raise CorruptError(f"{folder} is incomplete ({error}); {self._mend}") from error
 
 
 def _write(folder: Path, clean: Clean, names: list[str]) -> None:

@@ -15,6 +15,11 @@ from acclimate.errors import BusyError, CorruptError, InputError
 _CURRENT = "CURRENT"
 
 
+def again(folder: Path) -> str:
+    """Return what to do about a damaged folder, which an import would have to read first."""
+    return f"move {folder} away and import the data again"
+
+
 class Versions:
     """Numbered folders ``v1``, ``v2``, ... and a file ``CURRENT`` that names the one that counts.
 
@@ -49,7 +54,7 @@ class Versions:
         path = self.folder / name
         if not name or not path.is_dir():
             raise CorruptError(
-                f"{self.folder / _CURRENT} names {name!r}, which is not there; import the data again"
+                f"{self.folder / _CURRENT} names {name!r}, which is not there; {again(self.folder)}"
             )
         return path
 

@@ -27,9 +27,11 @@ def to_body(value: Event | Item | User | Slate) -> dict[str, Any]:
     """
     try:
         body: dict[str, Any] = msgspec.to_builtins(value, str_keys=True)
+        _check_finite(body, type(value).__name__)
     except (TypeError, ValueError) as error:
         raise InputError(f"{type(value).__name__} holds something that is not JSON: {error}") from error
-    _check_finite(body, type(value).__name__)
+    except RecursionError as error:
+        raise InputError(f"{type(value).__name__} is nested too deeply; make it flatter") from error
     for name in ("user_id", "item_id", "event_type", "request_id"):
         if body.get(name) == "":
             raise InputError(f"{name} must not be empty", field=name)
