@@ -58,6 +58,12 @@ def test_a_deleted_item_is_no_part_of_the_catalogue_until_it_is_put_again(client
     assert client.get("/readyz").json()["items"] == 62
 
 
+def test_the_last_day_there_is_means_never(client: Client) -> None:
+    item = {"item_id": "ever", "expires_at": "9999-12-31T23:59:59Z"}
+    assert client.put("/v1/items", json=item).status_code == 200
+    assert "ever" in listed(client)
+
+
 def test_users_with_attributes(client: Client) -> None:
     assert client.put("/v1/users", json=[{"user_id": "z", "attributes": {"age": 7}}]).json()["accepted"] == 1
     (user,) = client.get("/v1/users", params={"user_id": "z"}).json()["users"]

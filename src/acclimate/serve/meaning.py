@@ -33,10 +33,10 @@ def seconds(given: float | str, field: str) -> float:
             allowed = "seconds since 1970, or ISO 8601 as in 2024-05-01T12:00:00Z"
             raise unfit(f"{field} must be {allowed}, got {given[:40]!r}", field) from None
         given = moment.replace(tzinfo=moment.tzinfo or UTC).timestamp()
+    elif given >= _MILLISECONDS and math.isfinite(given):
+        raise unfit(f"{field} must be in seconds, got {given:.0f}; for milliseconds divide by 1000", field)
     if not math.isfinite(given) or given < 0:
         raise unfit(f"{field} must be seconds since 1970, got {given}", field)
-    if given >= _MILLISECONDS:
-        raise unfit(f"{field} must be in seconds, got {given:.0f}; for milliseconds divide by 1000", field)
     return float(given)
 
 
