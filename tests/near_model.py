@@ -30,8 +30,8 @@ class Near:
         ]
         return np.array(rows, np.float32).reshape(len(histories), self.n_items)
 
-    def similarity(self, items):
-        return self.table[items]
+    def similarity(self, items, others=None):
+        return self.table[items] if others is None else self.table[items][:, others]
 
     def put_items(self, codes, items):
         self.put.append((codes.tolist(), [item.title for item in items]))

@@ -355,8 +355,8 @@ class Model(Protocol):
     def score(self, histories: Histories) -> Floats:
         """Return float32[len(histories), n_items]; NaN is "cannot say"."""
 
-    def similarity(self, items: Codes) -> Floats:
-        """Return how near ``items`` int32[m] are to every item: float32[m, n_items], NaN if unknown."""
+    def similarity(self, items: Codes, others: Codes | None = None) -> Floats:
+        """Return how near ``items`` int32[m] are to ``others`` int32[w], or to all: float32[m, w] or NaN."""
 
     def put_items(self, codes: Codes, items: Sequence[Item]) -> None:
         """Take in new or changed items; a new code is ``n_items``, ``n_items + 1``, ..."""

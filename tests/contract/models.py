@@ -248,6 +248,12 @@ def check_similarity(make: Make) -> None:
         assert np.isnan(row).all() or row[code] >= np.nanmax(row) - 1e-5, "nothing is nearer than itself"
 
 
+def check_similarity_to_some_is_part_of_all(make: Make) -> None:
+    model, codes = fitted(make), np.array([0, 3], np.int32)
+    some = np.array([N_ITEMS - 1, 3, 7], np.int32)
+    equal(model.similarity(codes, some), model.similarity(codes)[:, some], 1e-6)
+
+
 def check_fit_is_deterministic(make: Make) -> None:
     equal(fitted(make).score(questions()), fitted(make).score(questions()), 1e-6)
 
@@ -302,6 +308,7 @@ CHECKS: list[Callable[[Make], None]] = [
     check_a_changed_item_changes_no_other,
     check_codes_leave_no_gap,
     check_similarity,
+    check_similarity_to_some_is_part_of_all,
     check_fit_is_deterministic,
     check_fit_starts_from_scratch,
     check_small_worlds,

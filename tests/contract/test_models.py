@@ -23,7 +23,7 @@ def maker(name: str) -> Make:
 
 
 def test_the_contract_is_complete() -> None:
-    assert len(CHECKS) == len(set(CHECKS)) == 18
+    assert len(CHECKS) == len(set(CHECKS)) == 19
     assert {name for name in vars(contract) if name.startswith("check_")} == {c.__name__ for c in CHECKS}
     assert set(MODELS) == {"popularity", "recent-popularity", "item-knn", "ease", "sequence"}
 
@@ -73,8 +73,8 @@ class Lending(ItemKNN):
 
     kept: Any = None
 
-    def similarity(self, items: Any) -> Any:
-        self.kept = super().similarity(items) if self.kept is None else self.kept
+    def similarity(self, items: Any, others: Any = None) -> Any:
+        self.kept = super().similarity(items, others) if self.kept is None else self.kept
         return self.kept
 
 
@@ -125,8 +125,13 @@ class Gappy(ItemKNN):
 
 
 class Boasting(ItemKNN):
-    def similarity(self, items: Any) -> Any:
-        return super().similarity(items) * np.float32(2)
+    def similarity(self, items: Any, others: Any = None) -> Any:
+        return super().similarity(items, others) * np.float32(2)
+
+
+class Skewed(ItemKNN):
+    def similarity(self, items: Any, others: Any = None) -> Any:
+        return super().similarity(items, None if others is None else others[::-1])
 
 
 class Fickle(ItemKNN):
@@ -182,6 +187,7 @@ BROKEN: dict[Callable[[Make], None], type[ItemKNN]] = {
     contract.check_a_changed_item_changes_no_other: Upset,
     contract.check_codes_leave_no_gap: Gappy,
     contract.check_similarity: Boasting,
+    contract.check_similarity_to_some_is_part_of_all: Skewed,
     contract.check_fit_is_deterministic: Fickle,
     contract.check_fit_starts_from_scratch: Hoarding,
     contract.check_small_worlds: Infinite,

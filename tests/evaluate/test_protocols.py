@@ -194,7 +194,7 @@ def test_a_model_that_answers_for_other_items_is_found_out() -> None:
         def score(self, histories: Histories) -> Floats:
             return super().score(histories)[:, 1:]
 
-        def similarity(self, items: Codes) -> Floats:
+        def similarity(self, items: Codes, others: Codes | None = None) -> Floats:
             raise NotImplementedError
 
     with pytest.raises(

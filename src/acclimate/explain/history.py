@@ -63,10 +63,8 @@ def reasons(
 
 
 def _nearness(model: Model, items: Codes, liked: Codes) -> Floats:
-    if len(items) <= len(liked):
-        near = model.similarity(items)[:, liked]
-    else:
-        near = model.similarity(liked)[:, items].T
+    few = len(items) <= len(liked)
+    near = model.similarity(items, liked) if few else model.similarity(liked, items).T
     return np.where(np.isfinite(near), near, np.float32(-np.inf))
 
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import numpy as np
+
 from acclimate.errors import InputError
-from acclimate.types import Codes
+from acclimate.types import Codes, Floats
 
 
 def not_fitted(name: str) -> InputError:
@@ -32,3 +34,8 @@ def grown(n_items: int, codes: Codes) -> int:
             f"new items must get the codes {n_items}, {n_items + 1}, ...; got {new or list(codes)}"
         )
     return n_items + len(new)
+
+
+def unknown(items: Codes, others: Codes | None, n_items: int) -> Floats:
+    """Return the similarity of a model that knows no nearness: NaN, float32[m, w]."""
+    return np.full((len(items), n_items if others is None else len(others)), np.nan, np.float32)

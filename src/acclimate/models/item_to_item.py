@@ -55,15 +55,15 @@ class ItemToItem:
         out[rows[:, None], self.items] = _dense(x[rows] @ weights)
         return out
 
-    def similarity(self, items: Codes) -> Floats:
-        """Return float32[m, n_items], 1 for the item itself, NaN where one of the two is not known."""
+    def similarity(self, items: Codes, others: Codes | None = None) -> Floats:
+        """Return float32[m, w], 1 for the item itself, NaN where one of the two is not known."""
         weights = self._fitted()
         out = np.full((len(items), self.n_items), np.nan, np.float32)
         place = self._places(items)
         known = np.flatnonzero(place >= 0)
         out[known[:, None], self.items] = self._near(weights, place[known])
         out[known, items[known]] = 1.0
-        return out
+        return out if others is None else out[:, others]
 
     def put_items(self, codes: Codes, items: Sequence[Item]) -> None:
         """Make room for new items; they are NaN."""

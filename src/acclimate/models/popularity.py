@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from acclimate.data.dataset import Dataset
-from acclimate.models.common import grown, not_fitted
+from acclimate.models.common import grown, not_fitted, unknown
 from acclimate.types import Codes, Encoder, Floats, Histories, Item, State
 
 
@@ -47,9 +47,9 @@ class Popularity:
         """Return the same row float32[n_items] for each of the users, never NaN."""
         return np.tile(self._fitted(), (len(histories), 1))
 
-    def similarity(self, items: Codes) -> Floats:
-        """Return NaN float32[m, n_items]: counts say nothing about nearness."""
-        return np.full((len(items), len(self._fitted())), np.nan, np.float32)
+    def similarity(self, items: Codes, others: Codes | None = None) -> Floats:
+        """Return NaN float32[m, w]: counts say nothing about nearness."""
+        return unknown(items, others, len(self._fitted()))
 
     def put_items(self, codes: Codes, items: Sequence[Item]) -> None:
         """Give new items the score 0."""

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from acclimate.data.dataset import Dataset
 from acclimate.errors import InputError
-from acclimate.models.common import grown, not_fitted
+from acclimate.models.common import grown, not_fitted, unknown
 from acclimate.types import Codes, Encoder, Floats, Histories, Item, State, Times
 
 DAY = 86_400.0
@@ -74,10 +74,10 @@ class RecentPopularity:
             out[row] = self.latest if stop == len(self.times) else counts
         return out
 
-    def similarity(self, items: Codes) -> Floats:
-        """Return NaN float32[m, n_items]: counts say nothing about nearness."""
+    def similarity(self, items: Codes, others: Codes | None = None) -> Floats:
+        """Return NaN float32[m, w]: counts say nothing about nearness."""
         self._fitted()
-        return np.full((len(items), self.n_items), np.nan, np.float32)
+        return unknown(items, others, self.n_items)
 
     def put_items(self, codes: Codes, items: Sequence[Item]) -> None:
         """Give new items the score 0."""

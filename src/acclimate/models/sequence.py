@@ -265,12 +265,13 @@ class SequenceModel:
         scores[:, self._blank] = np.nan
         return scores
 
-    def similarity(self, items: Codes) -> Floats:
-        """Return the cosines of the item vectors, float32[m, n_items]; NaN for an item that has none."""
+    def similarity(self, items: Codes, others: Codes | None = None) -> Floats:
+        """Return the cosines of the item vectors, float32[m, w]; NaN for an item that has none."""
         self._fitted()
-        near: Floats = (self._unit[torch.from_numpy(np.asarray(items, np.int64))] @ self._unit.T).numpy()
+        unit, columns = self._unit.numpy(), slice(None) if others is None else others
+        near: Floats = unit[items] @ unit[columns].T
         near[self._blank[items]] = np.nan
-        near[:, self._blank] = np.nan
+        near[:, self._blank[columns]] = np.nan
         return near
 
     def put_items(self, codes: Codes, items: Sequence[Item]) -> None:
