@@ -120,6 +120,20 @@ def test_forgetting_leaves_no_byte_but_the_id_of_the_user(log, tmp_path):
     assert log.forget("nobody").result() == Appended(1, 0, 7)
 
 
+def test_what_was_drawn_from_erased_records_is_not_written(log):
+    def shown(key, knows, user="ann"):
+        return Entry("slate", {"user_id": user, "items": ["heat"]}, 1.0, key, knows=knows)
+
+    log.append([like("ann"), like("bob")]).result()
+    assert log.forget("ann").result() == Appended(1, 0, 3)
+    assert log.append([shown("r1", 2), shown("r2", 2, "bob")]).result() == Appended(1, 0, 4)
+    assert log.append([shown("r3", 2)]).result() == Appended(0, 0, 4)
+    assert log.append([shown("r4", 3)]).result() == Appended(1, 0, 5)
+    found = [record.kind for record in log.read(2)]
+    assert found == ["user_deleted", "slate", "slate"]
+    assert log.find("slate", "r1") is None
+
+
 def test_threads_share_transactions_and_lose_nothing(log):
     futures: list[list[Future[Appended]]] = [[] for _ in range(8)]
 

@@ -23,7 +23,7 @@ from acclimate.serve.app import make_app
 from acclimate.serve.batching import Batcher
 from acclimate.serve.engine import Engine
 from acclimate.snapshot import Registry
-from acclimate.types import Event, Query
+from acclimate.types import Event, Query, Slate
 from tests.e2e.books import load_library
 from tests.serve.conftest import serving
 
@@ -215,6 +215,41 @@ def test_an_answer_can_be_looked_up_at_once(tmp_path: Path) -> None:
         return found
 
     assert all(asyncio.run(main()))
+
+
+def test_a_list_drawn_before_its_user_was_forgotten_is_not_logged(tmp_path: Path) -> None:
+    drawn, go = threading.Event(), threading.Event()
+
+    class Slow(Recommender):
+        def recommend_many(self, queries: Sequence[Query]) -> list[Slate]:
+            slates = super().recommend_many(queries)
+            drawn.set()
+            assert go.wait(20)
+            return slates
+
+    def load(home: Home, settings: Settings) -> Recommender:
+        library = load_library(home, settings)
+        return Slow(library.model, library.state, library.policy)
+
+    async def main() -> list[str]:
+        engine = Engine(Home(tmp_path), Settings(), load)
+        await engine.start()
+        await engine.until_ready()
+        await engine.write([event_entry(like("ann", 1))])
+        log = SqliteLog(tmp_path / "log.sqlite", readonly=True)
+        asked = asyncio.create_task(engine.recommend(Query("ann", k=3)))
+        await asyncio.to_thread(drawn.wait, 20)
+        forgotten = asyncio.create_task(engine.forget("ann"))
+        while [record.kind for record in log.read(0)] != ["user_deleted"]:
+            await asyncio.sleep(0)
+        go.set()
+        await asyncio.gather(asked, forgotten)
+        await engine.stop()
+        kinds = [record.kind for record in log.read(0)]
+        log.close()
+        return kinds
+
+    assert asyncio.run(main()) == ["user_deleted"]
 
 
 def test_stopping_makes_every_slate_durable(tmp_path: Path) -> None:

@@ -93,8 +93,8 @@ def user_entry(user: User, time: float) -> Entry:
 
 
 def slate_entry(slate: Slate) -> Entry:
-    """Return the entry that logs what was shown; it can be found by its request id."""
-    return Entry("slate", to_body(slate), slate.now, slate.request_id)
+    """Return the entry that logs what was shown, unless its user is forgotten by then."""
+    return Entry("slate", to_body(slate), slate.now, slate.request_id, slate.log_offset)
 
 
 def _convert(body: dict[str, Any], kind: type[Value]) -> Value:

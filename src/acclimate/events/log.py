@@ -20,12 +20,15 @@ class Entry:
         body: Its content, as JSON can hold it.
         time: When it happened, in seconds since 1970 UTC.
         key: Counts once for each kind: the event id of an event, the request id of a slate.
+        knows: It was made of the records up to this offset. If its user was forgotten behind that, it is
+            not written: it may hold what was erased.
     """
 
     kind: str
     body: dict[str, Any]
     time: float
     key: str | None = None
+    knows: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -34,6 +34,7 @@ class _Row(NamedTuple):
     key: str | None
     user_id: str | None
     body: bytes
+    knows: int | None
 
 
 @dataclass(slots=True)
@@ -98,8 +99,9 @@ class SqliteLog:
         """Write all of ``entries`` or none.
 
         An entry whose key was used before for the same kind and content is a duplicate and is not
-        written again. The future's result comes after the records are durable; its exception is a
-        ConflictError if a key was used before for another content.
+        written again; nor is one that was made of what `forget` has erased since. The future's result
+        comes after the records are durable; its exception is a ConflictError if a key was used before
+        for another content.
 
         Raises:
             BusyError: Too much waits for the disk already; try again.
@@ -219,7 +221,7 @@ def _row(entry: Entry) -> _Row:
             f"an entry needs a text as user_id and a finite time, got {user_id!r}, {entry.time}",
             field="user_id" if isfinite(entry.time) else "timestamp",
         )
-    return _Row(entry.kind, float(entry.time), entry.key, user_id, body)
+    return _Row(entry.kind, float(entry.time), entry.key, user_id, body, entry.knows)
 
 
 def _apply(db: sqlite3.Connection, job: _Job, at: int) -> Appended:
@@ -228,6 +230,8 @@ def _apply(db: sqlite3.Connection, job: _Job, at: int) -> Appended:
     written: dict[tuple[str, str], tuple[int, bytes]] = {}
     duplicates = known = 0
     for row in job.rows:
+        if row.knows is not None and _forgotten(db, row.user_id) > row.knows:
+            continue
         if row.key is not None:
             name = (row.kind, row.key)
             found = written.get(name) or _stored(db, *name)
@@ -241,12 +245,19 @@ def _apply(db: sqlite3.Connection, job: _Job, at: int) -> Appended:
                 duplicates, known = duplicates + 1, max(known, found[0])
                 continue
             written[name] = (at + len(fresh) + 1, row.body)
-        fresh.append((at + len(fresh) + 1, *row))
+        fresh.append((at + len(fresh) + 1, row.kind, row.time, row.key, row.user_id, row.body))
     if job.forget is not None:
         db.execute("DELETE FROM records WHERE user_id = ?", (job.forget,))
     db.executemany(_INSERT, fresh)
     last = at + len(fresh) if fresh or not duplicates else known
     return Appended(len(fresh), duplicates, last)
+
+
+def _forgotten(db: sqlite3.Connection, user_id: str | None) -> int:
+    """Return the offset at which a user was last forgotten, 0 if never: then no earlier record is left."""
+    query = 'SELECT "offset", kind FROM records WHERE user_id = ? ORDER BY "offset" LIMIT 1'
+    first = db.execute(query, (user_id,)).fetchone()
+    return int(first[0]) if first is not None and first[1] == "user_deleted" else 0
 
 
 def _stored(db: sqlite3.Connection, kind: str, key: str) -> tuple[int, bytes] | None:

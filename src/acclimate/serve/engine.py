@@ -212,7 +212,7 @@ class Engine:
         if written.exception() is not None:
             self.monitor.lost_slates.inc()
         else:
-            self.monitor.records.labels(kind="slate").inc()
+            self.monitor.records.labels(kind="slate").inc(written.result().accepted)
 
 
 async def aside(work: Callable[[], T], size: int) -> T:
