@@ -43,17 +43,18 @@ def figures(value: Any, name: str = "") -> Iterator[tuple[str, str]]:
 
 
 _ACCURACY_HEAD = {
-    "en": ("model", "fit, CPU seconds on"),
-    "zh": ("模型", "训练 CPU 秒数，"),
+    "en": ("model", "fit, CPU seconds on", "Seeds of the sequence model"),
+    "zh": ("模型", "训练 CPU 秒数，", "sequence 模型的随机种子数"),
 }
 
 
 def accuracy(language: str = "en") -> str:
     """Return NDCG@10 with intervals, a row for each model and a column for each set; the best is bold."""
-    sets = json.loads((HERE / "accuracy" / "results.json").read_text("utf-8"))["sets"]
-    model, fit = _ACCURACY_HEAD[language]
+    found = json.loads((HERE / "accuracy" / "results.json").read_text("utf-8"))["sets"]
+    sets = {name: found[name] for name in sorted(found, key=lambda name: _targets(found[name]))}
+    model, fit, seeds = _ACCURACY_HEAD[language]
     last = list(sets)[-1]
-    names = [name for name in sets[last] if any(name in found for found in sets.values())]
+    names = sorted(sets[last], key=lambda name: -_mean_of(sets[last][name], 0))
     head = [model, *sets, f"{fit} {last}"]
     lines = ["| " + " | ".join(head) + " |", "|---" * len(head) + "|"]
     for name in names:
@@ -66,7 +67,13 @@ def accuracy(language: str = "en") -> str:
         runs = sets[last][name]["runs"].values()
         seconds = sum(run["fit_cpu_seconds"] for run in runs) / len(runs)
         lines.append(f"| {name} | {' | '.join(cells)} | {seconds:,.0f} |")
-    return "\n".join(lines)
+    counts = ", ".join(f"{len(each['sequence']['runs'])} ({name})" for name, each in sets.items())
+    return "\n".join([*lines, "", f"{seeds}: {counts}."])
+
+
+def _targets(found: dict[str, Any]) -> int:
+    """Return how many targets a set has."""
+    return max(int(run["n_targets"]) for entry in found.values() for run in entry["runs"].values())
 
 
 def _mean_of(found: dict[str, Any], at: int) -> float:
@@ -75,30 +82,30 @@ def _mean_of(found: dict[str, Any], at: int) -> float:
     return float(sum(values) / len(values))
 
 
-def _summary(sets: dict[str, Any]) -> dict[str, Any]:
-    """Return for each set and model the means over its seeds, and how far it is from EASE."""
-    keys = ("ndcg@10", "hr@10", "against_ease")
-    return {
-        name: {
-            model: {key: entry[key] for key in keys if key in entry} | {"seeds": len(entry["runs"])}
-            for model, entry in found.items()
-        }
-        for name, found in sets.items()
-    }
+def _against_ease(sets: dict[str, Any]) -> str:
+    """Return how far each model's NDCG@10 is from EASE's, with the paired interval."""
+    lines = ["| NDCG@10 beyond EASE's | " + " | ".join(sets) + " |", "|---" * (len(sets) + 1) + "|"]
+    for name in next(iter(sets.values())):
+        found = [each.get(name, {}).get("against_ease") for each in sets.values()]
+        if any(found):
+            cells = [f"{at[0]:+.4f} ({at[1]:+.4f} to {at[2]:+.4f})" if at else "" for at in found]
+            lines.append(f"| {name} | {' | '.join(cells)} |")
+    return "\n".join(lines)
 
 
 def page() -> str:
     """Return one section for each benchmark: claim, figures, machine and date."""
     sections = []
     for name, found in results().items():
-        if name == "accuracy":
-            found = {"claim": found["claim"], **_summary(found["sets"]), **found["measured"]}
-        machine = ", ".join(f"{key} {text}".strip() for key, text in figures(found.get("machine", "")))
         rows = [(key, text) for key, text in figures(found) if key.split()[0] not in _TOLD]
         table = "\n".join(f"| {key.replace('_', ' ')} | {text} |" for key, text in rows)
+        body = f"| figure | value |\n|---|---|\n{table}"
+        if name == "accuracy":
+            body = f"{accuracy()}\n\n{_against_ease(found['sets'])}"
+        machine = ", ".join(f"{key} {text}".strip() for key, text in figures(found.get("machine", "")))
         claim = found.get("claim", "").strip(".")
         sections.append(
-            f"## {name}\n\n{claim[:1].upper()}{claim[1:]}.\n\n| figure | value |\n|---|---|\n{table}\n\n"
+            f"## {name}\n\n{claim[:1].upper()}{claim[1:]}.\n\n{body}\n\n"
             f"Measured {found.get('date', 'on an unknown day')}; {machine or 'machine not told'}. "
             f"Run it again with `make bench-{name}`."
         )

@@ -143,7 +143,7 @@ def main() -> int:
                 runs[str(seed)] = run | stamp()
                 np.save(args.cache / f"{set_name}-{name}-{seed}.npy", per_user)
                 summarise({n: e for n, e in found.items() if e["runs"]}, set_name, args.cache)
-                results["measured"] = {"machine": machine(), "date": stamp()["date"]}
+                results |= {"machine": machine(), "date": stamp()["date"]}
                 RESULTS.write_text(json.dumps(results, indent=1) + "\n")
     return 0
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from typing import Any
 
@@ -16,7 +17,7 @@ from acclimate.types import Codes, Encoder, Floats, Histories, Item, State
 Weights = NDArray[np.float32] | csr_array
 
 
-class ItemToItem:
+class ItemToItem(ABC):
     """Scores ``x W``: ``x`` is what a user liked, ``W`` says how each item speaks for each other item.
 
     ``W`` is [w, w] over the ``w`` items that somebody liked in ``fit``; the others cannot be scored. ``x``
@@ -70,9 +71,9 @@ class ItemToItem:
         self._fitted()
         self.n_items = grown(self.n_items, codes)
 
+    @abstractmethod
     def _learn(self, x: csr_array) -> Weights:
         """Return ``W`` float32[w, w] from ``x`` float32[n, w], in which no row or column is empty."""
-        raise NotImplementedError
 
     def _near(self, weights: Weights, places: NDArray[np.int64]) -> Floats:
         """Return how near the items in ``places`` int64[m] of ``W`` are to all of ``W``: float32[m, w]."""
