@@ -141,6 +141,27 @@ def test_a_wrong_address(shared: Client, path: str, expected: tuple[int, str, st
     assert (status, code, field) == expected
 
 
+@pytest.mark.parametrize(
+    ("query", "code", "part", "field"),
+    [
+        ("user_id=%FF", "not_utf8", "user_id is not UTF-8: an address holds", "user_id"),
+        ("k=3&user_id=%ED%A0%80", "not_utf8", "user_id is not UTF-8", "user_id"),
+        ("user_id=a&user_id=b", "repeated_parameter", "user_id is given twice", "user_id"),
+        ("user_id=a&k=3&user_id=a", "repeated_parameter", "user_id is given twice", "user_id"),
+    ],
+)
+def test_an_address_that_means_two_things(
+    shared: Client, query: str, code: str, part: str, field: str
+) -> None:
+    found = problem(shared.get(f"/v1/recommendations?{query}"))
+    assert (*found[:2], found[3]) == (400, code, field)
+    assert part in found[2]
+
+
+def test_an_id_may_hold_the_character_that_stands_for_others(shared: Client) -> None:
+    assert shared.get("/v1/history?user_id=%EF%BF%BD+%F0%9F%98%80").json()["user_id"] == "\ufffd \U0001f600"
+
+
 def test_a_wrong_method_names_the_right_ones(shared: Client) -> None:
     response = shared.post("/livez")
     assert problem(response)[:2] == (405, "method_not_allowed")

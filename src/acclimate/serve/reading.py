@@ -7,6 +7,7 @@ import typing
 from collections.abc import Iterator
 from functools import cache
 from typing import Any
+from urllib.parse import unquote, unquote_to_bytes
 
 import msgspec
 from litestar import Request
@@ -54,14 +55,32 @@ class JsonRequest(Request[Any, Any, Any]):
 async def only_known_parameters(
     connection: ASGIConnection[Any, Any, Any, Any], handler: BaseRouteHandler
 ) -> None:
-    """Refuse a query parameter that the route does not have, as in ``?user=42``; async saves a thread hop."""
+    """Refuse a query parameter that the route lacks, a second one, or one that is not UTF-8.
+
+    It is async to save a thread hop.
+    """
+    _check_utf8(connection.scope["query_string"])
     known = handler.parsed_fn_signature.parameters.keys() - _FRAMEWORK
-    for name in connection.query_params:
+    given = connection.query_params
+    for name in given:
         if name not in known:
             hint = nearest(name, known) if known else "this route has none"
             raise InputError(
                 f"no query parameter {name[:80]!r}: {hint}", code="unknown_parameter", field=name[:80]
             )
+        if len(given.getall(name)) > 1:
+            raise InputError(f"{name} is given twice; give it once", code="repeated_parameter", field=name)
+
+
+def _check_utf8(query: bytes) -> None:
+    """Raise InputError if a parameter is not UTF-8: two ids must not become one by replaced characters."""
+    for part in query.split(b"&"):
+        try:
+            unquote_to_bytes(part).decode()
+        except UnicodeDecodeError:
+            name = unquote(part.partition(b"=")[0].decode("latin-1"))[:80]
+            message = f"{name} is not UTF-8: an address holds UTF-8 in percent signs, as %C3%A9 for é"
+            raise InputError(message, code="not_utf8", field=name) from None
 
 
 @cache
