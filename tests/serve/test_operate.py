@@ -91,6 +91,15 @@ def test_every_answer_is_safe_in_a_browser(client: Client, path: str) -> None:
     assert len(headers["X-Request-ID"]) == 32
 
 
+@pytest.mark.parametrize("path", ["/", "/livez", "/readyz", "/v1/items?limit=3", "/v1/nothing"])
+def test_head_answers_as_get_without_a_body(client: Client, path: str) -> None:
+    whole, head = client.get(path), client.head(path)
+    assert (head.status_code, head.content) == (whole.status_code, b"")
+    assert head.headers["Content-Length"] == str(len(whole.content))
+    assert head.headers["Content-Type"] == whole.headers["Content-Type"]
+    assert len(head.headers["X-Request-ID"]) == 32
+
+
 def test_every_file_of_the_page_is_served_and_nothing_comes_from_elsewhere(client: Client) -> None:
     folder = Path(__file__).parents[2] / "src/acclimate/serve/page"
     for file in folder.iterdir():

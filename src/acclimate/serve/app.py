@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from typing import Any
 
 from litestar import Litestar
 from litestar.datastructures import State
@@ -11,6 +12,7 @@ from litestar.di import Provide
 from litestar.openapi.config import OpenAPIConfig
 from litestar.openapi.plugins import JsonRenderPlugin
 from litestar.openapi.spec import Schema
+from litestar.types import Message
 
 import acclimate
 from acclimate.serve import schemas
@@ -23,6 +25,22 @@ from acclimate.serve.routes import ROUTES
 DESCRIPTION = """Acclimate recommends and keeps learning. Ids never stand in a path: they are query
 parameters or in the body, so any string can be an id (an address holds 64 KB; a body more). Errors have one
 shape, and every answer has an `X-Request-ID`."""
+
+
+class App(Litestar):
+    """Answers HEAD as GET, without the body: monitors ask so."""
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        """Answer one request."""
+
+        async def send_head(message: Message) -> None:
+            await send({**message, "body": b""} if message["type"] == "http.response.body" else message)
+
+        if scope["type"] == "http" and scope["method"] == "HEAD":
+            as_get: Any = {**scope, "method": "GET"}
+            await super().__call__(as_get, receive, send_head)
+        else:
+            await super().__call__(scope, receive, send)
 
 
 def make_app(engine: Engine) -> Litestar:
@@ -47,7 +65,7 @@ def make_app(engine: Engine) -> Litestar:
             await engine.stop()
 
     most = engine.settings.serve.max_body_mb
-    app = Litestar(
+    app = App(
         ROUTES,
         dependencies={"engine": Provide(lambda: engine, sync_to_thread=False, use_cache=True)},
         lifespan=[running],
