@@ -278,6 +278,21 @@ def test_a_file_that_is_no_table_is_named(table: Write, content: bytes, message:
     assert len(str(caught.value)) < 500
 
 
+@pytest.mark.parametrize(
+    ("content", "name"),
+    [
+        (b'{"user": "u", "item": "i", "ts": 1}\n', "JSON"),
+        (b'\xef\xbb\xbf [\n  {"user": "u", "item": "i"}]', "JSON"),
+        (b"PAR1\x15\x04\x15\x06\x15\x0a", "Parquet"),
+    ],
+)
+def test_a_format_that_is_not_read_is_named(table: Write, content: bytes, name: str) -> None:
+    with pytest.raises(InputError, match=f"ratings.csv is {name}, which is not read yet; convert it to CSV"):
+        read_tables(table(content))
+    with pytest.raises(InputError, match=f"items.csv is {name}"):
+        read_tables(table("user,item\nu,i\n"), items=table(content, "items.csv"))
+
+
 def test_columns_can_be_named(table: Write) -> None:
     file = table("who,what,when,user\na,x,1,no\n")
     data = read_tables(file, columns={"user": "who", "item_id": "what", "time": "when"}).dataset
@@ -322,6 +337,43 @@ def test_an_item_told_of_twice_is_merged(table: Write) -> None:
         ("A", "B"),
         {"size": "1", "weight_g": "5"},
     )
+
+
+def test_rows_that_repeat_an_id_are_told(table: Write) -> None:
+    items = table("item,title\na,One\nb,Two\na,Three\na,\n", "items.csv")
+    users = table("user,age\nu,30\nv,20\nu,40\n", "users.csv")
+    tables = read_tables(table("user,item,time\nu,a,1\n"), items=items, users=users)
+    assert tables.notes == [
+        "items.csv: 2 rows repeat an item_id; rows of one id are merged, and what the later says wins",
+        "users.csv: 1 row repeats a user_id; rows of one id are merged, and what the later says wins",
+    ]
+    assert tables.dataset.catalogue[0].title == "Three"
+
+
+def test_a_column_that_stands_twice_is_refused(table: Write) -> None:
+    with pytest.raises(InputError, match=r"ratings\.csv has the column 'rating' twice; rename or remove one"):
+        read_tables(table("user,item,rating,rating,time\nu,i,1,2,3\n"))
+    ratings = table("user,item,time,x,x\nu,i,1,2,3\n")
+    assert len(read_tables(ratings).dataset) == 1, "columns that are not read may be called anything"
+    with pytest.raises(InputError, match=r"items\.csv has the column 'tag' twice"):
+        read_tables(ratings, items=table("item,tag,tag\ni,a,b\n", "items.csv"))
+
+
+@pytest.mark.parametrize("delimiter", [";", "\t"])
+def test_a_decimal_comma_is_read_where_it_means_nothing_else(table: Write, delimiter: str) -> None:
+    rows = "user;item;rating;time\nu;i;4,5;1\nv;i;3;2\nw;i;;3\nw;j;-0,25;4\n"
+    tables = read_tables(table(rows.replace(";", delimiter)))
+    assert reasons(tables) == {}
+    assert "ratings.csv: ratings have a decimal comma, as in 4,5" in tables.notes
+    assert tables.dataset.value.tolist()[:2] == [4.5, 3.0]
+    assert tables.dataset.value.tolist()[3] == -0.25
+
+
+def test_a_decimal_comma_among_points_is_named(table: Write) -> None:
+    mixed = read_tables(table("user;item;rating;time\nu;i;4,5;1\nv;i;3.5;2\nw;i;x;2\n"))
+    assert reasons(mixed) == {"value with a decimal comma": 1, "unreadable value": 1}
+    quoted = read_tables(table('user,item,rating,time\nu,i,"4,5",1\nv,i,3,2\n'))
+    assert reasons(quoted) == {"value with a decimal comma": 1}
 
 
 def test_all_rows_bad_is_an_empty_dataset_with_an_account(table: Write) -> None:

@@ -11,6 +11,8 @@ from acclimate.errors import InputError
 if TYPE_CHECKING:
     import polars as pl
 
+DECIMAL_COMMA = r"^\s*[+-]?\d+,\d+\s*$"
+"""A number such as 4,5."""
 MAX_ID = 10_000
 """Longest id that is taken, in characters."""
 EVENT_COLUMNS = ("user_id", "item_id", "time", "value", "event_type")
@@ -54,6 +56,7 @@ def check_events(raw: Raw, event_types: frozenset[str]) -> tuple[pl.DataFrame, l
         "missing time": _blank("timestamp") & timed,
         "unreadable time": ~pl.col("time").is_finite().fill_null(not timed),
         "impossible time": (pl.col("time") < 0) | (pl.col("time") > time.time() + _DAY),
+        "value with a decimal comma": value.is_null() & written.str.contains(DECIMAL_COMMA),
         "unreadable value": value.is_null() & written.is_not_null(),
         "value is not finite": value.is_nan() | (value.abs() > _LARGEST),
         "unknown event type": ~pl.col("event_type").is_in(list(event_types)),

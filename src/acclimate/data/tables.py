@@ -118,8 +118,17 @@ def _clean(parts: list[Part], table: EventsTable) -> tuple[Clean, list[Dropped],
             frame, lost = clean(raw)
             tables[kind].append(frame)
             dropped += [*raw.dropped, *lost]
-            notes += raw.notes
+            notes += [*raw.notes, *_repeats(raw, frame)]
     return Clean(joined, merge(tables["items"], "items"), merge(tables["users"], "users")), dropped, notes
+
+
+def _repeats(raw: Raw, frame: pl.DataFrame) -> list[str]:
+    """Return a note if ids of a table of items or users stand in several of its rows."""
+    name, word = ("item_id", "an") if "item_id" in frame.columns else ("user_id", "a")
+    count = frame.height - frame[name].n_unique()
+    rows = "1 row repeats" if count == 1 else f"{count:,} rows repeat"
+    note = f"{raw.file.name}: {rows} {word} {name}; rows of one id are merged, and what the later says wins"
+    return [note] if count else []
 
 
 def _join(raws: list[Raw], events: list[pl.DataFrame], dropped: list[Dropped]) -> pl.DataFrame:

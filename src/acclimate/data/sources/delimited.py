@@ -9,11 +9,13 @@ from __future__ import annotations
 import codecs
 import csv
 import io
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from acclimate.data.checks import DECIMAL_COMMA
 from acclimate.data.columns import Columns
 from acclimate.data.frames import MAX_EXAMPLES, Dropped, Raw, show_lines
 from acclimate.errors import InputError
@@ -24,6 +26,8 @@ if TYPE_CHECKING:
 DELIMITERS = {",": "comma", "\t": "tab", ";": "semicolon", "|": "bar"}
 RAGGED = "wrong number of fields"
 _CHUNK_ROWS = 50_000
+_OTHERS = {"JSON": re.compile(rb"\s*(\{|\[\s*[\[{])"), "Parquet": re.compile(rb"PAR1")}
+"""Format that is known and not read -> how a file of it begins."""
 _NEVER = "\x1f"
 """A character that plain files do not have, so that polars gives whole lines."""
 
@@ -59,19 +63,32 @@ def read_delimited(file: Path, kind: str, columns: Columns) -> Raw:
         columns: Finds our columns.
 
     Raises:
-        InputError: The file is empty, not text, lacks a column, or a quote is never closed.
+        InputError: The file is empty, not text, lacks a column or has it twice, or a quote is never closed.
     """
     encoding, plain = survey(file)
     delimiter, header, skip = _header(file, encoding, columns)
     names = {index: name for name, index in columns.find(header, kind, file).items()}
     if kind != "events":
         names |= {i: f"@{name}" for i, name in enumerate(header) if name and i not in names}
+    if repeated := [header[i] for i in names if header.count(header[i]) > 1]:
+        raise InputError(f"{file.name} has the column {repeated[0]!r} twice; rename or remove one")
     layout = Layout(file, encoding, delimiter, len(header), names, skip)
     raw = cut_lines(layout) if plain else _cut_records(layout)
+    notes = list(raw.notes)
     if delimiter != "," and file.suffix != ".tsv":
-        note = f"{file.name}: columns are divided by {DELIMITERS[delimiter]}"
-        return Raw(file, raw.frame, raw.dropped, (*raw.notes, note))
-    return raw
+        notes.append(f"{file.name}: columns are divided by {DELIMITERS[delimiter]}")
+    frame = raw.frame
+    if delimiter != "," and "value" in names.values() and _decimal_comma(frame["value"]):
+        frame = frame.with_columns(frame["value"].str.replace(",", ".", literal=True))
+        notes.append(f"{file.name}: ratings have a decimal comma, as in 4,5")
+    return Raw(file, frame, raw.dropped, tuple(notes))
+
+
+def _decimal_comma(values: pl.Series) -> bool:
+    """Return whether some values have a decimal comma and the others are whole numbers."""
+    commas = values.str.contains(DECIMAL_COMMA)
+    whole = values.str.contains(r"^\s*[+-]?\d+\s*$")
+    return bool(commas.any() and (commas | whole).all())
 
 
 def survey(file: Path) -> tuple[str, bool]:
@@ -82,6 +99,8 @@ def survey(file: Path) -> tuple[str, bool]:
     """
     decoder, encoding, plain, blank = codecs.getincrementaldecoder("utf-8")(), "utf-8-sig", True, True
     with file.open("rb") as stream:
+        _check_format(file, stream.read(1 << 10))
+        stream.seek(0)
         while chunk := stream.read(1 << 20):
             if b"\0" in chunk or chunk.startswith((b"\xff\xfe", b"\xfe\xff")):
                 raise InputError(f"{file} is not a text table in UTF-8; save it as CSV in UTF-8")
@@ -92,6 +111,15 @@ def survey(file: Path) -> tuple[str, bool]:
     if blank:
         raise InputError(f"{file} is empty; a table needs a header line and rows", code="empty_file")
     return encoding if _decodes(decoder, b"", final=True) else "latin-1", plain
+
+
+def _check_format(file: Path, start: bytes) -> None:
+    for name, begins in _OTHERS.items():
+        if begins.match(start.removeprefix(codecs.BOM_UTF8)):
+            raise InputError(
+                f"{file} is {name}, which is not read yet; convert it to CSV with a header line",
+                code="format_not_read",
+            )
 
 
 def _decodes(decoder: codecs.IncrementalDecoder, chunk: bytes, final: bool = False) -> bool:
