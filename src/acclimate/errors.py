@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import difflib
+import re
 from collections.abc import Iterable
+
+_WHOLE = re.compile(r"-?(0|[1-9][0-9]{0,29})")
 
 
 class AcclimateError(Exception):
@@ -79,15 +82,13 @@ def check_range(name: str, given: object, low: int, high: int) -> int:
     """Return ``given`` as an int if it is a whole number in ``low..high``, else raise InputError.
 
     Example:
-        >>> check_range("k", 10, 1, 1000)
-        10
+        >>> check_range("k", 10, 1, 1000), check_range("k", "10", 1, 1000)
+        (10, 10)
     """
-    try:
-        number = int(str(given)) if not isinstance(given, bool) else None
-    except ValueError:
-        number = None
+    whole = not isinstance(given, bool) and _WHOLE.fullmatch(str(given)) is not None
+    number = int(str(given)) if whole else None
     if number is None or not low <= number <= high:
-        shown = repr(given) if isinstance(given, str) else str(given)
+        shown = repr(given) if isinstance(given, str) and not whole else str(given)
         message = f"{name} must be {low}..{high}, got {shown[:80]}"
         raise InputError(message, code=f"{name}_out_of_range", field=name)
     return number

@@ -43,6 +43,12 @@ def test_k_out_of_range(shared: Client, k: Any, shown: str) -> None:
     assert problem(shared.get("/v1/similar", params={"k": k, "item_id": "book-gothic-1"})) == expected
 
 
+@pytest.mark.parametrize("k", [" 10", "1_0", "+10", "007", "\u0661", "9" * 40])
+def test_k_written_strangely(shared: Client, k: str) -> None:
+    expected = (400, "k_out_of_range", f"k must be 1..1000, got {k!r}", "k")
+    assert problem(shared.get("/v1/recommendations", params={"k": k})) == expected
+
+
 @pytest.mark.parametrize("k", [None, 2.5, True, [3], 10**400])
 def test_k_of_another_type(shared: Client, k: Any) -> None:
     status, code, message, _ = problem(shared.post("/v1/recommendations", json={"k": k}))
@@ -64,6 +70,10 @@ def test_k_of_another_type(shared: Client, k: Any) -> None:
         (b'{"user_id":"u","item_id":"i"}', 422, "event_type is missing", "event_type"),
         (b'{"user_id":7,"event_type":"like"}', 422, "user_id must be a string, got 7; put it in quotes", "user_id"),
         (b'{"user_id":"","event_type":"like"}', 422, "user_id must be 1..10000 characters, got 0", "user_id"),
+        (LIKE + b',"request_id":""}', 422, "request_id must be 1..10000 characters, got 0", "request_id"),
+        (LIKE + b',"query":"\\ud800"}', 400, f"\\ud800 at byte {len(LIKE) + 10} is half a surrogate pair", None),
+        (LIKE + b',"query":"\\udc00"}', 400, f"\\udc00 at byte {len(LIKE) + 10} is half a surrogate pair", None),
+        (LIKE + b',"query":"\\ud83d\\ude00 \\\\ud800', 400, "Input data was truncated", None),
         (LIKE + b',"event_id":""}', 422, "event_id must be 1..10000 characters, got 0", "event_id"),
         (LIKE + b',"value":NaN}', 422, f"NaN (byte {len(LIKE) + 9}) is not a number in JSON", None),
         (LIKE + b',"value":-Infinity}', 422, f"-Infinity (byte {len(LIKE) + 9}) is not a number", None),
@@ -100,7 +110,7 @@ def test_times_that_are_accepted(shared: Client) -> None:
     event["timestamp"] = now + 3 * 86_400
     status, _, message, _ = problem(shared.post("/v1/events", json=event))
     assert status == 422
-    assert "must not lie ahead, got 3.0 days" in message
+    assert "must not lie more than 1 day ahead, got 3.0 days" in message
 
 
 @pytest.mark.parametrize(

@@ -47,7 +47,7 @@ def happened(given: float | str | None, now: float, field: str) -> float:
     at = seconds(given, field)
     if at > now + DAY:
         ahead = (at - now) / DAY
-        raise unfit(f"{field} must not lie ahead, got {ahead:.1f} days; leave it out for now", field)
+        raise unfit(f"{field} must not lie more than 1 day ahead, got {ahead:.1f} days", field)
     return at
 
 

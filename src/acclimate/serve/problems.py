@@ -18,7 +18,6 @@ from acclimate.serve.schemas import K_RANGE, LONGEST_ID, Problem, ProblemAnswer
 log = logging.getLogger("acclimate.serve")
 
 CODES = {404: "no_such_route", 405: "method_not_allowed", 413: "body_too_large", 503: "unavailable"}
-_WHOLE = re.compile(r"-?\d{1,30}")
 RANGES = {"k": K_RANGE, "limit": K_RANGE}
 
 
@@ -75,7 +74,7 @@ def on_parameters(request: Request[Any, Any, Any], error: ValidationException) -
         )
     if name in RANGES:
         try:
-            check_range(name, int(given) if _WHOLE.fullmatch(given) else given, *RANGES[name])
+            check_range(name, given, *RANGES[name])
         except InputError as refused:
             return answer(400, refused.code, refused.message, refused.field)
     if name.endswith("_id"):

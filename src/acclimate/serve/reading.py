@@ -20,6 +20,8 @@ from acclimate.serve.schemas import LONGEST_ID
 
 _FRAMEWORK = {"self", "request", "engine", "data"}
 _NOT_FINITE = re.compile(rb"-?(NaN|Infinity)")
+_ESCAPES = re.compile(rb"\\u[dD][89abAB]\w\w\\u[dD][c-fC-F]\w\w|(\\u[dD][89a-fA-F]\w\w)|\\.")
+"""What a backslash begins in JSON; the group is half a surrogate pair."""
 _JSON_NAMES = {
     "str": "a string",
     "int": "a whole number",
@@ -124,6 +126,11 @@ def _broken(message: str, body: bytes) -> InputError:
     if not_finite := _NOT_FINITE.search(body, max(0, at - 2), at + 9):
         word = not_finite.group().decode()
         return unfit(f"{word} (byte {not_finite.start()}) is not a number in JSON; leave the field out", None)
+    halves = _ESCAPES.finditer(body) if "truncated" in message or "surrogate" in message else ()
+    if half := next((escape for escape in halves if escape.group(1)), None):
+        shown = f"{half.group().decode()} at byte {half.start()}"
+        hint = "send both halves, or the character itself in UTF-8"
+        return InputError(f"{shown} is half a surrogate pair; {hint}", code="broken_json")
     what = message.split(" (byte")[0].removeprefix("JSON is malformed: ")
     return InputError(f"broken JSON at byte {at} of {len(body)}: {what}", code="broken_json")
 

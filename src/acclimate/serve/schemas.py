@@ -38,7 +38,7 @@ class EventBody(Request, frozen=True):
     value: float | None = None
     event_id: Id | None = None
     query: str | None = None
-    request_id: str | None = None
+    request_id: Id | None = None
     context: dict[str, Any] = {}
 
 
