@@ -13,6 +13,7 @@ import httpx
 import pytest
 
 from acclimate.cli import main
+from acclimate.config import Home
 from acclimate.encode.weights import PACKAGED
 from acclimate.events.codec import event_entry
 from acclimate.events.sqlite import SqliteLog
@@ -308,6 +309,16 @@ def test_a_port_in_use_is_found_before_any_work(run: Run, tmp_path: Path, comman
     for wrong in ("-1", "65536", "http"):
         refused = run(command, "--port", wrong, "--home", tmp_path / "home", "--json")
         assert (refused.code, refused.document["error"]["code"]) == (2, "port_out_of_range")
+
+
+def test_serve_names_no_address_where_it_cannot_start(run: Run, tmp_path: Path) -> None:
+    log = SqliteLog(Home(tmp_path).log)
+    ran = run("serve", "--port", "0", "--home", tmp_path, "--json")
+    log.close()
+    assert ran.code == 1
+    assert list(ran.document) == ["error"]
+    assert ran.document["error"]["code"] == "busy"
+    assert "http://" not in ran.out + ran.err
 
 
 def test_serve_answers_until_it_is_told_to_stop(home: Path) -> None:

@@ -74,8 +74,9 @@ class Process:
             if "http://" in line:
                 break
         if not any("http://" in line for line in self.lines):
-            self.end(signal.SIGKILL)
-            raise RuntimeError("".join(self.lines))
+            status = self.process.wait(20)
+            self.process.stderr.close()
+            raise RuntimeError(f"exit status {status}: {''.join(self.lines)}")
         self.url = self.lines[-1].split()[3]
 
     def __enter__(self) -> Self:

@@ -34,10 +34,9 @@ def serve(
         place, config, overrides, serve__host=host, serve__port=port_number(port), policy__seed=seed
     )
     settings = find_port(settings)
-    out.document({"url": url(settings), "home": place.path})
     from acclimate.serve.run import run
 
-    run(place, settings)
+    run(place, settings, lambda: out.document({"url": url(settings), "home": place.path}))
 
 
 def find_port(settings: Settings) -> Settings:

@@ -62,6 +62,7 @@ class Engine:
         self.home, self.settings, self.monitor = home, settings, Monitor()
         self.failure: Exception | None = None
         self.offset = 0
+        self.when_ready: Callable[[], None] = lambda: None
         self.when_failed: Callable[[], None] = lambda: None
         self._load_recommender = load
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="acclimate-model")
@@ -175,6 +176,7 @@ class Engine:
             return
         self._recommender = recommender
         self.monitor.ready.set(1)
+        self.when_ready()
 
     def _open(self) -> Recommender:
         self.home.path.mkdir(parents=True, exist_ok=True)

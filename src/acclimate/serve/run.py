@@ -9,6 +9,7 @@ import logging
 import signal
 import socket
 import sys
+from collections.abc import Callable
 
 import uvicorn
 from rich.console import Console
@@ -21,12 +22,13 @@ from acclimate.serve.engine import Engine
 from acclimate.serve.load import load_recommender
 
 
-def run(home: Home, settings: Settings) -> None:
+def run(home: Home, settings: Settings, when_ready: Callable[[], None] = lambda: None) -> None:
     """Serve ``home`` until SIGINT or SIGTERM; then finish what was begun and return.
 
     Args:
         home: The folder; an empty or missing one is served too.
         settings: ``serve.host``, ``serve.port`` (0 takes a free one) and the rest.
+        when_ready: Called once, when the log is caught up and the address was told.
 
     Raises:
         BusyError: The port is in use, or another process writes this home's log.
@@ -38,10 +40,17 @@ def run(home: Home, settings: Settings) -> None:
     try:
         engine = Engine(home, settings, _load)
         server = uvicorn.Server(_config(engine))
+        host, port = settings.serve.host, listener.getsockname()[1]
+
+        def ready() -> None:
+            _announce(console, host, port)
+            when_ready()
+
+        engine.when_ready = ready
         engine.when_failed = lambda: setattr(server, "should_exit", True)
         before = signal.signal(signal.SIGTERM, signal.default_int_handler)
         try:
-            _announce(console, settings.serve.host, listener.getsockname()[1])
+            _warn(console, host)
             server.run(sockets=[listener])
         except KeyboardInterrupt:
             console.print("stopped")
@@ -113,12 +122,15 @@ def _config(engine: Engine) -> uvicorn.Config:
     )
 
 
-def _announce(console: Console, host: str, port: int) -> None:
-    shown = f"[{host}]" if ":" in host else host
+def _warn(console: Console, host: str) -> None:
     if not is_loopback(host):
         console.print(
             f"[bold red]warning:[/bold red] {host} can be reached from other machines, and there are no keys "
             "yet: anyone who reaches this port can read and write everything. Use --host 127.0.0.1 unless "
             "something in front checks who asks."
         )
+
+
+def _announce(console: Console, host: str, port: int) -> None:
+    shown = f"[{host}]" if ":" in host else host
     console.print(f"Acclimate is at http://{shown}:{port}/ (stop with Ctrl-C)", markup=False)
