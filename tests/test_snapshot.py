@@ -285,9 +285,17 @@ def test_leftovers_of_the_killed_are_swept_after_a_day(registry):
     old.mkdir()
     new.mkdir()
     os.utime(old, (time.time() - 90_000,) * 2)
+    snapshot = registry.current()
+    files = [registry.folder / ".CURRENT-old", snapshot.path / ".verdict.json-old"]
+    for file in (*files, registry.folder / ".CURRENT-new"):
+        file.write_text("half")
+    for file in files:
+        os.utime(file, (time.time() - 90_000,) * 2)
     write(registry, a=2)
-    assert not old.exists()
+    assert not any(path.exists() for path in (old, *files))
     assert new.exists(), "another process may be at it"
+    assert (registry.folder / ".CURRENT-new").exists()
+    assert registry.current() == snapshot
 
 
 class Killed(BaseException):

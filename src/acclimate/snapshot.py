@@ -29,6 +29,8 @@ FORMAT = 1
 """Layout of a snapshot's folder."""
 OTHERWISE = "go back to another (acclimate snapshots rollback ID), or train anew"
 """What to do when a snapshot cannot be used."""
+_UNFINISHED = (".writing-*", ".CURRENT-*", "*/.verdict.json-*")
+"""What `Registry.write` and `acclimate.durable.replace_file` call a thing that is not whole yet."""
 PROBE_USERS, PROBE_ITEMS = 16, 1000
 _encode = msgspec.json.Encoder(order="deterministic").encode
 
@@ -321,9 +323,13 @@ class Registry:
 
     def _sweep(self) -> None:
         """Remove what a writer left behind that was killed a day ago or more."""
-        for path in self.folder.glob(".writing-*"):
-            if path.stat().st_mtime < time.time() - 86_400:
+        for path in (found for pattern in _UNFINISHED for found in self.folder.glob(pattern)):
+            if path.stat().st_mtime >= time.time() - 86_400:
+                continue
+            if path.is_dir():
                 shutil.rmtree(path, ignore_errors=True)
+            else:
+                path.unlink(missing_ok=True)
 
 
 @contextmanager
