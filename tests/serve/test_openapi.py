@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from typing import Any
 from urllib.parse import quote
 
 import pytest
@@ -48,7 +49,7 @@ def test_a_body_says_that_it_has_no_other_fields() -> None:
     phases=[Phase.explicit, Phase.generate],
     suppress_health_check=list(HealthCheck),
 )
-def test_made_up_requests_find_no_fault(case: schemathesis.Case, shared: Client) -> None:
+def test_made_up_requests_find_no_fault(case: schemathesis.Case[Any], shared: Client) -> None:
     request = case.as_transport_kwargs(base_url="http://testserver")
     request.pop("cookies")
     request["content"] = request.pop("data", None)
