@@ -74,6 +74,7 @@ class Trainer:
         say: Callable[[str], None] = lambda line: None,
     ) -> None:
         self.home, self.settings, self.progress, self.say = home, settings, progress, say
+        self._refit: dict[str, dict[str, Any]] = {}
 
     @cached_property
     def encoder(self) -> Encoder:
@@ -109,8 +110,10 @@ class Trainer:
         if "training" in wanted:
             choose_device(self.settings.train.device)
 
-    def build(self, name: str) -> Model:
-        """Return an unfitted model, with those of ``train.params`` that it takes.
+    def build(self, name: str, **learned: Any) -> Model:
+        """Return an unfitted model with those of ``train.params`` that it takes, and with ``learned``.
+
+        What was learned stands above what was set.
 
         Raises:
             NotFoundError: No such model; names the nearest.
@@ -119,7 +122,7 @@ class Trainer:
         train, allowed = self.settings.train, arguments(name)
         training = Training(self.home.cache / "training", train.device, self.progress)
         offered: dict[str, Any] = {**train.params, "seed": train.seed, "training": training}
-        params = {key: value for key, value in offered.items() if key in allowed}
+        params = {key: value for key, value in offered.items() if key in allowed} | learned
         try:
             return make_model(name, self.encoder if "encoder" in allowed else None, **params)
         except (TypeError, ValueError) as error:
@@ -133,9 +136,11 @@ class Trainer:
         """
         models = [self.build(name) for name in names]
         self.say(f"comparing {', '.join(names)} on {data!r}")
-        return evaluate(
+        report = evaluate(
             models, data, protocol=protocol, k=k, seed=self.settings.train.seed, progress=self.progress
         )
+        self._refit = {model.name: getattr(model, "refit", {}) for model in models}
+        return report
 
     def train(self, names: Sequence[str], gathered: Gathered | None = None) -> Trained:
         """Compare ``names`` (and popularity), fit the best on everything, and publish it if the gate agrees.
@@ -151,7 +156,7 @@ class Trainer:
         if len(names) > 1 or split_last(gathered.data).n_targets:
             report = self.compare(rivals, gathered.data)
         name = best(report, names) if report else names[0]
-        model = self.build(name)
+        model = self.build(name, **self._refit.get(name, {}))
         self.say(f"fitting {name} on all of {gathered.data!r}")
         started = perf_counter()
         model.fit(gathered.data)

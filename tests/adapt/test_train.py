@@ -1,0 +1,29 @@
+"""What is published is what was measured, fitted again on everything."""
+
+import math
+from pathlib import Path
+
+from acclimate.adapt.train import Trainer
+from acclimate.config import Home, Settings, Train
+from acclimate.data.store import Store
+from acclimate.data.tables import read_tables
+
+TINY = {"width": 16, "heads": 1, "layers": 1, "batch_tokens": 64, "epochs": 6, "patience": 2}
+
+
+def test_the_best_model_is_fitted_on_everything_for_the_epochs_that_were_best(tmp_path: Path) -> None:
+    file = tmp_path / "ratings.csv"
+    rows = [f"u{u},i{(u + t) % 9},5,{100 * t + u}" for u in range(30) for t in range(6)]
+    file.write_text("\n".join(["user_id,item_id,rating,timestamp", *rows]))
+    home = Home(tmp_path / "home")
+    Store(home.data).add(read_tables([file]))
+    trainer = Trainer(home, Settings(train=Train(model="sequence", encoder="tfidf", params=TINY)))
+    said: list[str] = []
+    trainer.say = said.append
+    trained = trainer.train(["sequence"])
+    fitted = trained.model.fitted  # type: ignore[attr-defined]
+    assert trained.model.state()[1]["params"]["validation_users"] == 0
+    assert math.isnan(fitted.figure), "nothing is held out of what is published"
+    assert 1 <= fitted.epochs <= TINY["epochs"]
+    assert fitted.epochs == trained.model.state()[1]["params"]["epochs"]
+    assert trained.report is not None
