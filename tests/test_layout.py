@@ -11,7 +11,7 @@ import pytest
 ROOT = Path(__file__).parents[1]
 SOURCE = ROOT / "src" / "acclimate"
 ROWS = [
-    {"types", "errors", "config", "rng", "metrics", "progress", "devices", "durable"},
+    {"types", "histories", "errors", "config", "rng", "metrics", "progress", "devices", "durable", "locks"},
     {"data", "events", "training"},
     {"encode", "models", "retrieve", "policies", "rerank", "explain", "state"},
     {"recommend"},

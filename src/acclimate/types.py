@@ -6,20 +6,23 @@ since 1970 UTC. Everything here is immutable; arrays are read-only.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
+from acclimate.histories import Codes as Codes
+from acclimate.histories import Events as Events
+from acclimate.histories import Floats as Floats
+from acclimate.histories import Histories as Histories
+from acclimate.histories import Offsets as Offsets
+from acclimate.histories import Times as Times
+
 if TYPE_CHECKING:
     from acclimate.data.dataset import Dataset
 
-Codes = NDArray[np.int32]
-Offsets = NDArray[np.int64]
-Times = NDArray[np.float64]
-Floats = NDArray[np.float32]
 State = tuple[dict[str, NDArray[Any]], dict[str, Any]]
 """What a part is made of: named arrays, and a JSON document."""
 
@@ -174,118 +177,6 @@ class Slate:
     now: float
 
 
-def _frozen(array: NDArray[Any], dtype: Any) -> NDArray[Any]:
-    out = np.ascontiguousarray(array, dtype=dtype)
-    if out.flags.writeable:
-        out = out.view()
-        out.flags.writeable = False
-    return out
-
-
-class Histories:
-    """The histories of n users side by side: one jagged array, oldest event first.
-
-    Args:
-        items: Item codes int32[total].
-        times: Seconds float64[total].
-        weights: What each event means, float32[total]: > 0 is liked, < 0 disliked, 0 only seen.
-        offsets: int64[n + 1]; user i owns ``offsets[i]:offsets[i + 1]``.
-        now: Time of the question for each user, float64[n]; by default each user's last event, or 0.
-
-    Example:
-        >>> h = Histories.of([[3, 4], [], [5]])
-        >>> len(h), h.lengths.tolist(), h[2].items.tolist(), h.rows.tolist()
-        (3, [2, 0, 1], [5], [0, 0, 2])
-    """
-
-    __slots__ = ("items", "now", "offsets", "times", "weights")
-
-    def __init__(
-        self,
-        items: NDArray[Any],
-        times: NDArray[Any],
-        weights: NDArray[Any],
-        offsets: NDArray[Any],
-        now: NDArray[Any] | None = None,
-    ) -> None:
-        self.items: Codes = _frozen(items, np.int32)
-        self.times: Times = _frozen(times, np.float64)
-        self.weights: Floats = _frozen(weights, np.float32)
-        self.offsets: Offsets = _frozen(offsets, np.int64)
-        total = int(self.offsets[-1])
-        if not len(self.items) == len(self.times) == len(self.weights) == total:
-            raise ValueError(
-                f"items ({len(self.items)}), times ({len(self.times)}) and weights ({len(self.weights)}) "
-                f"must be as long as offsets says: {total}"
-            )
-        if now is None:
-            now = np.zeros(len(self.offsets) - 1)
-            has = self.lengths > 0
-            now[has] = self.times[self.offsets[1:][has] - 1]
-        self.now: Times = _frozen(now, np.float64)
-
-    @classmethod
-    def of(
-        cls,
-        items: Sequence[Sequence[int]],
-        times: Sequence[Sequence[float]] | None = None,
-        weights: Sequence[Sequence[float]] | None = None,
-        now: Sequence[float] | None = None,
-    ) -> Histories:
-        """Build from lists of lists; times count 0, 1, 2, ... and weights are 1 unless given."""
-        lengths = [len(row) for row in items]
-        times = times if times is not None else [range(n) for n in lengths]
-        weights = weights if weights is not None else [[1.0] * n for n in lengths]
-
-        def flat(rows: Sequence[Sequence[float]]) -> NDArray[Any]:
-            return np.array([value for row in rows for value in row], dtype=np.float64)
-
-        offsets = np.concatenate([[0], np.cumsum(lengths)])
-        return cls(flat(items), flat(times), flat(weights), offsets, None if now is None else np.array(now))
-
-    def __len__(self) -> int:
-        return len(self.offsets) - 1
-
-    def __iter__(self) -> Iterator[Histories]:
-        return (self[i] for i in range(len(self)))
-
-    def __getitem__(self, which: int | slice | NDArray[Any]) -> Histories:
-        """Return the chosen users, in the order asked for; an int gives a batch of one."""
-        index = np.atleast_1d(np.arange(len(self))[which])
-        lengths = self.lengths[index]
-        offsets = np.concatenate([[0], np.cumsum(lengths)])
-        take = np.repeat(self.offsets[index] - offsets[:-1], lengths) + np.arange(offsets[-1])
-        return Histories(self.items[take], self.times[take], self.weights[take], offsets, self.now[index])
-
-    @property
-    def lengths(self) -> Offsets:
-        """Events of each user, int64[n]."""
-        return np.diff(self.offsets)
-
-    @property
-    def rows(self) -> Offsets:
-        """The user (0..n-1) of each event, int64[total]."""
-        return np.repeat(np.arange(len(self)), self.lengths)
-
-    def where(self, keep: NDArray[np.bool_]) -> Histories:
-        """Return the events for which ``keep`` bool[total] is true; the users stay."""
-        counts = np.bincount(self.rows[keep], minlength=len(self))
-        offsets = np.concatenate([[0], np.cumsum(counts)])
-        return Histories(self.items[keep], self.times[keep], self.weights[keep], offsets, self.now)
-
-    def liked(self) -> Histories:
-        """Return only the events of positive weight."""
-        return self if bool((self.weights > 0).all()) else self.where(self.weights > 0)
-
-    def last(self, n: int) -> Histories:
-        """Return the newest ``n`` events of each user (``n`` >= 1)."""
-        lengths = self.lengths
-        if not len(lengths) or lengths.max(initial=0) <= n:
-            return self
-        from_end = np.repeat(self.offsets[1:], lengths) - np.arange(self.offsets[-1])
-        return self.where(from_end <= n)
-
-
 @dataclass(frozen=True, slots=True)
 class Verdict:
     """What a gate found about a snapshot, kept with it.
@@ -366,6 +257,17 @@ class Model(Protocol):
 
     def restore(self, state: State) -> None:
         """Become the model whose ``state`` this is."""
+
+
+class Learner(Model, Protocol):
+    """A model that takes in single events as well, at once: the fast clock.
+
+    It may hold what it learned about the users it was told of, by their codes (``histories.users``); it
+    answers for a stranger from the history alone. Any chunking of the same events ends in the same state.
+    """
+
+    def learn(self, events: Events) -> None:
+        """Take in events that followed those of ``fit``; users may be new, new items were put before."""
 
 
 @dataclass(frozen=True, slots=True)

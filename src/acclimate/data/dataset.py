@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from acclimate.data.vocab import Vocabulary
-from acclimate.types import Codes, Floats, Histories, Item, Times, User
+from acclimate.types import Codes, Events, Floats, Histories, Item, Times, User
 
 
 def _read_only(array: NDArray[Any], dtype: Any) -> NDArray[Any]:
@@ -138,11 +138,23 @@ class Dataset:
     def _histories(self) -> Histories:
         order = np.argsort(self.user, kind="stable")
         offsets = np.concatenate([[0], np.cumsum(np.bincount(self.user, minlength=self.n_users))])
-        return Histories(self.item[order], self.time[order], self.weight[order], offsets)
+        return Histories(
+            self.item[order],
+            self.time[order],
+            self.weight[order],
+            offsets,
+            values=self.value[order],
+            users=np.arange(self.n_users),
+        )
 
     def histories(self, users: Codes | None = None) -> Histories:
         """Return the events of each user oldest first, for ``users`` int32[m] or for all."""
         return self._histories if users is None else self._histories[users]
+
+    @property
+    def events(self) -> Events:
+        """The events alone, by code."""
+        return Events(self.user, self.item, self.time, self.weight, self.value)
 
     def where(self, keep: NDArray[np.bool_], *, until: float | None = None) -> Dataset:
         """Return the events for which ``keep`` bool[n] is true; codes and catalogue stay."""

@@ -91,7 +91,7 @@ def split_last(data: Dataset) -> Split:
         "users with fewer than two positive events": int(data.n_users - enough.sum()),
         "had before": int((enough & ~fresh).sum()),
     }
-    histories = _asked_at(train.histories(users), data.time[target])
+    histories = train.histories(users).replace(now=data.time[target])
     offsets = np.arange(len(users) + 1, dtype=np.int64)
     return Split("last", train, users, histories, data.item[target], offsets, skipped)
 
@@ -138,7 +138,7 @@ def split_time(data: Dataset, quantile: float = 0.9) -> Split:
     later = later[np.argsort(data.user[later], kind="stable")]
     users, counts = np.unique(data.user[later], return_counts=True)
     offsets = np.concatenate([[0], np.cumsum(counts)])
-    histories = _asked_at(train.histories(users), np.full(len(users), cut))
+    histories = train.histories(users).replace(now=np.full(len(users), cut))
     return Split("time", train, users, histories, data.item[later], offsets, skipped)
 
 
@@ -149,7 +149,3 @@ SPLITS: dict[str, Callable[[Dataset], Split]] = {"last": split_last, "time": spl
 def _pairs(data: Dataset) -> NDArray[np.int64]:
     """One number for each event that is equal for equal (user, item): int64[n]."""
     return data.user.astype(np.int64) * data.n_items + data.item
-
-
-def _asked_at(histories: Histories, now: NDArray[np.float64]) -> Histories:
-    return Histories(histories.items, histories.times, histories.weights, histories.offsets, now)

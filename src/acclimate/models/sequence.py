@@ -225,7 +225,7 @@ class SequenceModel:
         p = self.params
         place = np.full(self.n_items, -1, np.int32)
         place[warm] = np.arange(len(warm))
-        own = Histories(place[histories.items], histories.times, histories.weights, histories.offsets)
+        own = histories.replace(items=place[histories.items])
         train, asked, targets = hold_out(own, p["validation_users"], p["seed"])
         if train.lengths.max(initial=0) < 2:  # nobody did two things: there is no order to learn
             net.eval().requires_grad_(False)
