@@ -103,7 +103,7 @@ def test_only_bad_rows_leave_the_store_empty(store: Store, table: Write) -> None
 
 def test_two_imports_at_once_are_refused(store: Store, table: Write) -> None:
     tables = read_tables(table("user,item,time\na,x,1\n"))
-    with Versions(store.folder).lock(), pytest.raises(BusyError, match="another process imports into"):
+    with Versions(store.folder).lock(), pytest.raises(BusyError, match="is importing into"):
         store.add(tables)
     assert store.add(tables).interactions == 1
 
@@ -200,14 +200,14 @@ def dying(function):
         return function(*args, **kwargs)
     return call
 
-for owner, name in [(os, "fsync"), (os, "replace"), (Path, "rename"), (Path, "write_text"),
-                    (Path, "write_bytes"), (polars.DataFrame, "write_parquet")]:
+for owner, name in [(os, "fsync"), (os, "replace"), (Path, "rename"), (Path, "write_bytes"),
+                    (polars.DataFrame, "write_parquet")]:
     setattr(owner, name, dying(getattr(owner, name)))
 store.add(tables)
 """
 
 
-@pytest.mark.parametrize(("at", "events"), [(2, 1), (10, 1), (14, 1), (15, 2)])
+@pytest.mark.parametrize(("at", "events"), [(2, 1), (10, 1), (13, 1), (14, 2)])
 def test_a_killed_import_loses_nothing(store: Store, table: Write, at: int, events: int) -> None:
     """While writing, before the rename, before and after the pointer; `test_versions` has every point."""
     store.add(read_tables(table("user,item,time\na,x,1\n")))

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import fcntl
-import os
 import shutil
 import tempfile
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 from pathlib import Path
 
-from acclimate.errors import BusyError, CorruptError, InputError
+from acclimate.durable import replace_file, sync
+from acclimate.errors import CorruptError
+from acclimate.locks import lock
 
 _CURRENT = "CURRENT"
 
@@ -58,27 +58,9 @@ class Versions:
             )
         return path
 
-    @contextmanager
-    def lock(self) -> Iterator[None]:
-        """Be the only one who writes here.
-
-        Raises:
-            BusyError: Another process is.
-            InputError: The folder cannot be made or written.
-        """
-        try:
-            self.folder.mkdir(parents=True, exist_ok=True)
-            file = (self.folder / ".lock").open("ab")
-        except OSError as error:
-            raise InputError(f"cannot write {self.folder}: {error.strerror}", field="home") from error
-        with file:
-            try:
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except OSError as error:
-                raise BusyError(
-                    f"another process imports into {self.folder}; wait for it", field="home"
-                ) from error
-            yield
+    def lock(self) -> AbstractContextManager[None]:
+        """Be the only one who writes here; see `acclimate.locks.lock`."""
+        return lock(self.folder / ".lock", what=f"importing into {self.folder}")
 
     def publish(self, fill: Callable[[Path], None]) -> Path:
         """Let ``fill`` write files into an empty folder and make it the current one; needs the lock."""
@@ -89,19 +71,15 @@ class Versions:
         try:
             fill(temporary)
             for file in temporary.iterdir():
-                _sync(file)
-            _sync(temporary)
+                sync(file)
+            sync(temporary)
             new = self.folder / f"v{number}"
             temporary.rename(new)
         except BaseException:
             shutil.rmtree(temporary, ignore_errors=True)
             raise
-        pointer = self.folder / f".{_CURRENT}"
-        pointer.write_text(new.name, "utf-8")
-        _sync(pointer)
-        _sync(self.folder)
-        os.replace(pointer, self.folder / _CURRENT)
-        _sync(self.folder)
+        sync(self.folder)
+        replace_file(self.folder / _CURRENT, new.name.encode())
         self._sweep(keep={new.name, *([old.name] if old else [])})
         return new
 
@@ -110,11 +88,5 @@ class Versions:
         for path in self.folder.iterdir():
             if path.is_dir() and path.name not in keep:
                 shutil.rmtree(path, ignore_errors=True)
-
-
-def _sync(path: Path) -> None:
-    handle = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
+            elif path.name.startswith(f".{_CURRENT}-"):
+                path.unlink(missing_ok=True)

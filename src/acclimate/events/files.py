@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import fcntl
 import sqlite3
 from pathlib import Path
-from typing import IO
 
-from acclimate.errors import BusyError, CorruptError, InputError, NotFoundError
+from acclimate.errors import CorruptError, InputError, NotFoundError
 
 APPLICATION = 0x41434C4D
 """``PRAGMA application_id`` of our files: "ACLM"."""
@@ -26,31 +24,6 @@ CREATE TABLE records (
 CREATE UNIQUE INDEX record_by_key ON records (kind, key) WHERE key IS NOT NULL;
 CREATE INDEX record_by_user ON records (user_id) WHERE user_id IS NOT NULL;
 """
-
-
-def hold_lock(path: Path) -> IO[bytes]:
-    """Return an open file that makes this process the one writer of ``path`` until it is closed.
-
-    The lock is on a file beside it: closing any handle of the database itself would drop SQLite's
-    own locks.
-
-    Raises:
-        BusyError: Another process, or another log in this one, holds it.
-        InputError: The folder cannot be written.
-    """
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        file = path.with_name(path.name + ".lock").open("ab")
-    except OSError as error:
-        raise InputError(f"cannot write {path}: {error.strerror}", field="home") from error
-    try:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError as error:
-        file.close()
-        raise BusyError(
-            f"another process writes {path}: stop it, or use another --home", field="home"
-        ) from error
-    return file
 
 
 def open_log(path: Path, *, readonly: bool) -> sqlite3.Connection:

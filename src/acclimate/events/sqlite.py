@@ -16,8 +16,9 @@ from typing import NamedTuple
 import msgspec
 
 from acclimate.errors import AcclimateError, BusyError, ConflictError, CorruptError, InputError
-from acclimate.events.files import hold_lock, open_log
+from acclimate.events.files import open_log
 from acclimate.events.log import KINDS, Appended, Entry, Record
+from acclimate.locks import lock
 
 MAX_WAITING = 100_000
 """Records that may wait for the disk; beyond it an append is refused."""
@@ -81,7 +82,8 @@ class SqliteLog:
         self._thread: threading.Thread | None = None
         with ExitStack() as files:
             if not readonly:
-                files.enter_context(hold_lock(self.path))
+                beside = self.path.with_name(self.path.name + ".lock")  # SQLite's own locks are on the file
+                files.enter_context(lock(beside, what=f"writing {self.path}"))
                 self._writer = files.enter_context(closing(open_log(self.path, readonly=False)))
             self._reader = files.enter_context(closing(open_log(self.path, readonly=readonly)))
             self._offset = self._last()
