@@ -30,6 +30,10 @@ class EventsTable(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     search: float = 0.0
 
 
+EVENT_TYPES = EventsTable.__struct_fields__
+"""Names of the event types; snapshots hold their places here, so a new type comes last."""
+
+
 class Train(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """How a model is fitted."""
 

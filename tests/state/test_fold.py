@@ -6,11 +6,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from safetensors.numpy import load, save
 
-from acclimate.config import EventsTable
+from acclimate.config import EVENT_TYPES, EventsTable
 from acclimate.data.dataset import Dataset
 from acclimate.errors import CorruptError
 from acclimate.events.log import Record
-from acclimate.state.fold import Changes, LiveState
+from acclimate.state.fold import KINDS, Changes, LiveState
 from acclimate.types import Event, Item, User
 from tests.state.worlds import ITEMS, USERS, SlowState, event, logs, put
 
@@ -47,6 +47,7 @@ def test_it_says_what_a_slow_reading_of_the_log_says(records, bound):
         expected = slow.history(user, bound)
         assert [state.items.ids[code] for code in history.items] == [item for item, _, _ in expected]
         assert history.times.tolist() == [time for _, time, _ in expected]
+        assert state.has_older(user) == (len(slow.history(user, 99)) > bound)
         np.testing.assert_allclose(history.weights, [weight for _, _, weight in expected], rtol=1e-6)
         had, disliked = state.standing(user)
         assert {state.items.ids[code] for code in had} == slow.had(user)
@@ -70,6 +71,7 @@ def test_chunking_and_saving_are_invisible(records, bound, cuts, saving):
     changes = whole.apply(records)
     assert (changes.users, set(changes.items)) == (touched, items)
     same(whole, parts)
+    assert parts.offset == whole.offset == len(records)
 
 
 @given(logs)
@@ -89,7 +91,8 @@ def test_a_record_that_comes_again_is_skipped(records):
 def test_a_dataset_and_its_log_make_the_same_state(rows, bound):
     rows = sorted(rows, key=lambda row: row[2])
     table = EventsTable(like=1.0)
-    of, folded = LiveState.of(Dataset.of(rows), table, max_history=bound), LiveState(table, max_history=bound)
+    data = Dataset.of(rows, kind=np.full(len(rows), KINDS["like"]))
+    of, folded = LiveState.of(data, table, max_history=bound), LiveState(table, max_history=bound)
     folded.apply(event(at, user, "like", item, time) for at, (user, item, time) in enumerate(rows, 1))
     of.offset, of.name = folded.offset, folded.name
     same(of, folded)
@@ -106,6 +109,7 @@ def test_a_dataset_brings_its_items_users_ratings_and_offset():
         time=[1.0, 2.0, 3.0],
         value=[5.0, np.nan, 5.0],
         weight=[1.0, 0.0, -1.0],
+        kind=[-1, KINDS["impression"], KINDS["rating"]],
         catalogue=[Item("heat", title="Heat"), Item("up", expires_at=5.0)],
         people=[User("ann", {"age": 7}), User("bob")],
     )
@@ -120,7 +124,9 @@ def test_a_dataset_brings_its_items_users_ratings_and_offset():
     assert state.histories(["ann", "bob"], 9.0).lengths.tolist() == [2, 0], "an exposure is no history"
     assert state.liked.tolist() == [1, 0]
     state.apply([event(7, "ann", "like", "up"), event(8, "ann", "rating", "up", value=4.0)])
-    assert state.histories(["ann"], 9.0).weights[-1] == pytest.approx((4 - 20 / 5) / 2 or 0.05)
+    ann = state.histories(["ann"], 9.0)
+    assert ann.weights[-1] == pytest.approx((4 - 20 / 5) / 2 or 0.05)
+    assert (ann.values.tolist(), ann.users.tolist()) == ([5.0, 5.0, 4.0], [0])
     assert data.n_items == 2
     assert data.n_users == 2
 
@@ -154,6 +160,27 @@ def test_a_session_counts_for_its_answer_only():
     assert (had.tolist(), disliked.tolist()) == ([1], [2])
     assert state.histories(["ann"], 9.0).items.tolist() == [0]
     assert state.items.ids == ["heat", "up", "alien"]
+
+
+def test_the_past_says_what_each_event_was():
+    records = [event(1, "ann", "rating", "heat", value=0.5), event(2, "ann", "view", "up")]
+    state = LiveState(max_history=3)
+    state.apply(records)
+    for held in (state, restored(state)):
+        past = held.past("ann")
+        assert [EVENT_TYPES[kind] for kind in past["kind"]] == ["rating", "view"]
+        np.testing.assert_array_equal(past["value"], [0.5, np.nan])
+        assert len(held.past("zed")) == 0
+        held.apply([event(n, "ann", "like", "up") for n in (3, 4)])
+        assert [EVENT_TYPES[kind] for kind in held.past("ann")["kind"]] == ["view", "like", "like"]
+        assert (held.counts.tolist(), held.has_older("ann")) == ([3], True)
+
+
+def test_a_snapshot_from_before_events_had_types_is_read():
+    arrays, document = LiveState.of(Dataset.of([("ann", "heat", 1.0)])).state()
+    made = LiveState()
+    made.restore(({name: held for name, held in arrays.items() if name not in {"value", "kind"}}, document))
+    assert (made.past("ann")["kind"].tolist(), made.counts.tolist()) == ([-1], [1])
 
 
 def test_a_session_is_part_of_the_bound():

@@ -10,27 +10,30 @@ events = st.lists(
 )
 
 
-def rows(events):
-    return [(item, float(time), np.float32(weight)) for item, time, weight in events]
+def row(item, time, weight):
+    """An event whose value and kind follow from its item, so that they can be told."""
+    return item, float(time), float(np.float32(weight)), item / 2, item % 3
 
 
 @given(events, events, st.integers(1, 4), st.booleans(), st.booleans())
 def test_one_long_history_is_what_a_list_says(before, after, bound, saving, forgetting):
-    weights = [[weight for _, _, weight in before]]
-    start = Histories.of([[item for item, _, _ in before]], [[float(time) for _, time, _ in before]], weights)
-    histories, all_events = UserHistories(start, bound), rows(before)
-    for place, (item, time, weight) in enumerate(after):
-        histories.append(0, item, time, weight)
-        all_events.append((item, float(time), np.float32(weight)))
+    all_events = [row(*event) for event in before]
+    items, times, weights, values, kinds = zip(*all_events, strict=True) if before else [()] * 5
+    start = Histories.of([items], [times], [weights], values=[values])
+    histories = UserHistories(start, bound, np.array(kinds, np.int8))
+    for place, event in enumerate(after):
+        histories.append(0, *row(*event))
+        all_events.append(row(*event))
         if place == 10 and forgetting:
             histories.forget(0)
             all_events = []
         if place == 20 and saving:
             histories = UserHistories.restore(histories.state(1), bound)
     assert histories.of(0).tolist() == all_events[-bound:]
+    assert histories.counts(2).tolist() == [min(len(all_events), bound), 0]
     had, disliked = histories.standing(0)
-    last = {item: weight for item, _, weight in all_events}
-    assert had.tolist() == sorted({item for item, _, weight in all_events if weight > 0})
+    last = {item: weight for item, _, weight, *_ in all_events}
+    assert had.tolist() == sorted({item for item, _, weight, *_ in all_events if weight > 0})
     assert disliked.tolist() == sorted(item for item, weight in last.items() if weight < 0)
     assert histories.of(1).tolist() == histories.of(-1).tolist() == []
 
@@ -38,7 +41,7 @@ def test_one_long_history_is_what_a_list_says(before, after, bound, saving, forg
 def test_users_are_gathered_in_the_order_asked_for():
     histories = UserHistories(Histories.of([[1, 2], [3]]), max_history=2)
     histories.append(1, 4, 9.0, 1.0)
-    extra = np.array([(7, 1.0, 1.0)], EVENT)
+    extra = np.array([(7, 1.0, 1.0, np.nan, -1)], EVENT)
     found, offsets = histories.gather([1, -1, 0, 5, 1], [extra[:0], extra, extra, extra[:0], extra[:0]])
     assert found["item"].tolist() == [3, 4, 7, 2, 7, 3, 4]
     assert offsets.tolist() == [0, 2, 3, 5, 5, 7]

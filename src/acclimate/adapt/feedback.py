@@ -85,20 +85,20 @@ def _records(home: Home, chunk: int = 10_000) -> Iterator[list[Record]]:
 def _joined(imported: Dataset, state: LiveState, logged: LiveState, forgotten: set[str]) -> Dataset:
     """Append to the imported events those of ``logged``, with the weights that ``state`` gave them."""
     names = [name for name in logged.users.ids if name]
-    counts = logged.histories(names, 0.0).lengths
-    known = state.histories(names, 0.0)
-    from_end = np.repeat(known.offsets[1:], known.lengths) - np.arange(known.offsets[-1])
-    fed_back = known.where(from_end <= counts[known.rows])
+    counts = logged.counts[logged.users.codes(names)]
+    past = [state.past(name) for name in names]
+    fed_back = np.concatenate([state.past(""), *(p[len(p) - n :] for p, n in zip(past, counts, strict=True))])
     keep = ~np.isin(imported.user, imported.users.codes(sorted(forgotten)))
-    users = state.users.codes(names)[fed_back.rows]
+    users = np.repeat(state.users.codes(names), counts)
     return Dataset(
         state.users.copy(),
         state.items.copy(),
         np.concatenate([imported.user[keep], users]),
-        np.concatenate([imported.item[keep], fed_back.items]),
-        np.concatenate([imported.time[keep], fed_back.times]),
-        value=np.concatenate([imported.value[keep], np.full(len(users), np.nan, np.float32)]),
-        weight=np.concatenate([imported.weight[keep], fed_back.weights]),
+        np.concatenate([imported.item[keep], fed_back["item"]]),
+        np.concatenate([imported.time[keep], fed_back["time"]]),
+        value=np.concatenate([imported.value[keep], fed_back["value"]]),
+        weight=np.concatenate([imported.weight[keep], fed_back["weight"]]),
+        kind=np.concatenate([imported.kind[keep], fed_back["kind"]]),
         catalogue=state.catalogue,
         people=[state.user(name) or User("") for name in state.users.ids],
         name=imported.name if len(imported) else state.name,

@@ -31,6 +31,8 @@ class Dataset:
         time: Seconds since 1970 UTC, float64[n]; sorted here, stably.
         value: Rating or amount, float32[n], NaN where there is none; all NaN if not given.
         weight: What the event means, float32[n]: > 0 positive, < 0 disliked, 0 only seen; all 1 if not given.
+        kind: What each event was, int8[n]: a place in `acclimate.config.EVENT_TYPES`, -1 where a table does
+            not say; all -1 if not given.
         catalogue: One Item for each item code; bare ids if not given.
         people: One User for each user code; bare ids if not given.
         name: What a report calls it.
@@ -54,6 +56,7 @@ class Dataset:
         *,
         value: NDArray[Any] | None = None,
         weight: NDArray[Any] | None = None,
+        kind: NDArray[Any] | None = None,
         catalogue: Sequence[Item] | None = None,
         people: Sequence[User] | None = None,
         name: str = "made",
@@ -62,8 +65,9 @@ class Dataset:
         n = len(time)
         value = np.full(n, np.nan, np.float32) if value is None else value
         weight = np.ones(n, np.float32) if weight is None else weight
-        if not n == len(user) == len(item) == len(value) == len(weight):
-            raise ValueError("user, item, time, value and weight must be equally long")
+        kind = np.full(n, -1, np.int8) if kind is None else kind
+        if not n == len(user) == len(item) == len(value) == len(weight) == len(kind):
+            raise ValueError("user, item, time, value, weight and kind must be equally long")
         if catalogue is not None and len(catalogue) != len(items):
             raise ValueError(f"catalogue has {len(catalogue)} items, the vocabulary {len(items)}")
         if people is not None and len(people) != len(users):
@@ -75,6 +79,7 @@ class Dataset:
         self.time: Times = _read_only(np.asarray(time)[order], np.float64)
         self.value: Floats = _read_only(np.asarray(value)[order], np.float32)
         self.weight: Floats = _read_only(np.asarray(weight)[order], np.float32)
+        self.kind: NDArray[np.int8] = _read_only(np.asarray(kind)[order], np.int8)
         self._catalogue = None if catalogue is None else tuple(catalogue)
         self._people = None if people is None else tuple(people)
         self.until = float(until) if until is not None else float(self.time[-1]) if n else 0.0
@@ -166,6 +171,7 @@ class Dataset:
             self.time[keep],
             value=self.value[keep],
             weight=self.weight[keep],
+            kind=self.kind[keep],
             catalogue=self._catalogue,
             people=self._people,
             name=self.name,

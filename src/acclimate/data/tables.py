@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from acclimate.config import EventsTable
+from acclimate.config import EVENT_TYPES, EventsTable
 from acclimate.data.catalogue import clean_items, clean_users, make_items, make_users, merge
 from acclimate.data.checks import EVENT_COLUMNS, check_events
 from acclimate.data.columns import Columns
@@ -186,10 +186,18 @@ def make_dataset(clean: Clean, positive: str, table: EventsTable, name: str) -> 
         events["time"].to_numpy(),
         value=events["value"].fill_null(float("nan")).to_numpy(),
         weight=event_weights(events, positive, table),
+        kind=_kinds(events["event_type"]),
         catalogue=make_items(clean.items, items.ids),
         people=make_users(clean.users, users.ids),
         name=name,
     )
+
+
+def _kinds(types: pl.Series) -> NDArray[np.int8]:
+    import polars as pl
+
+    places = {name: place for place, name in enumerate(EVENT_TYPES)}
+    return types.replace_strict(places, default=-1, return_dtype=pl.Int8).to_numpy()
 
 
 def _vocabulary(events: pl.DataFrame, others: pl.DataFrame, name: str) -> Vocabulary:

@@ -10,7 +10,7 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from acclimate.config import EventsTable
+from acclimate.config import EVENT_TYPES, EventsTable
 from acclimate.data.dataset import Dataset
 from acclimate.data.vocab import Vocabulary
 from acclimate.events.codec import event_of, item_from, to_body, user_from
@@ -20,6 +20,9 @@ from acclimate.state.histories import EVENT, Events, UserHistories
 from acclimate.state.shelf import Shelf
 from acclimate.state.weights import Weights
 from acclimate.types import Codes, Event, Histories, Item, State, User
+
+KINDS = {name: place for place, name in enumerate(EVENT_TYPES)}
+"""Place of each event type in `acclimate.config.EVENT_TYPES`, as `LiveState.past` has it."""
 
 
 @dataclass(slots=True)
@@ -87,8 +90,9 @@ class LiveState:
         state.offset = offset
         state.users, state._shelf = data.users.copy(), Shelf(data.catalogue)
         state._people = {code: user for code, user in enumerate(data.people) if user.attributes}
-        histories = data.histories()
-        state._histories = UserHistories(histories.where(histories.weights != 0), max_history)
+        histories, kinds = data.histories(), data.kind[np.argsort(data.user, kind="stable")]
+        acted = histories.weights != 0
+        state._histories = UserHistories(histories.where(acted), max_history, kinds[acted])
         state._liked = Column(np.bincount(data.item[data.weight > 0], minlength=data.n_items), 0)
         state.weights.seed(data.user, data.value, data.n_users)
         return state
@@ -115,7 +119,7 @@ class LiveState:
 
     @property
     def liked(self) -> NDArray[np.int64]:
-        """How often each item was liked by anyone: events of positive weight, int64[n_items]."""
+        """How often each item was chosen by anyone: events of positive weight, int64[n_items]."""
         return _read_only(self._liked.values)
 
     @property
@@ -147,6 +151,19 @@ class LiveState:
         """Return the user with this id; None if unknown."""
         code = self.users.code(user_id)
         return None if code < 0 else self._people.get(code, User(user_id))
+
+    def past(self, user_id: str) -> Events:
+        """Return the newest events of a user and what each was, EVENT[m] oldest first; none of a stranger."""
+        return self._histories.of(self.users.code(user_id))
+
+    def has_older(self, user_id: str) -> bool:
+        """Return whether the user did more than `past` holds."""
+        return self._histories.has_older(self.users.code(user_id))
+
+    @property
+    def counts(self) -> NDArray[np.int64]:
+        """How many events `past` holds of each user by code, int64[n_users]."""
+        return self._histories.counts(len(self.users))
 
     def apply(self, records: Iterable[Record]) -> Changes:
         """Take in log records, in the order of the log; those up to ``offset`` are known already."""
@@ -191,7 +208,15 @@ class LiveState:
         tails = [self._session(code, events) for code, events in zip(codes, more, strict=True)]
         events, offsets = self._histories.gather(codes, tails)
         times = np.broadcast_to(np.asarray(now, np.float64), len(codes))
-        return Histories(events["item"], events["time"], events["weight"], offsets, times)
+        return Histories(
+            events["item"],
+            events["time"],
+            events["weight"],
+            offsets,
+            times,
+            values=events["value"],
+            users=np.array(codes, np.int32),
+        )
 
     def standing(self, user_id: str | None, extra: Sequence[Event] = ()) -> tuple[Codes, Codes]:
         """Return the codes of items that the user has had, and of those disliked.
@@ -250,7 +275,7 @@ class LiveState:
             item = self._put(Item(event.item_id))
             items.add(item)
         if weight:
-            self._histories.append(user, item, event.timestamp, weight)
+            self._histories.append(user, *_row(item, event, weight))
         if weight > 0:
             self._liked.values[item] += 1
 
@@ -272,8 +297,13 @@ class LiveState:
             item = -1 if event.item_id is None else self.items.code(event.item_id)
             weight = self.weights.ask(user, event)
             if item >= 0 and weight:
-                rows.append((item, event.timestamp, weight))
+                rows.append(_row(item, event, weight))
         return np.array(rows, EVENT)
+
+
+def _row(item: int, event: Event, weight: float) -> tuple[int, float, float, float, int]:
+    value = np.nan if event.value is None else event.value
+    return item, event.timestamp, weight, value, KINDS.get(event.event_type, -1)
 
 
 def _read_only(values: NDArray[Any]) -> NDArray[Any]:

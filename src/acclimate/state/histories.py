@@ -9,8 +9,16 @@ from numpy.typing import NDArray
 
 from acclimate.types import Codes, Histories
 
-EVENT = np.dtype([("item", np.int32), ("time", np.float64), ("weight", np.float32)])
-"""One event of a history."""
+EVENT = np.dtype(
+    [
+        ("item", np.int32),
+        ("time", np.float64),
+        ("weight", np.float32),
+        ("value", np.float32),
+        ("kind", np.int8),
+    ]
+)
+"""One event of a history; value is NaN and kind -1 where they are not known."""
 Events = NDArray[Any]
 """``EVENT[n]``, oldest first."""
 _NONE: Events = np.zeros(0, EVENT)
@@ -26,7 +34,7 @@ class _Buffer:
         self.events[: len(events)] = events
         self.n, self.brief = len(events), brief
 
-    def append(self, event: tuple[int, float, float], bound: int) -> None:
+    def append(self, event: tuple[int, float, float, float, int], bound: int) -> None:
         if self.n == len(self.events):
             if self.n >= 2 * bound:
                 old, kept = self.events[: self.n - bound], self.events[self.n - bound : self.n].copy()
@@ -50,6 +58,7 @@ class UserHistories:
     Args:
         start: What each user did so far; users ``0 .. len(start) - 1``.
         max_history: How many events of a user `gather` returns at most, 1 or more.
+        kinds: Type of each event of ``start``, int8[total]; -1 for all if not given.
 
     Example:
         >>> histories = UserHistories(Histories.of([[7, 8], [9]]), max_history=2)
@@ -61,26 +70,42 @@ class UserHistories:
         [[5, 7, 8], []]
     """
 
-    def __init__(self, start: Histories, max_history: int) -> None:
+    def __init__(self, start: Histories, max_history: int, kinds: NDArray[np.int8] | None = None) -> None:
         self._start = np.empty(len(start.items), EVENT)
         self._start["item"], self._start["time"] = start.items, start.times
         self._start["weight"] = start.weights
+        self._start["value"] = np.nan if start.values is None else start.values
+        self._start["kind"] = -1 if kinds is None else kinds
         self._offsets = start.offsets
         self.max_history = max_history
         self._briefs: dict[int, Events] = {}
         self._buffers: dict[int, _Buffer] = {}
 
-    def append(self, user: int, item: int, time: float, weight: float) -> None:
+    def append(
+        self, user: int, item: int, time: float, weight: float, value: float = np.nan, kind: int = -1
+    ) -> None:
         """Add an event behind the user's others, whatever its time says."""
         buffer = self._buffers.get(user)
         if buffer is None:
             buffer = self._buffers[user] = _Buffer(self.of(user), self._older(user))
             self._briefs.pop(user, None)
-        buffer.append((item, time, weight), self.max_history)
+        buffer.append((item, time, weight, value, kind), self.max_history)
 
     def of(self, user: int) -> Events:
         """Return the newest events of a user, EVENT[m] with ``m <= max_history``; -1 is nobody."""
         return self._all(user)[-self.max_history :]
+
+    def counts(self, n_users: int) -> NDArray[np.int64]:
+        """Return how many events `of` returns of users ``0 .. n_users - 1``, int64[n_users]."""
+        lengths = np.zeros(max(n_users, len(self._offsets) - 1), np.int64)
+        lengths[: len(self._offsets) - 1] = np.diff(self._offsets)
+        for user, buffer in self._buffers.items():
+            lengths[user] = buffer.n
+        return np.minimum(lengths[:n_users], self.max_history)
+
+    def has_older(self, user: int) -> bool:
+        """Return whether a user did more than `of` returns."""
+        return len(self._older(user)) > 0
 
     def gather(self, users: list[int], extra: list[Events]) -> tuple[Events, NDArray[np.int64]]:
         """Return the newest events of ``users`` side by side, each with ``extra`` behind, and offsets."""
@@ -116,6 +141,8 @@ class UserHistories:
             "item": events["item"].copy(),
             "time": events["time"].copy(),
             "weight": events["weight"].copy(),
+            "value": events["value"].copy(),
+            "kind": events["kind"].copy(),
             "offsets": offsets,
             "older_user": owners,
             "older_item": older["item"].copy(),
@@ -125,8 +152,10 @@ class UserHistories:
     @classmethod
     def restore(cls, arrays: dict[str, NDArray[Any]], max_history: int) -> UserHistories:
         """Return the histories whose `state` this is."""
-        start = Histories(arrays["item"], arrays["time"], arrays["weight"], arrays["offsets"])
-        made = cls(start, max_history)
+        start = Histories(
+            arrays["item"], arrays["time"], arrays["weight"], arrays["offsets"], values=arrays.get("value")
+        )
+        made = cls(start, max_history, arrays.get("kind"))
         older = np.zeros(len(arrays["older_user"]), EVENT)
         older["item"], older["weight"] = arrays["older_item"], arrays["older_weight"]
         users, begins = np.unique(arrays["older_user"], return_index=True)
