@@ -8,6 +8,7 @@ from scipy.linalg.lapack import spotrf, spotri
 from scipy.sparse import csr_array
 
 from acclimate.errors import InputError
+from acclimate.models.common import check_positive
 from acclimate.models.item_to_item import ItemToItem, Weights
 from acclimate.types import Floats, State
 
@@ -40,15 +41,13 @@ class EASE(ItemToItem):
     name = "ease"
 
     def __init__(self, l2: float = 200.0) -> None:
-        if not 0 < l2 < np.inf:
-            raise InputError(f"l2 must be a positive number, got {l2}", field="l2")
         super().__init__()
-        self.l2 = float(l2)
+        self.l2 = check_positive("l2", l2)
         self._diagonal: Floats = np.zeros(0, np.float32)
 
     def state(self) -> State:
         """Return the matrix and the diagonal of ``P``."""
-        arrays = {"known": self.items, "weights": np.asarray(self._fitted()), "diagonal": self._diagonal}
+        arrays = {"known": self.items, "weights": np.asarray(self._weights), "diagonal": self._diagonal}
         return arrays, {"params": {"l2": self.l2}, "n_items": self.n_items}
 
     def restore(self, state: State) -> None:
@@ -57,7 +56,7 @@ class EASE(ItemToItem):
         self._restore(state, np.asarray(arrays["weights"], np.float32))
         self.l2, self._diagonal = float(document["params"]["l2"]), np.asarray(arrays["diagonal"], np.float32)
 
-    def _learn(self, x: csr_array) -> Weights:
+    def _weigh(self, x: csr_array) -> Weights:
         width = x.shape[1]
         if width > MAX_ITEMS:
             raise InputError(
@@ -87,9 +86,9 @@ class EASE(ItemToItem):
             )
         _mirror(matrix)
 
-    def _near(self, weights: Weights, places: NDArray[np.int64]) -> Floats:
+    def _near(self, places: NDArray[np.int64]) -> Floats:
         scale = np.sqrt(self._diagonal)
-        near = np.asarray(weights)[places] * (scale / scale[places, None])
+        near = np.asarray(self._weights)[places] * (scale / scale[places, None])
         return near.astype(np.float32, copy=False)
 
 
