@@ -4,6 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from acclimate.data.dataset import Dataset
+from acclimate.encode.tfidf import TfidfEncoder
 from acclimate.errors import InputError, NotFoundError
 from acclimate.events.codec import event_entry, item_entry, slate_entry, slate_from
 from acclimate.events.log import Record
@@ -74,7 +75,7 @@ def test_a_new_item_is_there_at_the_next_question():
     recommender.apply([put(10, "f", title="F"), put(11, "a", title="A!"), event(12, "bob", "like", "g")])
     assert recommender.model.put[-1] == ([0, 5, 6], ["A!", "F", ""])
     assert listed(recommender.recommend(Query("ann", k=9))) == ["b", "c", "d", "e", "f", "g"]
-    assert recommender.similar("f", 3) == []
+    assert recommender.similar("f", 3).items == ()
 
 
 def test_a_deleted_item_is_handed_over_without_its_text_however_the_log_is_chunked():
@@ -124,13 +125,13 @@ def test_candidates_and_session_events_are_for_this_answer():
 @pytest.mark.parametrize(
     ("query", "reason"),
     [
-        (Query("zed"), "unknown user: the items that most people liked"),
-        (Query("cy"), "no history yet: the items that most people liked"),
-        (Query(), "a session without events: the items that most people liked"),
+        (Query("zed"), "unknown user: the items that were chosen most"),
+        (Query("cy"), "no history yet: the items that were chosen most"),
+        (Query(), "a session without events: the items that were chosen most"),
         (Query(events=(Event("", "like", 1.0, "nonsense"),)), "a session without events: the items"),
         (
             Query("ann", candidates=("e",)),
-            "near can score none of these items: the items that most people liked",
+            "near can score none of these items: the items that were chosen most",
         ),
     ],
 )
@@ -187,7 +188,8 @@ def test_neighbours_are_near_available_and_not_the_item_itself():
     recommender = near()
     recommender.apply([put(10, "b", available=False)])
     found = recommender.similar("a", 10)
-    assert [(item.item_id, item.rank, round(item.score, 3)) for item in found] == [
+    assert (found.item_id, found.fallback) == ("a", None)
+    assert [(item.item_id, item.rank, round(item.score, 3)) for item in found.items] == [
         ("c", 1, 0.5),
         ("d", 2, 0.1),
     ]
@@ -197,6 +199,21 @@ def test_neighbours_are_near_available_and_not_the_item_itself():
     recommender.apply([Record(11, "item_deleted", 11.0, {"item_id": "c"})])
     with pytest.raises(NotFoundError):
         recommender.similar("c")
+
+
+def test_where_nothing_is_near_the_answer_says_why():
+    recommender = near()
+    found = recommender.similar("e")
+    assert found.items == ()
+    assert found.fallback == (
+        "near cannot say what is near to this item; a model that reads texts can: "
+        "acclimate train --model sequence"
+    )
+    recommender.model.encoder = TfidfEncoder()
+    assert recommender.similar("e").fallback == f"near cannot say what is near to this item: {Near.new_item}"
+    assert near(fallback="no model yet").similar("e").fallback.startswith("no model yet; near cannot say")
+    recommender.apply([put(at, name, available=False) for at, name in enumerate("bcde", 10)])
+    assert recommender.similar("a").fallback == "of what is near, nothing may be listed now"
 
 
 def test_many_queries_are_one_call_of_the_model():

@@ -18,7 +18,7 @@ from acclimate.rerank.rules import Allowed, allowed
 from acclimate.retrieve.exact import top
 from acclimate.rng import generator
 from acclimate.state.fold import Changes, LiveState
-from acclimate.types import Histories, Listed, Model, Policy, Query, Reason, Slate
+from acclimate.types import Histories, Listed, Model, Policy, Query, Reason, Similar, Slate
 
 MAX_K = 1000
 """The longest list."""
@@ -30,7 +30,7 @@ class Recommender:
     An answer is a function of (model, log offset, query, seed): with its request id and time it can be
     drawn again, and its propensities are those of what it shows, each given the items above it.
     What the model cannot score ranks behind all that it can; where it can score nothing for a user,
-    the list is of what most people liked, and ``fallback`` says so. One thread at a time may use it.
+    the list is of what was chosen most, and ``fallback`` says so. One thread at a time may use it.
 
     Args:
         model: A fitted or restored model.
@@ -50,7 +50,7 @@ class Recommender:
         >>> model.fit(Dataset.of([("ann", "heat", 1.0), ("bob", "heat", 2.0), ("bob", "alien", 3.0)]))
         >>> slate = Recommender(model).recommend(Query("ann", k=5))
         >>> [(listed.item_id, listed.score, listed.reasons[0].text) for listed in slate.items]
-        [('alien', 1.0, 'Liked once so far.')]
+        [('alien', 1.0, 'Chosen once so far.')]
     """
 
     def __init__(
@@ -103,8 +103,8 @@ class Recommender:
         scores[~np.isfinite(scores)] = np.nan
         return [self._slate(*asked) for asked in zip(queries, nows, histories, scores, strict=True)]
 
-    def similar(self, item_id: str, k: int = 10) -> list[Listed]:
-        """Return up to ``k`` available items that the model finds nearest, nearest first.
+    def similar(self, item_id: str, k: int = 10) -> Similar:
+        """Return up to ``k`` available items that the model finds nearest, or why it finds none.
 
         Raises:
             NotFoundError: There is no such item.
@@ -115,10 +115,23 @@ class Recommender:
             raise NotFoundError(f"no item {item_id[:80]!r}", code="unknown_item", field="item_id")
         code = self.state.items.code(item_id)
         near = self.model.similarity(np.array([code], np.int32))[0].astype(np.float64)
-        near[~self.state.available(time.time())] = np.nan
         near[code] = np.nan
+        knows = bool(np.isfinite(near).any())
+        near[~self.state.available(time.time())] = np.nan
         ids = self.state.items.ids
-        return [Listed(ids[at], rank, float(near[at]), 1.0) for rank, at in enumerate(top(near, k), 1)]
+        found = (Listed(ids[at], rank, float(near[at]), 1.0) for rank, at in enumerate(top(near, k), 1))
+        items = tuple(found)
+        return Similar(item_id, items, None if items else self._why_nothing_is_near(knows))
+
+    def _why_nothing_is_near(self, knows: bool) -> str:
+        if knows:
+            return "of what is near, nothing may be listed now"
+        cannot = f"{self.model.name} cannot say what is near to this item"
+        if self.model.encoder is None:
+            cannot += "; a model that reads texts can: acclimate train --model sequence"
+        else:
+            cannot += f": {self.model.new_item}"
+        return f"{self.fallback}; {cannot}" if self.fallback else cannot
 
     def _hand_over(self, changed: Iterable[int]) -> None:
         codes = sorted({*changed, *range(self.model.n_items, self.state.n_items)})
@@ -171,7 +184,7 @@ class Recommender:
         )
 
     def _fallback(self, query: Query, history: Histories, blind: bool, rules: Allowed) -> str | None:
-        popular = "the items that most people liked"
+        popular = "the items that were chosen most"
         why = [self.fallback] if self.fallback else []
         if not rules.mask.any():
             kept_out = ", ".join(f"{n} {reason}" for reason, n in rules.counts().items())

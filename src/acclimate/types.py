@@ -178,6 +178,21 @@ class Slate:
 
 
 @dataclass(frozen=True, slots=True)
+class Similar:
+    """What is near to an item.
+
+    Args:
+        item_id: The item that was asked about.
+        items: Nearest first; their scores are the model's nearness.
+        fallback: Why there is nothing, or None.
+    """
+
+    item_id: str
+    items: tuple[Listed, ...]
+    fallback: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Verdict:
     """What a gate found about a snapshot, kept with it.
 

@@ -64,11 +64,11 @@ def test_where_nothing_is_near_counts_speak():
     liked = np.array([0, 1, 1234, 0, 0])
     found = reasons(None, codes(0, 1, 2), [False, False, True], Histories.of([[3]]), CATALOGUE, liked)
     assert found == [
-        (Reason("new", "New: nobody has liked it yet."),),
-        (Reason("popular", "Liked once so far."),),
+        (Reason("new", "New: nobody has chosen it yet."),),
+        (Reason("popular", "Chosen once so far."),),
         (
             Reason("explored", "Shown to learn whether you like it."),
-            Reason("popular", "Popular: liked 1,234 times."),
+            Reason("popular", "Popular: chosen 1,234 times."),
         ),
     ]
     near = reasons(Near(TABLE), codes(0, 4), [False, False], Histories.of([[3]]), CATALOGUE, liked)

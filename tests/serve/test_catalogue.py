@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from typing import Any
 
 from tests.serve.conftest import Client
 
@@ -67,7 +68,7 @@ def test_the_last_day_there_is_means_never(client: Client) -> None:
 def test_users_with_attributes(client: Client) -> None:
     assert client.put("/v1/users", json=[{"user_id": "z", "attributes": {"age": 7}}]).json()["accepted"] == 1
     (user,) = client.get("/v1/users", params={"user_id": "z"}).json()["users"]
-    assert user == {"user_id": "z", "attributes": {"age": 7}, "events": 0}
+    assert user == {"user_id": "z", "attributes": {"age": 7}, "events": 0, "more": False}
     assert client.get("/v1/users", params={"user_id": "nobody"}).status_code == 404
 
 
@@ -79,6 +80,32 @@ def test_the_longest_histories_come_first(client: Client) -> None:
     assert answer["total"] == 48
 
 
+def found(client: Client, **asked: Any) -> list[str]:
+    return [user["user_id"] for user in client.get("/v1/users", params=asked).json()["users"]]
+
+
+def test_users_are_found_by_the_beginning_of_their_id_or_name(client: Client) -> None:
+    client.put("/v1/users", json=[{"user_id": "Reader-30x"}, {"user_id": "☂", "attributes": {"name": 7}}])
+    assert client.get("/v1/users", params={"prefix": "reader-3", "limit": 1}).json()["total"] == 12
+    assert found(client, prefix="reader-3")[0] == "reader-3", "the id itself comes first"
+    assert set(found(client, prefix="READER-30")) == {"reader-30", "Reader-30x"}
+    assert found(client, prefix="dor") == ["reader-3"]
+    assert found(client, prefix="☂") == found(client, prefix="7") == ["☂"]
+    assert found(client, prefix="nobody") == []
+    client.delete("/v1/users", params={"user_id": "reader-3"})
+    assert found(client, prefix="dor") == []
+    assert "" not in found(client, limit=1000)
+
+
+def test_users_of_a_moderate_history_can_be_asked_for(client: Client) -> None:
+    users = client.get("/v1/users", params={"max_events": 6, "limit": 1000}).json()["users"]
+    counts = [user["events"] for user in users]
+    assert counts == sorted(counts, reverse=True)
+    assert set(counts) == {5, 6}
+    assert found(client, max_events=6, prefix=users[-1]["user_id"])[0] == users[-1]["user_id"]
+    assert found(client, max_events=0) == []
+
+
 def test_a_forgotten_user_is_a_stranger(client: Client) -> None:
     user = {"user_id": "reader-0"}
     assert client.delete("/v1/users", params=user).status_code == 200
@@ -88,6 +115,8 @@ def test_a_forgotten_user_is_a_stranger(client: Client) -> None:
         "user_id": "reader-0",
         "known": False,
         "log_offset": 1,
+        "total": 0,
+        "more": False,
         "events": [],
     }
     answer = client.get("/v1/recommendations", params=user).json()

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import time
+from pathlib import Path
 
 import pytest
 
-from tests.serve.conftest import Client
+from acclimate.config import Home, Serve, Settings
+from acclimate.serve.engine import Engine
+from tests.serve.conftest import Client, serving
 
 LIKE = {"user_id": "new one", "event_type": "like", "item_id": "book-gothic-1"}
 
@@ -104,4 +107,28 @@ def test_history_is_newest_first_with_titles(client: Client) -> None:
     assert event["title"] == "Carmilla (1872)"
     assert event["weight"] == 2.0
     assert abs(event["timestamp"] - time.time()) < 60
+    assert (history["total"], history["more"]) == (2, False)
     assert client.get("/v1/history", params={"user_id": "nobody"}).json()["known"] is False
+
+
+def test_history_says_what_each_event_was(client: Client) -> None:
+    for kind, more in (("view", {}), ("rating", {"value": 0.5}), ("purchase", {"value": 19.5})):
+        client.post("/v1/events", json={**LIKE, "event_type": kind, **more})
+    events = client.get("/v1/history", params={"user_id": "new one"}).json()["events"]
+    assert [(event["event_type"], event["value"]) for event in events] == [
+        ("purchase", 19.5),
+        ("rating", 0.5),
+        ("view", None),
+    ]
+    imported = client.get("/v1/history", params={"user_id": "reader-0"}).json()["events"]
+    assert {(event["event_type"], event["value"]) for event in imported} == {(None, None)}
+
+
+def test_a_history_that_was_cut_says_so(tmp_path: Path) -> None:
+    settings = Settings(serve=Serve(max_history=3))
+    with serving(Engine(Home(tmp_path), settings)) as client:
+        client.post("/v1/events", json=[{**LIKE, "item_id": f"i{n}"} for n in range(5)])
+        history = client.get("/v1/history", params={"user_id": "new one", "limit": 2}).json()
+        (user,) = client.get("/v1/users").json()["users"]
+    assert [event["item_id"] for event in history["events"]] == ["i4", "i3"]
+    assert (history["total"], history["more"]) == (user["events"], user["more"]) == (3, True)

@@ -81,6 +81,15 @@ def test_similar(client: Client) -> None:
     assert unknown.json()["error"]["code"] == "unknown_item"
 
 
+def test_where_nothing_is_near_similar_says_why(client: Client) -> None:
+    client.put("/v1/items", json={"item_id": "new", "title": "The Shadow Line (1917)"})
+    answer = client.get("/v1/similar", params={"item_id": "new"})
+    assert (answer.status_code, answer.json()["items"]) == (200, [])
+    assert "item-knn cannot say what is near to this item" in answer.json()["fallback"]["reason"]
+    known = client.get("/v1/similar", params={"item_id": "book-mystery-0"}).json()
+    assert known["fallback"] is None
+
+
 def test_an_answer_can_be_looked_up(client: Client) -> None:
     answer = client.get("/v1/recommendations", params={"user_id": "reader-3", "k": 4}).json()
     client.post(

@@ -51,7 +51,7 @@ def reasons(
         explored: Whether each place was drawn to learn something.
         history: The events of the user.
         catalogue: One Item for each code.
-        liked: How often each item of the catalogue was liked, int64[n].
+        liked: How often each item of the catalogue was chosen, whatever it was rated, int64[n].
     """
     near = [None] * len(items) if model is None else because(model, items, history, catalogue)
     found: list[tuple[Reason, ...]] = []
@@ -77,5 +77,5 @@ def _near_to(item: Item, similarity: float) -> Reason | None:
 
 def _by_count(count: int) -> Reason:
     if not count:
-        return Reason("new", "New: nobody has liked it yet.")
-    return Reason("popular", f"Popular: liked {count:,} times." if count > 1 else "Liked once so far.")
+        return Reason("new", "New: nobody has chosen it yet.")
+    return Reason("popular", f"Popular: chosen {count:,} times." if count > 1 else "Chosen once so far.")

@@ -24,8 +24,8 @@ class Popularity:
     """
 
     name = "popularity"
-    new_user = "A user without history gets the most liked items, as everybody does."
-    new_item = "An item without events scores 0, below every item that somebody liked."
+    new_user = "A user without history gets the items chosen most, as everybody does."
+    new_item = "An item without events scores 0, below every item that somebody chose."
 
     def __init__(self) -> None:
         self.encoder: Encoder | None = None

@@ -35,8 +35,8 @@ class RecentPopularity:
     """
 
     name = "recent-popularity"
-    new_user = "A user without history gets what is liked most at the moment, as everybody does."
-    new_item = "An item without events scores 0, below every item that somebody liked."
+    new_user = "A user without history gets what is chosen most at the moment, as everybody does."
+    new_item = "An item without events scores 0, below every item that somebody chose."
 
     def __init__(self, half_life: float = 30 * DAY) -> None:
         if not 0 < half_life < np.inf:

@@ -186,10 +186,11 @@ class Neighbour(Struct, frozen=True):
 
 
 class SimilarAnswer(Struct, frozen=True):
-    """What is near to an item."""
+    """What is near to an item; ``fallback`` says why there is nothing."""
 
     item_id: str
     snapshot: str | None
+    fallback: Fallback | None
     items: list[Neighbour]
 
 
@@ -214,36 +215,51 @@ class ItemsAnswer(Struct, frozen=True):
 
 
 class UserAnswer(Struct, frozen=True):
-    """What is known of a user, and how many events are in their history."""
+    """What is known of a user.
+
+    ``events`` is how many events of their history are kept in full, ``more`` whether there were older ones.
+    """
 
     user_id: str
     attributes: dict[str, Any]
     events: int
+    more: bool
 
 
 class UsersAnswer(Struct, frozen=True):
-    """The users with the longest histories, and how many users there are."""
+    """The users that were asked for, the longest history first, and how many fit."""
 
     users: list[UserAnswer]
     total: int
 
 
 class PastEvent(Struct, frozen=True):
-    """An event of a history; ``weight`` above 0 is liked, below 0 disliked, 0 only seen."""
+    """An event of a history.
+
+    ``weight`` is what it counts: below 0 is a dislike. ``event_type`` is null where an imported table does
+    not say it; ``value`` is a rating or an amount, if there is one.
+    """
 
     item_id: str
     title: str
     categories: list[str]
     timestamp: float
     weight: float
+    event_type: str | None
+    value: float | None
 
 
 class HistoryAnswer(Struct, frozen=True):
-    """What a user did with items, newest first; empty for a user who is not known."""
+    """What a user did with items, newest first; empty for a user who is not known.
+
+    ``total`` is how many events are kept in full, ``more`` whether there were older ones.
+    """
 
     user_id: str
     known: bool
     log_offset: int
+    total: int
+    more: bool
     events: list[PastEvent]
 
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import Any
 
 import msgspec
@@ -164,6 +165,11 @@ class LiveState:
     def counts(self) -> NDArray[np.int64]:
         """How many events `past` holds of each user by code, int64[n_users]."""
         return self._histories.counts(len(self.users))
+
+    @property
+    def people(self) -> Mapping[int, User]:
+        """Those users of whom attributes are known, by code."""
+        return MappingProxyType(self._people)
 
     def apply(self, records: Iterable[Record]) -> Changes:
         """Take in log records, in the order of the log; those up to ``offset`` are known already."""

@@ -17,4 +17,12 @@ MaybeId = Annotated[
 ]
 K = Annotated[int, QueryParameter(ge=K_RANGE[0], le=K_RANGE[1], description="How long the list may be.")]
 Limit = Annotated[int, QueryParameter(ge=K_RANGE[0], le=K_RANGE[1], description="How many to show.")]
+Prefix = Annotated[
+    str,
+    QueryParameter(
+        max_length=LONGEST_ID,
+        description="Only users whose id or attribute `name` begins so, upper and lower case alike.",
+    ),
+]
+MaxEvents = Annotated[int | None, QueryParameter(ge=0, description="Only users with at most so many events.")]
 Flag = FromQuery[bool]

@@ -27,7 +27,7 @@ from acclimate.serve.schemas import (
     RequestAnswer,
     SimilarAnswer,
 )
-from acclimate.types import Item, Listed, Slate
+from acclimate.types import Item, Listed, Similar, Slate
 
 
 @post("/v1/recommendations", status_code=200, tags=["lists"], responses=documented(400, 413, 415, 422))
@@ -56,16 +56,19 @@ async def recommend_get(
 
 @get("/v1/similar", tags=["lists"], responses=documented(400, 404, 422))
 async def similar(engine: Served, item_id: Id, k: K = 10) -> SimilarAnswer:
-    """List the items that are near to one."""
+    """List the items that are near to one.
+
+    Where the model cannot say what is near, the list is empty and `fallback` says why.
+    """
 
     def ask(recommender: Recommender) -> SimilarAnswer:
         near = recommender.similar(item_id, k)
-        items = items_of(recommender, near)
+        items = items_of(recommender, near.items)
         places = [
             Neighbour(at.item_id, at.rank, _number(at.score), item.title, list(item.categories))
-            for at, item in zip(near, items, strict=True)
+            for at, item in zip(near.items, items, strict=True)
         ]
-        return SimilarAnswer(item_id, recommender.snapshot_id, places)
+        return SimilarAnswer(item_id, recommender.snapshot_id, _fallback(near), places)
 
     return await engine.ask(ask)
 
@@ -122,8 +125,8 @@ def _place(listed: Listed, item: Item) -> Place:
     )
 
 
-def _fallback(slate: Slate) -> Fallback | None:
-    return None if slate.fallback is None else Fallback(slate.fallback)
+def _fallback(answer: Slate | Similar) -> Fallback | None:
+    return None if answer.fallback is None else Fallback(answer.fallback)
 
 
 def _reasons(listed: Listed) -> list[ReasonAnswer]:

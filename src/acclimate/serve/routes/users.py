@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import math
 import time
 
+import numpy as np
 from litestar import delete, get, put
 from litestar.params import JSONBody
+from numpy.typing import NDArray
 
+from acclimate.config import EVENT_TYPES
 from acclimate.errors import NotFoundError
 from acclimate.events.codec import user_entry
 from acclimate.recommend import Recommender
@@ -14,8 +18,10 @@ from acclimate.serve.engine import aside
 from acclimate.serve.meaning import user_of
 from acclimate.serve.problems import documented
 from acclimate.serve.routes.events import check_batch
-from acclimate.serve.routes.parameters import Id, Limit, MaybeId, Served
+from acclimate.serve.routes.parameters import Id, Limit, MaxEvents, MaybeId, Prefix, Served
 from acclimate.serve.schemas import HistoryAnswer, PastEvent, UserAnswer, UserBody, UsersAnswer, WriteAnswer
+from acclimate.state.fold import LiveState
+from acclimate.types import Item
 
 
 @put("/v1/users", tags=["users"], responses=documented(400, 413, 415, 422))
@@ -30,14 +36,24 @@ async def put_users(data: JSONBody[UserBody | list[UserBody]], engine: Served) -
 
 
 @get("/v1/users", tags=["users"], responses=documented(400, 404, 422))
-async def get_users(engine: Served, user_id: MaybeId = None, limit: Limit = 50) -> UsersAnswer:
-    """Show one user, or those with the longest histories."""
+async def get_users(
+    engine: Served,
+    user_id: MaybeId = None,
+    prefix: Prefix = "",
+    max_events: MaxEvents = None,
+    limit: Limit = 50,
+) -> UsersAnswer:
+    """Show one user, or search among all: who has the longest history comes first.
+
+    A user whose id is `prefix` itself stands before all others.
+    """
 
     def ask(recommender: Recommender) -> UsersAnswer:
-        total = sum(map(recommender.state.known, recommender.state.users.ids))
+        state = recommender.state
         if user_id is not None:
-            return UsersAnswer([_shown(recommender, known_user(recommender, user_id))], total)
-        return UsersAnswer([_shown(recommender, name) for name in _busiest(recommender, limit)], total)
+            return UsersAnswer([_shown(state, known_user(recommender, user_id))], 1)
+        found = _found(state, prefix, max_events)
+        return UsersAnswer([_shown(state, state.users.ids[code]) for code in found[:limit]], len(found))
 
     return await engine.ask(ask)
 
@@ -56,16 +72,11 @@ async def history(engine: Served, user_id: Id, limit: Limit = 50) -> HistoryAnsw
 
     def ask(recommender: Recommender) -> HistoryAnswer:
         state = recommender.state
-        events = []
-        if state.known(user_id):
-            past = state.histories([user_id], time.time())
-            newest = zip(past.items[::-1], past.times[::-1], past.weights[::-1], strict=True)
-            for (code, at, weight), _ in zip(newest, range(limit), strict=False):
-                item = state.item(int(code))
-                events.append(
-                    PastEvent(item.item_id, item.title, list(item.categories), float(at), float(weight))
-                )
-        return HistoryAnswer(user_id, state.known(user_id), state.offset, events)
+        past = state.past(user_id)
+        events = [_event(state.item(int(event["item"])), event) for event in past[::-1][:limit]]
+        return HistoryAnswer(
+            user_id, state.known(user_id), state.offset, len(past), state.has_older(user_id), events
+        )
 
     return await engine.ask(ask)
 
@@ -81,14 +92,32 @@ def known_user(recommender: Recommender, user_id: str) -> str:
     return user_id
 
 
-def _busiest(recommender: Recommender, limit: int) -> list[str]:
-    names = [name for name in recommender.state.users.ids if recommender.state.known(name)]
-    lengths = recommender.state.histories(names, time.time()).lengths
-    order = sorted(range(len(names)), key=lambda i: (-lengths[i], i))
-    return [names[i] for i in order[:limit]]
+def _found(state: LiveState, prefix: str, max_events: int | None) -> NDArray[np.int64]:
+    """Return the codes of the users that fit, the exact id first, then the longest histories: int64[m]."""
+    begin, counts, ids = prefix.casefold(), state.counts, state.users.ids
+    fits = np.array([bool(name) and name.casefold().startswith(begin) for name in ids], np.bool_)
+    for code, user in state.people.items():
+        fits[code] |= str(user.attributes.get("name", "")).casefold().startswith(begin)
+    if max_events is not None:
+        fits &= counts <= max_events
+    codes = np.flatnonzero(fits)
+    return codes[np.lexsort((codes, -counts[codes], codes != state.users.code(prefix)))]
 
 
-def _shown(recommender: Recommender, user_id: str) -> UserAnswer:
-    user = recommender.state.user(user_id)
-    events = int(recommender.state.histories([user_id], time.time()).lengths[0])
-    return UserAnswer(user_id, {} if user is None else dict(user.attributes), events)
+def _shown(state: LiveState, user_id: str) -> UserAnswer:
+    user = state.user(user_id)
+    attributes = {} if user is None else dict(user.attributes)
+    return UserAnswer(user_id, attributes, len(state.past(user_id)), state.has_older(user_id))
+
+
+def _event(item: Item, event: np.void) -> PastEvent:
+    value = float(event["value"])
+    return PastEvent(
+        item_id=item.item_id,
+        title=item.title,
+        categories=list(item.categories),
+        timestamp=float(event["time"]),
+        weight=float(event["weight"]),
+        event_type=EVENT_TYPES[event["kind"]] if event["kind"] >= 0 else None,
+        value=value if math.isfinite(value) else None,
+    )
