@@ -1,4 +1,4 @@
-"""What every model says in the same words: not fitted yet, and a catalogue that grows."""
+"""What every model says in the same words: not fitted yet, a catalogue that grows, a number out of range."""
 
 from __future__ import annotations
 
@@ -34,6 +34,23 @@ def grown(n_items: int, codes: Codes) -> int:
             f"new items must get the codes {n_items}, {n_items + 1}, ...; got {new or list(codes)}"
         )
     return n_items + len(new)
+
+
+def check_positive(name: str, given: float, *, zero: bool = False) -> float:
+    """Return ``given`` as a float if it is a finite number above 0; with ``zero``, 0 is allowed as well.
+
+    Raises:
+        InputError: It is not.
+
+    Example:
+        >>> check_positive("l2", 3)
+        3.0
+    """
+    number = isinstance(given, int | float) and not isinstance(given, bool)
+    if not number or not (0 < given < np.inf or (zero and given == 0)):
+        allowed = "0 or a positive number" if zero else "a positive number"
+        raise InputError(f"{name} must be {allowed}, got {given}", field=name)
+    return float(given)
 
 
 def unknown(items: Codes, others: Codes | None, n_items: int) -> Floats:

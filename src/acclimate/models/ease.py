@@ -47,7 +47,7 @@ class EASE(ItemToItem):
 
     def state(self) -> State:
         """Return the matrix and the diagonal of ``P``."""
-        arrays = {"known": self.items, "weights": np.asarray(self._weights), "diagonal": self._diagonal}
+        arrays = {"known": self.items, "weights": np.asarray(self._fitted()), "diagonal": self._diagonal}
         return arrays, {"params": {"l2": self.l2}, "n_items": self.n_items}
 
     def restore(self, state: State) -> None:
@@ -88,7 +88,7 @@ class EASE(ItemToItem):
 
     def _near(self, places: NDArray[np.int64]) -> Floats:
         scale = np.sqrt(self._diagonal)
-        near = np.asarray(self._weights)[places] * (scale / scale[places, None])
+        near = np.asarray(self._fitted())[places] * (scale / scale[places, None])
         return near.astype(np.float32, copy=False)
 
 

@@ -77,6 +77,13 @@ class WarmItems(ABC):
         x = self._matrix(data.histories())
         return x[np.diff(x.indptr) > 0]
 
+    def _know(self, item: int) -> int:
+        """Return the place of ``item`` among the known ones; from now on it is one of them."""
+        place = int(np.searchsorted(self.items, item))
+        if place == len(self.items) or self.items[place] != item:
+            self.items = np.insert(self.items, place, item)
+        return place
+
     def _matrix(self, histories: Histories) -> csr_array:
         """Return ``x`` float32[len(histories), w]."""
         liked = histories.liked()
