@@ -6,12 +6,10 @@ from collections.abc import Sequence
 
 import numpy as np
 import pytest
-import torch
 
 from acclimate.data.dataset import Dataset
 from acclimate.data.vocab import Vocabulary
 from acclimate.errors import InputError
-from acclimate.models.blocks import GatedBlock, Layout
 from acclimate.models.sequence import SequenceModel
 from acclimate.rng import generator
 from acclimate.types import Floats, Histories, Item, State
@@ -151,46 +149,37 @@ def test_a_changed_text_moves_a_cold_item_and_keeps_a_warm_items_id(reader: Sequ
     np.testing.assert_array_equal(model.state()[0]["ids"], ids)
 
 
-def test_a_packed_batch_is_what_padding_would_give() -> None:
-    torch.manual_seed(0)
-    block = GatedBlock(width=8, heads=2, dropout=0.0)
-    lengths = torch.tensor([3, 1, 5])
-    x = torch.randn(9, 8)
-    packed = block(x, Layout.of(lengths))
-    for row, part in zip(x.split([3, 1, 5]), packed.split([3, 1, 5]), strict=True):
-        alone = block(row, Layout.of(torch.tensor([len(row)])))
-        torch.testing.assert_close(part, alone)
+@pytest.mark.parametrize("block", ["gru", "convolution"])
+def test_the_other_blocks_learn_the_chain_and_travel(block: str) -> None:
+    model = SequenceModel(**SMALL, block=block, epochs=12, validation_users=0)
+    model.fit(ring())
+    asked = Histories.of([[(i + n) % 12 for n in range(length)] for i in range(12) for length in (1, 2, 5)])
+    next_items = (asked.items[asked.offsets[1:] - 1] + 1) % 12
+    assert (model.score(asked).argmax(axis=1) == next_items).mean() >= 0.98
+    again = SequenceModel()
+    again.restore(model.state())
+    np.testing.assert_array_equal(again.score(asked), model.score(asked))
 
 
-def test_the_last_states_alone_are_those_of_all() -> None:
-    torch.manual_seed(0)
-    block = GatedBlock(width=8, heads=2, dropout=0.0)
-    layout = Layout.of(torch.tensor([3, 1, 5]))
-    x = torch.randn(9, 8)
-    torch.testing.assert_close(block.last(x, layout), block(x, layout)[layout.last])
-
-
-def test_the_future_is_not_seen() -> None:
-    torch.manual_seed(0)
-    block = GatedBlock(width=8, heads=2, dropout=0.0)
-    x = torch.randn(6, 8)
-    layout = Layout.of(torch.tensor([6]))
-    changed = x.clone()
-    changed[4:] += 1
-    torch.testing.assert_close(block(x, layout)[:4], block(changed, layout)[:4])
+def test_weights_of_another_version_are_told(walker: SequenceModel) -> None:
+    arrays, document = walker.state()
+    older = {name.replace("mixer", "attention"): array for name, array in arrays.items()}
+    with pytest.raises(InputError, match="these weights are of another version of sequence: train anew"):
+        SequenceModel().restore((older, document))
 
 
 @pytest.mark.parametrize(
     ("params", "message"),
     [
         ({"width": 30, "heads": 4}, "width must be a multiple of heads, got 30 and 4"),
+        ({"block": "grru"}, "no block 'grru': did you mean 'gru'[?] Allowed: attention, convolution, gru"),
         ({"id_share": 0}, "id_share must be above 0 and at most 1, got 0"),
         ({"dropout": 1.0}, "dropout must be at least 0 and below 1, got 1.0"),
         ({"epochs": 0}, "epochs must be 1..1000000000, got 0"),
         ({"learning_rate": -1}, "learning_rate must be above 0 and below 1, got -1"),
     ],
 )
-def test_arguments_out_of_range_are_refused(params: dict[str, float], message: str) -> None:
+def test_arguments_out_of_range_are_refused(params: dict[str, object], message: str) -> None:
     with pytest.raises(InputError, match=message):
         SequenceModel(**params)  # type: ignore[arg-type]
 

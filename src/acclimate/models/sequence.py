@@ -1,8 +1,9 @@
 """The sequence model: what a user did, in order, becomes a vector that points at what comes next.
 
-A causal transformer reads the item vectors of a history (text and learned ids in one space, see
-`item_vectors`); its last state and the item vectors are compared by cosine. It holds nothing about single
-users, so an event counts at the next question, without a change of weights.
+Causal blocks (a transformer; on request a GRU or dilated convolutions) read the item vectors of a history
+(text and learned ids in one space, see `item_vectors`); the last state and the item vectors are compared by
+cosine. It holds nothing about single users, so an event counts at the next question, without a change of
+weights.
 
 What it does not know: the time between events, the kind of an event, and what a user disliked.
 """
@@ -10,7 +11,7 @@ What it does not know: the time between events, the kind of an event, and what a
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -21,9 +22,9 @@ from torch.nn import functional as F
 
 from acclimate.data.dataset import Dataset
 from acclimate.devices import bf16_helps
-from acclimate.errors import InputError, check_range
+from acclimate.errors import InputError, check_range, nearest
 from acclimate.metrics import rank_metrics
-from acclimate.models.blocks import GatedBlock, Layout
+from acclimate.models.blocks import MIXERS, Layout, make_block
 from acclimate.models.common import grown, not_fitted
 from acclimate.models.item_vectors import ItemVectors, TextSpace
 from acclimate.models.losses import softmax_loss
@@ -45,20 +46,18 @@ class SequenceNet(nn.Module):
 
     Args:
         items: The vectors of the items that may be predicted, d wide.
-        layers: Number of `GatedBlock`.
-        heads: Attention heads.
-        dropout: Of the inputs and of each branch.
-        max_length: Longest sequence.
+        params: Arguments of `SequenceModel`: ``block layers heads dropout max_length`` are used.
     """
 
-    def __init__(self, items: ItemVectors, layers: int, heads: int, dropout: float, max_length: int) -> None:
+    def __init__(self, items: ItemVectors, params: Mapping[str, Any]) -> None:
         super().__init__()
         width = items.text.shape[1]
         self.items = items
         self.norm_in, self.norm_out = nn.RMSNorm(width), nn.RMSNorm(width)
-        self.positions = nn.Parameter(torch.randn(max_length, width) * 0.02)
-        self.dropout = nn.Dropout(dropout)
-        self.blocks = nn.ModuleList(GatedBlock(width, heads, dropout) for _ in range(layers))
+        self.positions = nn.Parameter(torch.randn(params["max_length"], width) * 0.02)
+        self.dropout = nn.Dropout(params["dropout"])
+        made = params["block"], width, params["heads"], params["dropout"]
+        self.blocks = nn.ModuleList(make_block(*made, depth) for depth in range(params["layers"]))
         self.log_scale = nn.Parameter(torch.tensor(10.0).log())
 
     def read(self, vectors: Tensor, lengths: Tensor, *, last: bool = False) -> Tensor:
@@ -92,8 +91,9 @@ class SequenceModel:
         width: d, a multiple of ``heads``.
         id_share: Share of the directions of the item vector, the weakest of the text, that also hold a
             learned id; above 0, at most 1. Without an encoder all do.
-        layers: Transformer blocks.
-        heads: Attention heads.
+        block: ``"attention"``, ``"gru"`` or ``"convolution"``: how a block mixes what came before.
+        layers: Blocks.
+        heads: Attention heads; the other blocks have none.
         dropout: Share of inputs and of branches dropped in training.
         id_dropout: Share of items that stand by their text alone in a training step.
         max_length: Newest events that are read.
@@ -130,6 +130,7 @@ class SequenceModel:
         *,
         width: int = 128,
         id_share: float = 0.5,
+        block: str = "attention",
         layers: int = 2,
         heads: int = 2,
         dropout: float = 0.2,
@@ -146,6 +147,7 @@ class SequenceModel:
         self.params: dict[str, Any] = {
             "width": width,
             "id_share": id_share,
+            "block": block,
             "layers": layers,
             "heads": heads,
             "dropout": dropout,
@@ -218,7 +220,7 @@ class SequenceModel:
             items = ItemVectors(
                 torch.from_numpy(text), self._id_width, p["id_dropout"] if self.encoder else 0.0
             )
-            return SequenceNet(items, p["layers"], p["heads"], p["dropout"], p["max_length"])
+            return SequenceNet(items, p)
 
     def _learn(self, net: SequenceNet, histories: Histories, warm: Codes) -> Fitted:
         """Fit ``net``, which knows the items ``warm`` int32[w] by their place there."""
@@ -302,17 +304,20 @@ class SequenceModel:
     def restore(self, state: State) -> None:
         """Become the model whose ``state`` this is; the encoder is the constructor's."""
         arrays, document = state
-        self.params = dict(document["params"])
+        self.params |= document["params"]
         self._text, self._ids = (np.array(arrays[name], np.float32) for name in ("text", "ids"))
         self._space = None
         if "space.mean" in arrays:
             self._space = TextSpace(np.array(arrays["space.mean"]), np.array(arrays["space.axes"]))
         width = self.params["width"]
         items = ItemVectors(torch.zeros(0, width), self._ids.shape[1], 0.0)
-        p = self.params
-        self._net = SequenceNet(items, p["layers"], p["heads"], p["dropout"], p["max_length"])
+        self._net = SequenceNet(items, self.params)
         weights = {k[4:]: torch.from_numpy(np.array(v)) for k, v in arrays.items() if k.startswith("net.")}
-        self._net.load_state_dict(weights, strict=False)
+        missing = self._net.load_state_dict(weights, strict=False).missing_keys
+        if any(not name.startswith("items.") for name in missing):
+            raise InputError(
+                f"these weights are of another version of {self.name}: train anew", field="model"
+            )
         self._net.eval().requires_grad_(False)
         self.data = self.fitted = None
         self._index()
@@ -347,6 +352,8 @@ def _check(params: dict[str, Any]) -> None:
     for name in ("width", "layers", "heads", "max_length", "epochs", "patience", "batch_tokens"):
         check_range(name, params[name], 1, 10**9)
     check_range("validation_users", params["validation_users"], 0, 10**9)
+    if params["block"] not in MIXERS:
+        raise InputError(f"no block {params['block']!r}: {nearest(params['block'], MIXERS)}", field="block")
     if params["width"] % params["heads"]:
         raise InputError(
             f"width must be a multiple of heads, got {params['width']} and {params['heads']}", field="width"
