@@ -79,7 +79,7 @@ def test_settings_are_kept(registry):
     model = Popularity()
     model.fit(WORLD)
     snapshot = registry.write(model, LiveState.of(WORLD), metrics={}, settings=Settings())
-    assert snapshot.manifest["settings"]["train"]["model"] == "sequence"
+    assert snapshot.manifest["settings"]["train"]["model"] == "auto"
 
 
 @pytest.fixture(scope="module")

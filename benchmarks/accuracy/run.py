@@ -24,7 +24,7 @@ from acclimate.data.tables import read_tables
 from acclimate.data.vocab import Vocabulary
 from acclimate.encode import make_encoder
 from acclimate.evaluate.compare import Interval, paired
-from acclimate.evaluate.protocols import measure
+from acclimate.evaluate.ranking import measure
 from acclimate.models import MODELS, make_model
 from acclimate.training import Training
 

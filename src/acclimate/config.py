@@ -37,7 +37,7 @@ EVENT_TYPES = EventsTable.__struct_fields__
 class Train(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """How a model is fitted."""
 
-    model: str = "sequence"
+    model: str = "auto"
     encoder: str = "auto"
     device: str = "auto"
     seed: int = 0

@@ -1,8 +1,11 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from acclimate.adapt.gate import first_verdict
-from acclimate.evaluate.protocols import ModelReport, Report, evaluate
+from acclimate.evaluate.protocols import evaluate
+from acclimate.evaluate.results import ModelReport, Report
 from acclimate.models.item_knn import ItemKNN
 from acclimate.models.popularity import Popularity
 from acclimate.snapshot import Registry
@@ -36,18 +39,39 @@ def test_a_sound_model_passes_with_figures(registry):
     assert verdict.passed
     assert dict(verdict.checks) == {"loads": True, "equal": True, "valid": True, "not_worse": True}
     assert verdict.reasons[0] == "loads, every file is whole"
-    assert verdict.reasons[-1].startswith("not significantly worse than popularity: ndcg@10 0.")
+    assert verdict.reasons[-1].startswith("significantly better than popularity: ndcg@10 0.")
     assert verdict.figures["ndcg@10"] > verdict.figures["ndcg@10 of popularity"]
     assert verdict.figures["gain_low"] <= verdict.figures["gain"] <= verdict.figures["gain_high"]
     registry.publish(snapshot_of(registry), verdict)
     assert registry.current().verdict == verdict
 
 
-@pytest.mark.parametrize(("ours", "passes"), [(0.3, True), (0.2, True), (0.199, True), (0.1, False)])
-def test_only_what_is_significantly_worse_fails(registry, ours, passes):
+@pytest.mark.parametrize(
+    ("ours", "passes", "words"),
+    [
+        (0.3, True, "significantly better than popularity: "),
+        (0.2, True, "better than popularity, not significantly: "),
+        (0.19, True, "worse than popularity, not significantly: "),
+        (0.1, False, "significantly worse than popularity: "),
+    ],
+)
+def test_only_what_is_significantly_worse_fails(registry, ours, passes, words):
     verdict = first_verdict(snapshot_of(registry), report=report(ours, 0.2))
     assert verdict.passed == verdict.checks["not_worse"] == passes
-    assert ("not significantly worse" in verdict.reasons[-1]) == passes
+    assert any(line.startswith(words) for line in verdict.reasons)
+    advice = "popularity did better than item-knn, ndcg@10 0.1"
+    assert any(line.startswith(advice) for line in verdict.reasons) == (verdict.figures["gain"] < 0)
+
+
+def test_the_best_of_the_report_is_named_with_what_to_do(registry):
+    two = report(0.3, 0.2)
+    best = replace(two.models[0], name="ease", per_user={"ndcg@10": np.full(200, 0.4)})
+    verdict = first_verdict(snapshot_of(registry), report=replace(two, models=[*two.models, best]))
+    assert verdict.passed
+    assert verdict.reasons[-1] == (
+        "ease did better than item-knn, ndcg@10 0.4000 against 0.3008: publish it with "
+        "acclimate train --model ease, or the best of all models with acclimate train"
+    )
 
 
 @pytest.mark.parametrize(
@@ -85,7 +109,10 @@ def spoil(monkeypatch, scores):
     ("scores", "reason"),
     [
         (lambda s: np.where(s == s.max(), np.inf, s), "scores are infinite"),
-        (lambda s: np.full_like(s, np.nan), "0% of its scores for a probe of users are numbers"),
+        (
+            lambda s: np.full_like(s, np.nan),
+            "for a sample of users it can score 0% of the items, the rest rank last",
+        ),
     ],
 )
 def test_scores_have_to_be_usable(registry, monkeypatch, scores, reason):

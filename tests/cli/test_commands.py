@@ -17,6 +17,7 @@ from acclimate.config import Home
 from acclimate.encode.weights import PACKAGED
 from acclimate.events.codec import event_entry
 from acclimate.events.sqlite import SqliteLog
+from acclimate.models import MODELS, ease
 from acclimate.types import Event
 from tests.cli.conftest import SMALL, Run
 
@@ -41,6 +42,45 @@ def test_train_publishes_a_snapshot(run: Run, home: Path, model: str) -> None:
     assert document["verdict"]["passed"]
     current = run("snapshots", "--home", home, "--json").document["snapshots"]
     assert [(entry["id"], entry["current"]) for entry in current] == [(document["snapshot"], True)]
+
+
+def test_train_takes_the_best_of_all_if_none_is_named(run: Run, home: Path) -> None:
+    ran = run("train", "--home", home, "--json", *SMALL)
+    assert ran.code == 0, ran.err
+    document = ran.document
+    assert list(document["compared"]) == list(MODELS)
+    ndcg = {name: metrics["ndcg@10"]["mean"] for name, metrics in document["compared"].items()}
+    assert ndcg[document["model"]] == max(ndcg.values())
+    assert "did better" not in ran.err
+    assert document["metrics"] == document["compared"][document["model"]]
+    named = run("train", "--model", "popularity", "--home", home, "--json")
+    assert named.document["model"] == "popularity"
+
+
+def test_train_names_the_better_model(run: Run, tmp_path: Path) -> None:
+    """All like one hit last, and nothing else together: neighbours cannot know, and the gate says who can."""
+    rows = [f"u{u},own{u},{u}\nu{u},hit,{100 + u}\nother{u},hit,{u}" for u in range(12)]
+    (tmp_path / "ratings.csv").write_text("\n".join(["user,item,time", *rows]) + "\n")
+    home = tmp_path / "home"
+    assert run("data", "import", tmp_path / "ratings.csv", "--home", home).code == 0
+    ran = run("train", "--model", "item-knn", "--home", home, "--json")
+    assert (ran.code, ran.document["error"]["code"]) == (1, "refused")
+    told = ran.document["error"]["message"]
+    assert "popularity did better than item-knn, ndcg@10 1.0000 against 0." in told
+    assert told.endswith("acclimate train --model popularity, or the best of all models with acclimate train")
+
+
+def test_train_leaves_out_what_cannot_be_fitted_on_so_much(
+    run: Run, home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(ease, "MAX_ITEMS", 3)
+    monkeypatch.setattr("acclimate.adapt.train.MODELS", dict.fromkeys(("popularity", "ease", "item-knn")))
+    ran = run("train", "--home", home, "--json")
+    assert ran.code == 0, ran.err
+    assert list(ran.document["compared"]) == ["popularity", "item-knn"]
+    assert "use item-knn" in ran.document["left_out"]["ease"]
+    named = run("train", "--model", "ease", "--home", home, "--json")
+    assert (named.code, "use item-knn" in named.document["error"]["message"]) == (2, True)
 
 
 def test_train_writes_only_its_document_on_stdout(run: Run, home: Path) -> None:
@@ -99,6 +139,7 @@ def test_one_event_is_enough_to_train(run: Run, tmp_path: Path) -> None:
     ran = run("train", "--model", "popularity", "--home", home, "--json")
     assert ran.code == 0, ran.err
     assert ran.document["metrics"] == {}
+    assert run("train", "--home", home, "--json").document["model"] == "popularity", "nothing to compare"
     refused = run("evaluate", "--model", "popularity", "--home", home)
     assert refused.code == 2
     assert "Traceback" not in refused.err
@@ -134,6 +175,22 @@ def test_evaluate_knows_its_protocols_and_lengths(run: Run, home: Path) -> None:
     assert (twice.code, "name each model once" in twice.document["error"]["message"]) == (2, True)
 
 
+def test_evaluate_over_seeds(run: Run, home: Path, tmp_path: Path) -> None:
+    asked = ("evaluate", "--model", "ease", "--model", "sequence", "--home", home, "--json", *SMALL)
+    page = tmp_path / "report.html"
+    ran = run(*asked, "--seeds", 2, "--seed", 5, "--html", page)
+    assert ran.code == 0, ran.err
+    ease, sequence = ran.document["models"]
+    assert (ease["seeds"], sequence["seeds"]["n"]) == (None, 2)
+    values = sequence["seeds"]["metrics"]["ndcg@10"]["values"]
+    singles = [run(*asked, "--seed", seed).document["models"][1] for seed in (5, 6)]
+    assert [one["metrics"]["ndcg@10"]["mean"] for one in singles] == pytest.approx(values)
+    assert sequence["metrics"]["ndcg@10"]["mean"] == pytest.approx(sum(values) / 2)
+    assert "fitting sequence, seed 2 of 2, on" in ran.err
+    assert "sequence: means over 2 seeds" in ran.err
+    assert "by seed" in page.read_text("utf-8")
+
+
 def test_evaluate_shows_a_table_without_json(run: Run, home: Path) -> None:
     ran = run("evaluate", "--model", "popularity", "--home", home)
     assert ran.code == 0
@@ -150,6 +207,7 @@ def test_recommend_for_a_known_user(run: Run, home: Path) -> None:
     assert document["fallback"] is None
     assert [item["rank"] for item in document["items"]] == [1, 2, 3]
     assert all(item.keys() >= {"item_id", "score", "propensity", "reasons"} for item in document["items"])
+    assert all(item["title"].endswith(f" {item['item_id']}") for item in document["items"])
     assert document["items"][0]["reasons"][0]["kind"] == "because"
     shown = run("recommend", "--user", "u0", "-k", 3, "--home", home)
     assert document["items"][0]["item_id"] in shown.out

@@ -46,6 +46,56 @@ def test_ctrl_c_while_a_network_learns(run: Run, home: Path) -> None:
 
 
 @pytest.mark.parametrize(
+    ("model", "where"),
+    [
+        ("sequence", "acclimate.models.sequence:SequenceNet.loss"),
+        ("ease", "acclimate.models.ease:EASE.state"),
+    ],
+)
+def test_sigterm_is_told_as_such(home: Path, model: str, where: str) -> None:
+    stopped = stopped_at(where, ["train", "--model", model, "--home", str(home), *SMALL[:2]], "SIGTERM")
+    assert stopped.returncode == 143, stopped.stderr
+    assert stopped.stderr.endswith("\nerror: stopped by SIGTERM\n")
+    assert "Traceback" not in stopped.stderr
+    assert (home / "training.lock").read_bytes() == b"", "the lock is let go"
+
+
+HOLD = """
+import sys
+from acclimate.adapt.train import Trainer
+from acclimate.config import Home, Settings
+
+with Trainer(Home(sys.argv[1]), Settings()).alone():
+    print("held", flush=True)
+    sys.stdin.read()
+"""
+
+
+@pytest.mark.parametrize("command", ["train", "evaluate", "demo"])
+def test_one_training_at_a_time_and_a_killed_one_leaves_no_lock(
+    run: Run, shop: Path, tmp_path: Path, command: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(show, "MODELS", QUICK)
+    place = tmp_path / "home"
+    demo = ("demo", "--no-serve", "--data", shop, "--home", place, "--json")
+    assert run(*demo).code == 0
+    words = demo if command == "demo" else (command, "--model", "popularity", "--home", place, "--json")
+    other = subprocess.Popen(
+        [sys.executable, "-c", HOLD, place], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    )
+    with other:
+        assert other.stdout is not None
+        assert other.stdout.readline() == "held\n"
+        refused = run(*words)
+        other.kill()
+    assert (refused.code, refused.document["error"]["code"]) == (1, "busy")
+    told = refused.document["error"]["message"]
+    assert told.startswith(f"process {other.pid} is training or evaluating in {place}, since ")
+    assert told.endswith("wait until it ends, stop it, or use another --home")
+    assert run(*words).code == 0
+
+
+@pytest.mark.parametrize(
     "where",
     [
         "acclimate.models.ease:EASE.state",

@@ -53,6 +53,14 @@ def test_help_names_the_defaults(run: Run) -> None:
     assert "[default: train.model]" in " ".join(run("train", "--help").out.replace("│", " ").split())
 
 
+def test_help_shows_a_type_only_where_there_is_a_value(run: Run) -> None:
+    for command in ("", *COMMANDS, "data import", "snapshots rollback"):
+        shown = run(*command.split(), "--help").out
+        assert "--help" in shown
+        assert "-h" in shown
+        assert "bool" not in shown, command
+
+
 def test_help_imports_nothing_slow() -> None:
     code = f"""
 import sys, contextlib, io
@@ -146,6 +154,29 @@ def test_an_unknown_model_names_the_nearest(run: Run, home: Path, command: str) 
     assert ran.code == 2
     assert ran.document["error"]["code"] == "unknown_model"
     assert "did you mean 'popularity'?" in ran.document["error"]["message"]
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (("evaluate", "--protocol", "lats"), "did you mean 'last'?"),
+        (("evaluate", "--seeds", "0"), "seeds must be 1..100, got 0"),
+        (("evaluate", "--html", "."), "--html wants a file, . is a folder: report.html"),
+        (("evaluate", "--model", "popularit"), "did you mean 'popularity'?"),
+        (("train", "--model", "aut"), "did you mean 'auto'?"),
+    ],
+)
+def test_a_wrong_argument_is_told_before_anything_heavy_is_loaded(
+    home: Path, words: tuple[str, ...], message: str
+) -> None:
+    code = f"""
+import sys
+from acclimate.cli import main
+code = main([*{words}, "--home", {str(home)!r}])
+print(code, [name for name in ("torch", "polars") if name in sys.modules])"""
+    ran = python(code)
+    assert ran.stdout == "2 []\n", ran.stderr
+    assert message in ran.stderr
 
 
 def test_a_bug_is_one_line_and_a_traceback_on_demand(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -12,8 +12,10 @@ from acclimate.data.dataset import Dataset
 from acclimate.data.split import SPLITS, Split, split_last, split_time
 from acclimate.data.vocab import Vocabulary
 from acclimate.errors import InputError, NotFoundError
-from acclimate.evaluate import protocols
-from acclimate.evaluate.protocols import evaluate, measure
+from acclimate.evaluate import ranking
+from acclimate.evaluate.protocols import evaluate
+from acclimate.evaluate.ranking import measure
+from acclimate.models import ease
 from acclimate.models.ease import EASE
 from acclimate.models.item_knn import ItemKNN
 from acclimate.models.popularity import Popularity
@@ -86,7 +88,7 @@ def test_chunks_do_not_show(monkeypatch: pytest.MonkeyPatch) -> None:
     model = ItemKNN()
     model.fit(split.train)
     whole = measure(model, split)
-    monkeypatch.setattr(protocols, "SCORES_AT_ONCE", 70)
+    monkeypatch.setattr(ranking, "SCORES_AT_ONCE", 70)
     parts = measure(model, split)
     assert parts.metrics == whole.metrics
     assert parts.segments == whole.segments
@@ -108,7 +110,7 @@ def test_activity_is_cut_into_thirds_and_head_holds_80_percent() -> None:
     rows = [(f"u{u}", f"i{min(n, 3 + u % 7)}", 10.0 * u + n) for u in range(30) for n in range(3 + u // 3)]
     data = Dataset.of(list(dict.fromkeys(rows)))
     split = split_last(data)
-    segments = {name: (what, keep) for name, what, keep in protocols._segments(split)}
+    segments = {name: (what, keep) for name, what, keep in ranking.segments(split)}
     lengths = split.histories.lengths
     thirds = [segments[name][1] for name in ("few events", "some events", "many events")]
     assert np.array_equal(np.sum(thirds, axis=0), np.ones(len(lengths)))
@@ -153,6 +155,60 @@ def test_the_same_seed_gives_the_same_report() -> None:
     assert other != one.models[0].metrics["ndcg@10"]
 
 
+class Noisy(Popularity):
+    """Popularity with noise that depends on its seed."""
+
+    name = "noisy"
+
+    def __init__(self, seed: int) -> None:
+        super().__init__()
+        self.seed = seed
+
+    def score(self, histories: Histories) -> Floats:
+        noise = np.random.default_rng(self.seed).normal(0, 5, self.n_items)
+        return (super().score(histories) + noise).astype(np.float32)
+
+
+@pytest.mark.parametrize("protocol", SPLITS)
+def test_several_seeds_are_the_mean_of_the_single_ones(protocol: str) -> None:
+    data = world(n_users=90)
+    alone = [evaluate([Noisy(seed)], data, protocol=protocol).models[0] for seed in range(3)]
+    report = evaluate([[Noisy(seed) for seed in range(3)], Popularity()], data, protocol=protocol)
+    ours, other = report.models
+    assert (ours.name, other.name) == ("noisy", "popularity")
+    assert ours.seeds is not None
+    assert len(ours.seeds) == 3
+    for metric in ("ndcg@10", "recall@10", "coverage@10"):
+        values = [each.metrics[metric].mean for each in alone]
+        assert ours.seeds.values[metric] == pytest.approx(values)
+        assert ours.metrics[metric].mean == pytest.approx(np.mean(values))
+        assert ours.seeds.deviation(metric) == pytest.approx(np.std(values, ddof=1))
+    np.testing.assert_allclose(
+        ours.per_user["ndcg@10"], np.mean([each.per_user["ndcg@10"] for each in alone], axis=0)
+    )
+    assert ours.segments.keys() == alone[0].segments.keys()
+    for part, segment in ours.segments.items():
+        values = [each.segments[part].metrics["ndcg@10"].mean for each in alone]
+        assert segment.metrics["ndcg@10"].mean == pytest.approx(np.mean(values))
+        assert segment.n_users == alone[0].segments[part].n_users
+    document = json.loads(json.dumps(report.document()))
+    assert document["models"][0]["seeds"]["n"] == 3
+    assert document["models"][0]["seeds"]["metrics"]["ndcg@10"]["values"] == pytest.approx(
+        [each.metrics["ndcg@10"].mean for each in alone]
+    )
+    assert document["models"][1]["seeds"] is None
+
+
+def test_a_model_that_refuses_the_data_is_left_out_and_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(ease, "MAX_ITEMS", 3)
+    report = evaluate([EASE(), Popularity()], world())
+    assert [model.name for model in report.models] == ["popularity"]
+    assert "it takes up to 3 items: use item-knn" in report.left_out["ease"]
+    assert report.document()["left_out"].keys() == {"ease"}
+    with pytest.raises(InputError, match="it takes up to 3 items: use item-knn"):
+        evaluate([EASE()], world())
+
+
 def test_progress_goes_to_stderr(capsys: pytest.CaptureFixture[str]) -> None:
     evaluate([Popularity()], world(), progress=True)
     out, err = capsys.readouterr()
@@ -185,8 +241,9 @@ def test_what_cannot_be_evaluated_is_refused(data: Any, options: Any, error: Any
 
 
 def test_no_model_is_refused() -> None:
-    with pytest.raises(InputError, match="give at least one"):
-        evaluate([], world())
+    for none in ([], [[]]):
+        with pytest.raises(InputError, match="give at least one"):
+            evaluate(none, world())
 
 
 def test_a_model_that_answers_for_other_items_is_found_out() -> None:

@@ -11,12 +11,13 @@ from rich.console import Console
 
 from acclimate.data.dataset import Dataset
 from acclimate.evaluate.page import _round_up
-from acclimate.evaluate.protocols import Report, evaluate
+from acclimate.evaluate.protocols import evaluate
 from acclimate.evaluate.report import print_table, remarks, write_html
+from acclimate.evaluate.results import Report
 from acclimate.models.ease import EASE
 from acclimate.models.item_knn import ItemKNN
 from acclimate.models.popularity import Popularity
-from tests.evaluate.test_protocols import world
+from tests.evaluate.test_protocols import Noisy, world
 
 
 class Rude(Popularity):
@@ -81,7 +82,7 @@ class Reader(HTMLParser):
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         self.tags.append((tag, dict(attrs)))
-        if tag not in ("meta", "link"):
+        if tag not in ("meta", "link", "br"):
             self.open.append(tag)
 
     def handle_endtag(self, tag: str) -> None:
@@ -117,6 +118,38 @@ def test_every_line_stays_on_its_axis(report: Report, tmp_path: Path) -> None:
     whiskers = re.findall(r"left:([\d.]+)%;width:([\d.]+)%", html)
     assert whiskers
     assert all(float(left) + float(width) <= 100.01 for left, width in whiskers)
+
+
+def test_several_seeds_are_shown_everywhere(tmp_path: Path) -> None:
+    report = evaluate([[Noisy(seed) for seed in range(3)], Popularity()], world(), k=5)
+    seeds = report.models[0].seeds
+    assert seeds is not None
+    spread, values = f"±{seeds.deviation('ndcg@5'):.4f}", seeds.values["ndcg@5"]
+    for width in (80, 120):
+        lines = plain(printed(report, width)).splitlines()
+        end = next(n for n, line in enumerate(lines) if line.startswith("One target"))
+        assert max(map(len, lines[:end])) <= width
+        text = "\n".join(lines)
+        assert "by seed" in text
+        assert spread in text
+        assert "3 seeds" in text
+    assert (
+        f"noisy: means over 3 seeds; by seed ndcg@5 is {min(values):.4f} to {max(values):.4f}, "
+        f"with standard deviation {seeds.deviation('ndcg@5'):.4f}." in remarks(report.document())
+    )
+    write_html(report, tmp_path / "page.html")
+    html = (tmp_path / "page.html").read_text("utf-8")
+    assert f"{spread} by seed" in html
+    assert html.count("<u style=") == 3 * 4, "a tick for each seed in each plot of a metric"
+    assert all(float(left) <= 100 for left in re.findall(r'<u style="left:([\d.]+)%', html))
+    reader = Reader()
+    reader.feed(html)
+    assert any(f"by seed {values[0]:.4f}" in str(tag.get("aria-label")) for _, tag in reader.tags)
+
+
+def test_who_was_left_out_is_told(report: Report) -> None:
+    document = {**report.document(), "left_out": {"ease": "too many items"}}
+    assert "ease was left out: too many items" in remarks(document)
 
 
 @pytest.mark.parametrize(

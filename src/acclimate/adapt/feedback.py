@@ -33,6 +33,16 @@ class Gathered:
     state: LiveState
 
 
+def check_data(home: Home) -> None:
+    """Look whether ``home`` may hold something to learn from, at no cost.
+
+    Raises:
+        NotFoundError: Nothing was imported, and there is no log; says how to begin.
+    """
+    if Store(home.data).empty and not home.log.exists():
+        raise NotFoundError(NO_DATA, code="no_data")
+
+
 def gather(home: Home, settings: Settings) -> Gathered:
     """Read the imported tables of ``home`` and fold its log into them. Writes nothing.
 

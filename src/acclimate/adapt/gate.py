@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from acclimate.evaluate.compare import paired
-from acclimate.evaluate.protocols import ModelReport, Report
+from acclimate.evaluate.compare import Interval, paired
+from acclimate.evaluate.results import ModelReport, Report
 from acclimate.snapshot import Loaded, Snapshot, probe
 from acclimate.types import Floats, Verdict
 
@@ -36,7 +36,7 @@ def first_verdict(snapshot: Snapshot, *, report: Report | None) -> Verdict:
     It passes if all its files are whole and it loads and scores (``loads``), gives the scores that it gave
     when it was written (``equal``), gives usable scores (``valid``), and was not significantly worse than
     popularity where both had to foresee the same (``not_worse``). The last is left out, in words, without
-    a report.
+    a report. Where another model of the report did better, the verdict says so, and what to do.
 
     Args:
         snapshot: As `Registry.write` returned it.
@@ -86,7 +86,8 @@ def _check_valid(found: _Findings, scores: Floats, loaded: Loaded) -> None:
     usable = float(np.isfinite(scores).mean()) if scores.size else 1.0
     found.figures["scored"] = usable
     empty = not scores.size or not loaded.state.liked.any()
-    found.add("valid", usable > 0 or empty, f"{usable:.0%} of its scores for a probe of users are numbers")
+    words = f"for a sample of users it can score {usable:.0%} of the items"
+    found.add("valid", usable > 0 or empty, f"{words}, the rest rank last" if usable < 1 else words)
 
 
 def _check_not_worse(found: _Findings, snapshot: Snapshot, report: Report | None) -> None:
@@ -101,13 +102,33 @@ def _check_not_worse(found: _Findings, snapshot: Snapshot, report: Report | None
     gain = paired(ours, theirs)
     found.figures |= {metric: float(ours.mean()), f"{metric} of {BASELINE}": float(theirs.mean())}
     found.figures |= {"gain": gain.mean, "gain_low": gain.low, "gain_high": gain.high}
-    words = "not significantly worse than" if gain.high >= 0 else "significantly worse than"
     found.add(
         "not_worse",
         gain.high >= 0,
-        f"{words} {BASELINE}: {metric} {ours.mean():.4f} against {theirs.mean():.4f}, "
+        f"{_standing(gain)}: {metric} {ours.mean():.4f} against {theirs.mean():.4f}, "
         f"difference {gain.mean:+.4f} [{gain.low:+.4f}, {gain.high:+.4f}]",
     )
+    _name_the_best(found, name, report, metric)
+
+
+def _standing(gain: Interval) -> str:
+    if gain.mean == 0:
+        return f"as good as {BASELINE}"
+    way = "better" if gain.mean > 0 else "worse"
+    return (
+        f"significantly {way} than {BASELINE}" if gain.sign else f"{way} than {BASELINE}, not significantly"
+    )
+
+
+def _name_the_best(found: _Findings, name: str, report: Report, metric: str) -> None:
+    """Whoever named a model should hear that another one did better."""
+    means = {entry.name: float(_per_user(entry, metric).mean()) for entry in report.models}
+    best = max(means, key=means.__getitem__)
+    if means[best] > means[name]:
+        found.reasons.append(
+            f"{best} did better than {name}, {metric} {means[best]:.4f} against {means[name]:.4f}: publish "
+            f"it with acclimate train --model {best}, or the best of all models with acclimate train"
+        )
 
 
 def _per_user(report: ModelReport, metric: str) -> np.ndarray[tuple[int], np.dtype[np.float64]]:

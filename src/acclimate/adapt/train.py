@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from functools import cached_property
 from time import perf_counter
@@ -12,21 +13,25 @@ from typing import Any
 import msgspec
 
 from acclimate import __version__
-from acclimate.adapt.feedback import Gathered, gather
+from acclimate.adapt.feedback import Gathered, check_data, gather
 from acclimate.adapt.gate import first_verdict
 from acclimate.config import Home, Settings
 from acclimate.data.dataset import Dataset
 from acclimate.data.split import split_last
 from acclimate.devices import choose_device
 from acclimate.encode import make_encoder
-from acclimate.errors import InputError, nearest
+from acclimate.errors import InputError, NotFoundError, nearest
 from acclimate.evaluate.compare import Interval
-from acclimate.evaluate.protocols import Report, evaluate
-from acclimate.models import arguments, make_model
+from acclimate.evaluate.protocols import evaluate
+from acclimate.evaluate.results import Report
+from acclimate.locks import lock
+from acclimate.models import MODELS, arguments, make_model
 from acclimate.snapshot import Registry, Snapshot
 from acclimate.training import Training
 from acclimate.types import Encoder, Model, Verdict
 
+AUTO = "auto"
+"""As ``train.model``: compare all, and take the best."""
 BASELINE = "popularity"
 """What the gate compares with."""
 OURS = frozenset({"encoder", "seed", "training"})
@@ -90,18 +95,32 @@ class Trainer:
         used = vars(self).get("encoder")
         return [used.note] if used is not None and used.note else []
 
+    def alone(self) -> AbstractContextManager[None]:
+        """Be the only one that fits models in this home: who resumes a fit must not find that of another.
+
+        Raises:
+            BusyError: Another process does; names it, and since when.
+        """
+        return lock(self.home.path / "training.lock", what=f"training or evaluating in {self.home.path}")
+
     def check(self, names: Sequence[str]) -> None:
         """Look at what was asked for, before any work is done.
 
         Raises:
-            NotFoundError: No such model; names the nearest.
+            NotFoundError: No such model; names the nearest. Or the home holds nothing to learn from.
             InputError: A name comes twice, ``train.params`` has an argument that none of them takes, or a
                 neural model shall run on a device that is not there.
         """
-        wanted = {argument for name in names for argument in arguments(name)}
-        taken = wanted - OURS
         if len(set(names)) < len(names) or not names:
             raise InputError(f"name each model once, got {', '.join(names) or 'none'}", field="model")
+        for name in names:
+            if name not in MODELS:
+                raise NotFoundError(
+                    f"no model {name!r}: {nearest(name, MODELS)}", code="unknown_model", field="model"
+                )
+        check_data(self.home)
+        wanted = {argument for name in names for argument in arguments(name)}
+        taken = wanted - OURS
         for key in self.settings.train.params.keys() - taken:
             hint = nearest(key, taken) if taken else "it takes none"
             raise InputError(
@@ -123,39 +142,51 @@ class Trainer:
         training = Training(self.home.cache / "training", train.device, self.progress)
         offered: dict[str, Any] = {**train.params, "seed": train.seed, "training": training}
         params = {key: value for key, value in offered.items() if key in allowed} | learned
+        encoder = self.encoder if "encoder" in allowed else None
         try:
-            return make_model(name, self.encoder if "encoder" in allowed else None, **params)
-        except (TypeError, ValueError) as error:
+            return make_model(name, encoder, **params)
+        except (InputError, TypeError, ValueError) as error:
             raise InputError(f"train.params of {name}: {error}", field="train.params") from error
 
-    def compare(self, names: Sequence[str], data: Dataset, *, protocol: str = "last", k: int = 10) -> Report:
+    def compare(
+        self, names: Sequence[str], data: Dataset, *, protocol: str = "last", k: int = 10, seeds: int = 1
+    ) -> Report:
         """Fit each model on the training part of ``data`` and measure what it foresees.
+
+        A model that takes a seed is fitted with ``seeds`` of them, ``train.seed`` and those that follow.
 
         Raises:
             InputError: No such protocol, or nothing can be held out.
         """
-        models = [self.build(name) for name in names]
+        first = self.settings.train.seed
+        models = {
+            name: [self.build(name, seed=seed) for seed in range(first, first + seeds)]
+            if "seed" in arguments(name)
+            else [self.build(name)]
+            for name in names
+        }
         self.say(f"comparing {', '.join(names)} on {data!r}")
         report = evaluate(
-            models, data, protocol=protocol, k=k, seed=self.settings.train.seed, progress=self.progress
+            list(models.values()), data, protocol=protocol, k=k, seed=first, progress=self.progress
         )
-        self._refit = {model.name: getattr(model, "refit", {}) for model in models}
+        self._refit = {name: getattr(group[0], "refit", {}) for name, group in models.items()}
         return report
 
     def train(self, names: Sequence[str], gathered: Gathered | None = None) -> Trained:
         """Compare ``names`` (and popularity), fit the best on everything, and publish it if the gate agrees.
 
+        Where nothing can be held out there is no telling which is best: the first is taken.
+
         Raises:
-            InputError: There are no data, or no such model.
+            InputError: There are no data, no such model, or none of them can be fitted on so much data.
             AcclimateError: The gate refused; the snapshot is kept, and not published.
         """
         self.check(names)
         gathered = gathered or gather(self.home, self.settings)
-        rivals = names if BASELINE in names else [*names, BASELINE]
-        report = None
-        if len(names) > 1 or split_last(gathered.data).n_targets:
-            report = self.compare(rivals, gathered.data)
-        name = best(report, names) if report else names[0]
+        report, name = None, names[0]
+        if split_last(gathered.data).n_targets:
+            report = self.compare(list(dict.fromkeys([*names, BASELINE])), gathered.data)
+            name = best(report, names)
         model = self.build(name, **self._refit.get(name, {}))
         self.say(f"fitting {name} on all of {gathered.data!r}")
         started = perf_counter()
@@ -185,10 +216,35 @@ class Trainer:
         return Trained(snapshot, model, report, metrics, verdict, seconds)
 
 
+def candidates(model: str) -> list[str]:
+    """Return the models that ``train.model`` stands for: every registered one for ``auto``.
+
+    Raises:
+        NotFoundError: No such model; names the nearest.
+
+    Example:
+        >>> candidates("ease"), candidates("auto") == list(MODELS)
+        (['ease'], True)
+    """
+    if model == AUTO:
+        return list(MODELS)
+    if model not in MODELS:
+        hint = nearest(model, [AUTO, *MODELS])
+        raise NotFoundError(f"no model {model!r}: {hint}", code="unknown_model", field="model")
+    return [model]
+
+
 def best(report: Report, names: Sequence[str]) -> str:
-    """Return which of ``names`` has the highest NDCG; of equals the first."""
+    """Return which of ``names`` has the highest NDCG; of equals the first.
+
+    Raises:
+        InputError: None of them could be fitted; says why.
+    """
     ndcg = {entry.name: entry.metrics[f"ndcg@{report.k}"].mean for entry in report.models}
-    return max(names, key=ndcg.__getitem__)
+    found = [name for name in names if name in ndcg]
+    if not found:
+        raise InputError("; ".join(report.left_out[name] for name in names), field="model")
+    return max(found, key=ndcg.__getitem__)
 
 
 def metrics_of(report: Report | None, name: str) -> Mapping[str, Interval]:

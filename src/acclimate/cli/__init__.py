@@ -9,14 +9,15 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Sequence
-from typing import Annotated
+from typing import Annotated, cast
 
 import typer
+from typer.core import TyperCommand, TyperGroup, TyperOption
 from typer.main import get_command
 
 from acclimate import __version__
 from acclimate.cli import data, demo, doctor, evaluate, recommend, serve, snapshots, train
-from acclimate.cli.errors import INTERRUPTED, report
+from acclimate.cli.errors import INTERRUPTED, report, terminable
 
 app = typer.Typer(
     name="acclimate",
@@ -54,8 +55,23 @@ app.add_typer(snapshots.app, name="snapshots")
 app.command("doctor")(doctor.doctor)
 
 
+def command_line() -> TyperGroup:
+    """Return all commands. In their help a flag has no type beside it, since it takes no value."""
+    root = cast(TyperGroup, get_command(app))
+    waiting: list[tuple[TyperCommand | TyperGroup, typer.Context | None]] = [(root, None)]
+    for command, parent in waiting:  # it grows
+        context = typer.Context(command, parent, **command.context_settings)
+        for param in command.get_params(context):
+            if isinstance(param, TyperOption) and param.is_flag:
+                param.metavar = ""
+        inner = getattr(command, "commands", {})
+        waiting += [(child, context) for child in inner.values()]
+    return root
+
+
 def main(args: Sequence[str] | None = None) -> int:
-    """Run the command line and return its exit status: 0 done, 1 failed, 2 wrong call, 130 stopped.
+    """Run the command line and return its exit status: 0 done, 1 failed, 2 wrong call, 130 or 143
+    stopped by Ctrl-C or SIGTERM.
 
     Args:
         args: The words after ``acclimate``; those of this process if None.
@@ -68,7 +84,8 @@ def main(args: Sequence[str] | None = None) -> int:
     words = list(sys.argv[1:] if args is None else args)
     as_json = "--json" in words
     try:
-        code = get_command(app)(words, prog_name="acclimate", standalone_mode=False)
+        with terminable():
+            code = command_line()(words, prog_name="acclimate", standalone_mode=False)
         sys.stdout.flush()
     except BrokenPipeError:  # the reader has gone, as in `| head`: nobody is left to tell
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -1,12 +1,16 @@
 """What a person sees when something went wrong: one line, an exit status, never a traceback.
 
-0 is done, 1 the job failed, 2 the call or the input is wrong, 130 stopped by Ctrl-C.
+0 is done, 1 the job failed, 2 the call or the input is wrong, 130 stopped by Ctrl-C, 143 by SIGTERM.
 """
 
 from __future__ import annotations
 
 import os
+import signal
+import threading
 import traceback
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 from typer.exceptions import TyperException
@@ -15,6 +19,11 @@ from acclimate.cli.output import Output
 from acclimate.errors import AcclimateError
 
 INTERRUPTED = 130
+TERMINATED = 143
+
+
+class Terminated(Exception):
+    """A SIGTERM came, and all was cleaned up."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +54,8 @@ def describe(error: BaseException) -> Failure:
             return Failure(message, "usage", None, error.exit_code)
         case KeyboardInterrupt():
             return Failure("stopped by Ctrl-C", "interrupted", None, INTERRUPTED)
+        case Terminated():
+            return Failure("stopped by SIGTERM", "terminated", None, TERMINATED)
         case OSError() if error.strerror:
             where = f"{error.filename}: " if error.filename is not None else ""
             return Failure(f"{where}{error.strerror}", "system", None, 1)
@@ -53,6 +64,35 @@ def describe(error: BaseException) -> Failure:
     name, text = type(error).__name__, " ".join(str(error).split())[:500]
     bug = "This is a bug in Acclimate: set ACCLIMATE_DEBUG=1 for the traceback"
     return Failure(f"{name}: {text}. {bug}" if text else f"{name}. {bug}", "internal", None, 1)
+
+
+@contextmanager
+def terminable() -> Iterator[None]:
+    """Let SIGTERM end the block as Ctrl-C does, with all its clean-up, and come out as `Terminated`.
+
+    Only the main thread hears signals; in another one the block runs as it is.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    came = False
+
+    def stop(*_: object) -> None:
+        nonlocal came
+        came = True
+        raise KeyboardInterrupt
+
+    before = signal.signal(signal.SIGTERM, stop)
+    try:
+        yield
+    except BaseException as error:
+        if came:
+            raise Terminated from error
+        raise
+    finally:
+        signal.signal(signal.SIGTERM, before)
+    if came:  # the command line has made a status of the interrupt
+        raise Terminated
 
 
 def report(error: BaseException, as_json: bool) -> int:

@@ -7,50 +7,49 @@ from typing import Annotated
 
 import typer
 
-from acclimate.cli.options import (
-    ConfigOption,
-    DeviceOption,
-    HomeOption,
-    JsonOption,
-    LengthOption,
-    SeedOption,
-    SetOption,
-    read_settings,
-)
-from acclimate.cli.output import Output
-from acclimate.config import Home
-from acclimate.errors import check_range
+from acclimate.cli.options import Call, LengthOption, shared
+from acclimate.errors import InputError, check_range
 
 
+@shared("device")
 def evaluate(
+    call: Call,
     models: Annotated[
         list[str] | None,
         typer.Option("--model", metavar="NAME", help="Registered model; may be repeated.  \\[default: all]"),
     ] = None,
     protocol: Annotated[str, typer.Option("--protocol", metavar="P", help="last or time.")] = "last",
     k: LengthOption = "10",
+    seeds: Annotated[
+        str,
+        typer.Option(
+            "--seeds",
+            metavar="N",
+            help="Seeds for each model that takes one, 1..100: mean and spread.",
+        ),
+    ] = "1",
     html: Annotated[
         Path | None, typer.Option("--html", metavar="FILE", help="Also write a page with plots.")
     ] = None,
-    home: HomeOption = None,
-    config: ConfigOption = None,
-    overrides: SetOption = None,
-    device: DeviceOption = None,
-    seed: SeedOption = None,
-    as_json: JsonOption = False,
 ) -> None:
     """Measure models: each is fitted on what came before, and has to find what came next among all items."""
-    out, place, length = Output(as_json), Home(home), check_range("k", k, 1, 1000)
-    settings = read_settings(place, config, overrides, train__device=device, train__seed=seed)
+    out, home, settings = call.out, call.home, call.settings
+    length, n_seeds = check_range("k", k, 1, 1000), check_range("seeds", seeds, 1, 100)
+    if html is not None and html.is_dir():
+        raise InputError(f"--html wants a file, {html} is a folder: {html / 'report.html'}", field="html")
     from acclimate.adapt.feedback import gather
     from acclimate.adapt.train import Trainer
+    from acclimate.evaluate.protocols import check_protocol
     from acclimate.evaluate.report import print_table, write_html
     from acclimate.models import MODELS
 
-    trainer = Trainer(place, settings, progress=True, say=out.step)
+    check_protocol(protocol)
+    trainer = Trainer(home, settings, progress=True, say=out.step)
     names = models or list(MODELS)
     trainer.check(names)
-    report = trainer.compare(names, gather(place, settings).data, protocol=protocol, k=length)
+    with trainer.alone():
+        data = gather(home, settings).data
+        report = trainer.compare(names, data, protocol=protocol, k=length, seeds=n_seeds)
     print_table(report, out.console)
     if html is not None:
         html.parent.mkdir(parents=True, exist_ok=True)

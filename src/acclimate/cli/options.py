@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import inspect
 import json
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
+from acclimate.cli.output import Output
 from acclimate.config import Home, Settings, load_settings
 from acclimate.errors import check_range
 
@@ -35,21 +39,122 @@ SetOption = Annotated[
     ),
 ]
 SeedOption = Annotated[
-    int | None, typer.Option("--seed", help="Makes the run repeatable.", show_default=False)
+    int | None,
+    typer.Option("--seed", metavar="N", help="Makes the run repeatable.", show_default=False),
 ]
 DeviceOption = Annotated[
     str | None,
-    typer.Option("--device", help="auto, cpu, cuda or mps.  \\[default: train.device]", show_default=False),
+    typer.Option(
+        "--device",
+        metavar="NAME",
+        help="auto, cpu, cuda or mps.  \\[default: train.device]",
+        show_default=False,
+    ),
 ]
 LengthOption = Annotated[str, typer.Option("-k", "--k", metavar="K", help="Length of a list, 1..1000.")]
 HostOption = Annotated[
     str | None,
-    typer.Option("--host", help="Address to listen on.  \\[default: serve.host]", show_default=False),
+    typer.Option(
+        "--host", metavar="HOST", help="Address to listen on.  \\[default: serve.host]", show_default=False
+    ),
 ]
 PortOption = Annotated[
     str | None,
     typer.Option("--port", metavar="PORT", help="Port to listen on, 0 for any.  \\[default: serve.port]"),
 ]
+
+_SHARED: dict[str, tuple[Any, Any]] = {
+    "host": (HostOption, None),
+    "port": (PortOption, None),
+    "device": (DeviceOption, None),
+    "home": (HomeOption, None),
+    "config": (ConfigOption, None),
+    "overrides": (SetOption, None),
+    "seed": (SeedOption, None),
+    "as_json": (JsonOption, False),
+}
+"""Parameter -> its option and its default, in the order of the help."""
+_SOME = frozenset({"host", "port", "device"})
+"""Of these a command names which it takes; it takes all the others."""
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """What the shared options of a command came to.
+
+    Args:
+        out: Where it speaks.
+        home: The folder it works in.
+        settings: Defaults, then the file, then ``--set``, then options with a setting of their own.
+        seed: What ``--seed`` gave; None if it was not given.
+    """
+
+    out: Output
+    home: Home
+    settings: Settings
+    seed: int | None = None
+
+
+def shared(*some: str) -> Callable[[Callable[..., None]], Callable[..., None]]:
+    """Give a command the shared options, and hand it what they came to as its first argument, a `Call`.
+
+    All take ``--home --config --set --seed --json``; ``some`` names those of ``host port device`` that it
+    takes too. ``--seed`` sets ``train.seed`` and ``policy.seed``.
+
+    Example:
+        >>> @shared("device")
+        ... def count(call: Call, k: LengthOption = "10") -> None:
+        ...     print(k, call.settings.train.device, call.settings.policy.seed)
+        >>> count(device="cpu", seed=3)
+        10 cpu 3
+        >>> list(inspect.signature(count).parameters)
+        ['k', 'device', 'home', 'config', 'overrides', 'seed', 'as_json']
+    """
+
+    def give(command: Callable[..., None]) -> Callable[..., None]:
+        _, *own = inspect.signature(command, eval_str=True).parameters.values()
+        taken = [name for name in _SHARED if name in some or name not in _SOME]
+        options = {name: _SHARED[name] for name in taken}
+
+        def run(**given: Any) -> None:
+            mine = {name: value for name, value in given.items() if name not in options}
+            command(_call(**{name: given.get(name, options[name][1]) for name in options}), **mine)
+
+        more = [
+            inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=option)
+            for name, (option, default) in options.items()
+        ]
+        parameters = [each.replace(kind=inspect.Parameter.KEYWORD_ONLY) for each in own] + more
+        run.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
+        run.__annotations__ = {each.name: each.annotation for each in parameters}
+        run.__name__, run.__doc__ = command.__name__, command.__doc__
+        return run
+
+    return give
+
+
+def _call(
+    home: Path | None,
+    config: Path | None,
+    overrides: list[str] | None,
+    seed: int | None,
+    as_json: bool,
+    host: str | None = None,
+    port: str | None = None,
+    device: str | None = None,
+) -> Call:
+    out, place = Output(as_json), Home(home)
+    settings = read_settings(
+        place,
+        config,
+        overrides,
+        serve__host=host,
+        serve__port=None if port is None else check_range("port", port, 0, 65535),
+        train__device=device,
+        train__seed=seed,
+        policy__seed=seed,
+    )
+    return Call(out, place, settings, seed)
 
 
 def read_settings(
@@ -74,11 +179,6 @@ def read_settings(
         f"{name.replace('__', '.')}={_toml(value)}" for name, value in given.items() if value is not None
     ]
     return load_settings(file, (*(overrides or ()), *options))
-
-
-def port_number(given: str | None) -> int | None:
-    """Return what ``--port`` gave as a number, None if it was not given; InputError if it is no port."""
-    return None if given is None else check_range("port", given, 0, 65535)
 
 
 def _toml(value: object) -> str:

@@ -2,19 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from acclimate.cli.options import (
-    ConfigOption,
-    HomeOption,
-    JsonOption,
-    LengthOption,
-    SeedOption,
-    SetOption,
-    read_settings,
-)
+from acclimate.cli.options import Call, LengthOption, shared
 from acclimate.cli.output import Output
 from acclimate.config import Home, Settings
 from acclimate.errors import InputError, NotFoundError, check_range
@@ -24,28 +18,25 @@ if TYPE_CHECKING:
     from acclimate.types import Slate
 
 
+@shared()
 def recommend(
+    call: Call,
     user: Annotated[str, typer.Option("--user", metavar="ID", help="Whom for; a stranger gets a list too.")],
     k: LengthOption = "10",
     explain: Annotated[bool, typer.Option("--explain", help="Say why each item is listed.")] = False,
-    home: HomeOption = None,
-    config: ConfigOption = None,
-    overrides: SetOption = None,
-    seed: SeedOption = None,
-    as_json: JsonOption = False,
 ) -> None:
     """Print one list for a user. Nothing is written: the list does not count as shown."""
-    out, place, length = Output(as_json), Home(home), check_range("k", k, 1, 1000)
+    length = check_range("k", k, 1, 1000)
     if not user:
         raise InputError("--user wants an id, got an empty one", field="user")
-    settings = read_settings(place, config, overrides, policy__seed=seed)
-    recommender = open_recommender(place, settings)
+    recommender = open_recommender(call.home, call.settings)
     from acclimate.types import Query
 
-    request_id = None if seed is None else f"cli-{seed}"
+    request_id = None if call.seed is None else f"cli-{call.seed}"
     slate = recommender.recommend(Query(user, length, explain=explain, request_id=request_id))
-    _show(out, slate, recommender)
-    out.document(
+    titles = [_title(recommender, listed.item_id) for listed in slate.items]
+    _show(call.out, slate, titles)
+    call.out.document(
         {
             "request_id": slate.request_id,
             "user_id": slate.user_id,
@@ -53,7 +44,9 @@ def recommend(
             "log_offset": slate.log_offset,
             "policy": slate.policy,
             "fallback": None if slate.fallback is None else {"reason": slate.fallback},
-            "items": slate.items,
+            "items": [
+                asdict(listed) | {"title": title} for listed, title in zip(slate.items, titles, strict=True)
+            ],
         }
     )
 
@@ -81,20 +74,24 @@ def open_recommender(home: Home, settings: Settings) -> Recommender:
     return recommender
 
 
-def _show(out: Output, slate: Slate, recommender: Recommender) -> None:
+def _title(recommender: Recommender, item_id: str) -> str:
+    """Return the title of an item; empty if it has none."""
+    item = recommender.state.find_item(item_id)
+    return item.title if item else ""
+
+
+def _show(out: Output, slate: Slate, titles: Sequence[str]) -> None:
     from rich.table import Table
     from rich.text import Text
 
-    state = recommender.state
     table = Table(title=Text(f"For {slate.user_id}"), title_justify="left")
     for name, justify in (("#", "right"), ("item", "left"), ("title", "left"), ("score", "right")):
         table.add_column(name, justify=justify)  # type: ignore[arg-type]
     explained = any(listed.reasons for listed in slate.items)
     if explained:
         table.add_column("why")
-    for listed in slate.items:
-        item = state.find_item(listed.item_id)
-        row = [str(listed.rank), listed.item_id, item.title if item else "", f"{listed.score:.3f}"]
+    for listed, title in zip(slate.items, titles, strict=True):
+        row = [str(listed.rank), listed.item_id, title, f"{listed.score:.3f}"]
         why = [" ".join(reason.text for reason in listed.reasons)] if explained else []
         table.add_row(*map(Text, row + why))
     out.show(table)

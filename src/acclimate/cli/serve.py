@@ -4,39 +4,17 @@ from __future__ import annotations
 
 import msgspec
 
-from acclimate.cli.options import (
-    ConfigOption,
-    HomeOption,
-    HostOption,
-    JsonOption,
-    PortOption,
-    SeedOption,
-    SetOption,
-    port_number,
-    read_settings,
-)
-from acclimate.cli.output import Output
-from acclimate.config import Home, Settings
+from acclimate.cli.options import Call, shared
+from acclimate.config import Settings
 
 
-def serve(
-    host: HostOption = None,
-    port: PortOption = None,
-    home: HomeOption = None,
-    config: ConfigOption = None,
-    overrides: SetOption = None,
-    seed: SeedOption = None,
-    as_json: JsonOption = False,
-) -> None:
+@shared("host", "port")
+def serve(call: Call) -> None:
     """Answer over HTTP and show the page, until Ctrl-C. Works on an empty home; there are no keys yet."""
-    out, place = Output(as_json), Home(home)
-    settings = read_settings(
-        place, config, overrides, serve__host=host, serve__port=port_number(port), policy__seed=seed
-    )
-    settings = find_port(settings)
+    settings = find_port(call.settings)
     from acclimate.serve.run import run
 
-    run(place, settings, lambda: out.document({"url": url(settings), "home": place.path}))
+    run(call.home, settings, lambda: call.out.document({"url": url(settings), "home": call.home.path}))
 
 
 def find_port(settings: Settings) -> Settings:

@@ -5,58 +5,56 @@ from __future__ import annotations
 from typing import Annotated
 
 import typer
+from msgspec.structs import replace
 
-from acclimate.cli.options import (
-    ConfigOption,
-    DeviceOption,
-    HomeOption,
-    JsonOption,
-    SeedOption,
-    SetOption,
-    read_settings,
-)
-from acclimate.cli.output import Output
-from acclimate.config import Home
+from acclimate.cli.options import Call, shared
 
 
+@shared("device")
 def train(
+    call: Call,
     model: Annotated[
         str | None,
-        typer.Option("--model", metavar="NAME", help="Registered model.  \\[default: train.model]"),
+        typer.Option(
+            "--model",
+            metavar="NAME",
+            help="Registered model, or auto for the best of all.  \\[default: train.model]",
+        ),
     ] = None,
-    home: HomeOption = None,
-    config: ConfigOption = None,
-    overrides: SetOption = None,
-    device: DeviceOption = None,
-    seed: SeedOption = None,
-    as_json: JsonOption = False,
 ) -> None:
     """Fit a model on the data of the home and its feedback, and publish it as a snapshot.
 
-    The model first has to foresee the last item of each user; what is worse than popularity is not published.
+    By default all registered models have to foresee the last item of each user, and the best is fitted on
+    everything. A model that is named is compared with popularity; what is significantly worse is not
+    published.
     """
-    out, place = Output(as_json), Home(home)
-    settings = read_settings(
-        place, config, overrides, train__model=model, train__device=device, train__seed=seed
-    )
-    from acclimate.adapt.train import Trainer
+    out, settings = call.out, call.settings
+    if model is not None:
+        settings = replace(settings, train=replace(settings.train, model=model))
+    from acclimate.adapt.train import Trainer, candidates
+    from acclimate.evaluate.report import print_table
 
-    trainer = Trainer(place, settings, progress=True, say=out.step)
-    trained = trainer.train([settings.train.model])
-    metrics = trained.metrics
-    for reason in trained.verdict.reasons:
-        out.note(reason)
-    for note in trainer.notes:
-        out.note(note)
+    names = candidates(settings.train.model)
+    trainer = Trainer(call.home, settings, progress=True, say=out.step)
+    trainer.check(names)
+    with trainer.alone():
+        trained = trainer.train(names)
+    if trained.report is not None:
+        print_table(trained.report, out.console)
+    for line in (*trained.verdict.reasons, *trainer.notes):
+        out.note(line)
     name, seconds = trained.model.name, trained.fit_seconds
     out.show(f"[bold]{trained.snapshot.id}[/] is published: {name}, fitted in {seconds:.1f} s")
     out.note("a running server takes it up when it starts again")
+    compared = trained.report.models if trained.report else ()
     out.document(
         {
             "snapshot": trained.snapshot.id,
-            "model": trained.model.name,
-            "metrics": metrics,
-            "fit_seconds": trained.fit_seconds,
+            "model": name,
+            "metrics": trained.metrics,
+            "fit_seconds": seconds,
+            "compared": {entry.name: entry.metrics for entry in compared},
+            "left_out": trained.report.left_out if trained.report else {},
             "verdict": trained.verdict,
             "notes": trainer.notes,
         }

@@ -11,7 +11,7 @@ from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from acclimate.evaluate.protocols import Report
+    from acclimate.evaluate.results import Report
 
 
 class _Callable(ModuleType):

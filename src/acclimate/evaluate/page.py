@@ -56,7 +56,7 @@ def render(document: Document, remarks: Sequence[str]) -> str:
 <p class="lead">{_lead(document)}</p>
 </header>
 <section><h2>Metrics</h2>
-<p class="how">A dot is the mean, a line its 95 % interval over users, the filled dot the best.</p>
+<p class="how">{_how(models)}</p>
 <div class="plots">{"".join(plots)}</div></section>
 <section><h2>ndcg@{k} by segment</h2>
 <div class="plots">{"".join(segments)}</div></section>
@@ -91,11 +91,13 @@ def _lead(document: Document) -> str:
 def _plot(title: str, meaning: str, entries: Sequence[Document], metric: str) -> str:
     """Return a figure with one interval for each model on a shared axis from 0."""
     intervals = [entry["metrics"][metric] for entry in entries]
-    top = _round_up(max(float(interval["high"]) for interval in intervals))
+    seeds = [_by_seed(entry, metric) for entry in entries]
+    ends = [float(interval["high"]) for interval in intervals] + [value for one in seeds for value in one]
+    top = _round_up(max(ends))
     best = max(float(interval["mean"]) for interval in intervals)
     rows = "".join(
-        _row(entry["name"], interval, top, interval["mean"] == best)
-        for entry, interval in zip(entries, intervals, strict=True)
+        _row(entry["name"], interval, top, interval["mean"] == best, values)
+        for entry, interval, values in zip(entries, intervals, seeds, strict=True)
     )
     ticks = "".join(f'<span style="left:{100 * part:.0f}%">{top * part:.3g}</span>' for part in (0, 0.5, 1))
     return (
@@ -105,14 +107,29 @@ def _plot(title: str, meaning: str, entries: Sequence[Document], metric: str) ->
     )
 
 
-def _row(name: str, interval: Document, top: float, best: bool) -> str:
+def _by_seed(entry: Document, metric: str) -> list[float]:
+    """Return the means of the single seeds; nothing for a segment, or for a model with one seed."""
+    seeds = entry.get("seeds")
+    return [float(value) for value in seeds["metrics"][metric]["values"]] if seeds else []
+
+
+def _how(models: Sequence[Document]) -> str:
+    words = "A dot is the mean, a line its 95 % interval over users, the filled dot the best."
+    ticks = " Upright ticks are the means of single seeds."
+    return words + ticks if any(model["seeds"] for model in models) else words
+
+
+def _row(name: str, interval: Document, top: float, best: bool, seeds: Sequence[float]) -> str:
     mean, low, high = (float(interval[key]) for key in ("mean", "low", "high"))
     label = f"{name}: {mean:.4f}, 95 % interval {low:.4f} to {high:.4f}"
+    if seeds:
+        label += f"; by seed {', '.join(f'{value:.4f}' for value in seeds)}"
+    ticks = "".join(f'<u style="left:{100 * value / top:.2f}%"></u>' for value in seeds)
     left, width, dot = (f"{100 * value / top:.2f}%" for value in (low, high - low, mean))
     return (
         f'<div class="row{" best" if best else ""}"><span class="name">{escape(name)}</span>'
         f'<div class="track" role="img" aria-label="{escape(label)}" title="{escape(label)}">'
-        f'<i style="left:{left};width:{width}"></i><b style="left:{dot}"></b></div>'
+        f'<i style="left:{left};width:{width}"></i>{ticks}<b style="left:{dot}"></b></div>'
         f'<span class="value">{mean:.4f}</span></div>'
     )
 
@@ -135,7 +152,7 @@ def _table(document: Document) -> str:
             found = model["metrics"][name]
             best = found["mean"] >= max(other["metrics"][name]["mean"] for other in document["models"])
             figure = f"<b>{found['mean']:.4f}</b>" if best else f"{found['mean']:.4f}"
-            cells.append(f"<td>{figure}<small>{found['low']:.4f}–{found['high']:.4f}</small></td>")
+            cells.append(f"<td>{figure}<small>{_spread(model, name)}</small></td>")
         seconds = [
             "" if model[key] is None else f"{model[key]:.2f}" for key in ("fit_seconds", "score_seconds")
         ]
@@ -147,6 +164,13 @@ def _table(document: Document) -> str:
         "<caption>Mean over users, with 95 % intervals; the best of each column in bold</caption>"
         f"<thead><tr>{head}</tr></thead><tbody>{''.join(body)}</tbody></table></div>"
     )
+
+
+def _spread(model: Document, metric: str) -> str:
+    """Return the interval of a figure and, with several seeds, their standard deviation."""
+    found, seeds = model["metrics"][metric], model["seeds"]
+    by_seed = f"<br>±{seeds['metrics'][metric]['deviation']:.4f} by seed" if seeds else ""
+    return f"{found['low']:.4f}–{found['high']:.4f}{by_seed}"
 
 
 def _cells(tag: str, texts: Iterable[str], attributes: str = "") -> str:

@@ -1,33 +1,20 @@
-"""Full ranking over all items: fit, score what is held out, measure."""
+"""Protocols: split, fit, rank all items for each user, report."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Sequence
 from time import perf_counter
-
-import numpy as np
-from numpy.typing import NDArray
 
 from acclimate.data.dataset import Dataset
 from acclimate.data.split import SPLITS, Split
 from acclimate.errors import InputError, NotFoundError, check_range, nearest
-from acclimate.evaluate.compare import Interval, bootstrap, coverage_interval
-from acclimate.evaluate.results import Comparison, ModelReport, Report, Segment, against_the_best
-from acclimate.metrics import Places, find_places, metrics_at, top_lists
-from acclimate.progress import counting
-from acclimate.types import Codes, Histories, Model
-
-__all__ = ["Comparison", "ModelReport", "Report", "Segment", "evaluate", "measure"]
-
-SCORES_AT_ONCE = 8_000_000
-"""Scores that are held together: 32 MB."""
-HEAD = 0.8
-"""Share of the training events that the head items hold."""
+from acclimate.evaluate.ranking import check_targets, run, summary
+from acclimate.evaluate.results import ModelReport, Report, against_the_best
+from acclimate.types import Model
 
 
 def evaluate(
-    models: Sequence[Model],
+    models: Sequence[Model | Sequence[Model]],
     data: Dataset,
     *,
     protocol: str = "last",
@@ -37,10 +24,12 @@ def evaluate(
 ) -> Report:
     """Fit each model on the training part of ``data`` and measure how well it foresees the rest.
 
-    All items are ranked for each user, but those that stand in the user's history.
+    All items are ranked for each user, but those that stand in the user's history. A model that refuses to
+    be fitted on so much data is left out, and the report says why.
 
     Args:
-        models: Not fitted, or to be fitted again.
+        models: Not fitted, or to be fitted again. A sequence of models in the place of one is the same model
+            with several seeds: its figures are their mean, and the report tells how far they lie apart.
         data: The whole; it is split here.
         protocol: A key of `acclimate.data.split.SPLITS`.
         k: Length of the lists, 1..1000.
@@ -49,7 +38,7 @@ def evaluate(
 
     Raises:
         NotFoundError: No such protocol; names the nearest.
-        InputError: No model, ``k`` out of range, or nothing can be held out.
+        InputError: No model, ``k`` out of range, nothing can be held out, or every model refused.
 
     Example:
         >>> from acclimate.models.popularity import Popularity
@@ -59,22 +48,21 @@ def evaluate(
         (2, 1.0)
     """
     check_range("k", k, 1, 1000)
-    if not models:
+    check_protocol(protocol)
+    groups = [list(each) if isinstance(each, Sequence) else [each] for each in models]
+    if not groups or not all(groups):
         raise InputError("there is no model to evaluate: give at least one", field="models")
-    if protocol not in SPLITS:
-        hint = nearest(protocol, SPLITS)
-        raise NotFoundError(f"no protocol {protocol!r}: {hint}", code="unknown_protocol", field="protocol")
     split = SPLITS[protocol](data)
-    _check_targets(split)
-    reports = []
-    for name, model in zip(_names(models), models, strict=True):
-        if progress:
-            _say(f"fitting {name} on {split.train!r}")
-        started = perf_counter()
-        model.fit(split.train)
-        seconds = perf_counter() - started
-        report = measure(model, split, k=k, seed=seed, progress=progress)
-        reports.append(replace(report, name=name, fit_seconds=seconds))
+    check_targets(split)
+    reports: list[ModelReport] = []
+    left_out: dict[str, str] = {}
+    for name, group in zip(_names([group[0] for group in groups]), groups, strict=True):
+        try:
+            reports.append(_one(name, group, split, k, seed, progress))
+        except InputError as refused:
+            left_out[name] = refused.message
+            if len(left_out) == len(groups):
+                raise
     return Report(
         split.train.name,
         protocol,
@@ -84,116 +72,28 @@ def evaluate(
         reports,
         against_the_best(reports, f"ndcg@{k}", seed),
         split.skipped,
+        left_out,
     )
 
 
-def measure(model: Model, split: Split, *, k: int = 10, seed: int = 0, progress: bool = False) -> ModelReport:
-    """Measure a model that is fitted already.
-
-    Args:
-        model: Knows the catalogue of ``split.train``, and nothing of the targets.
-        split: What it has to foresee.
-        k: Length of the lists, 1..1000.
-        seed: Of the intervals.
-        progress: Whether stderr says how far it is.
-
-    Raises:
-        InputError: The split holds no target.
-    """
-    _check_targets(split)
-    ranked = _rank(model, split, k, progress)
-    per_user = metrics_at(ranked.places, k)
-    metrics = _intervals(per_user, seed)
-    metrics[f"coverage@{k}"] = coverage_interval(ranked.lists, split.train.n_items)
-    segments = {
-        name: Segment(what, len(part.offsets) - 1, _intervals(metrics_at(part, k), seed))
-        for name, what, keep in _segments(split)
-        if len((part := ranked.places.where(keep)).above)
-    }
-    return ModelReport(model.name, metrics, per_user, None, ranked.seconds, segments, _notes(model, ranked))
+def check_protocol(name: str) -> None:
+    """Raise NotFoundError if there is no protocol of this name; names the nearest."""
+    if name not in SPLITS:
+        hint = nearest(name, SPLITS)
+        raise NotFoundError(f"no protocol {name!r}: {hint}", code="unknown_protocol", field="protocol")
 
 
-def _check_targets(split: Split) -> None:
-    if not len(split.users):
-        why = ", ".join(f"{name}: {count}" for name, count in split.skipped.items() if count) or "no events"
-        raise InputError(
-            f"protocol {split.protocol!r} can hold nothing out of {split.train.name!r} ({why}): "
-            "give more events for each user",
-            code="nothing_to_evaluate",
-            field="data",
-        )
-
-
-@dataclass(frozen=True, slots=True)
-class _Ranked:
-    places: Places
-    lists: Codes
-    unscored: int
-    """Targets that the model gave NaN."""
-    seconds: float
-
-
-def _rank(model: Model, split: Split, k: int, progress: bool) -> _Ranked:
-    n, offsets = split.train.n_items, split.target_offsets
-    had = _had(split)
-    at_once = max(1, SCORES_AT_ONCE // max(n, 1))
-    places, lists, unscored, seconds = [], [], 0, 0.0
-    with counting(len(split.users), f"ranking with {model.name}", shown=progress, lines=1) as tell:
-        for start in range(0, len(split.users), at_once):
-            users = slice(start, start + at_once)
-            started = perf_counter()
-            scores = model.score(split.histories[users])
-            seconds += perf_counter() - started
-            m = len(split.users[users])
-            if scores.shape != (m, n):
-                raise ValueError(f"{model.name} scored {scores.shape} users and items, asked for {(m, n)}")
-            ends = offsets[start : start + m + 1]
-            targets = split.targets[ends[0] : ends[-1]]
-            out = had[users]
-            places.append(find_places(scores, targets, ends - ends[0], out.rows, out.items))
-            lists.append(top_lists(scores, out.rows, out.items, k))
-            unscored += int(np.isnan(scores[places[-1].rows, targets]).sum())
-            tell(m)
-    return _Ranked(Places.join(places), np.concatenate(lists), unscored, seconds)
-
-
-def _had(split: Split) -> Histories:
-    """Return the events whose items are left out of the ranking: all but those of the user's own targets."""
-    n, histories = split.train.n_items, split.histories
-    rows = np.repeat(np.arange(len(split.users)), np.diff(split.target_offsets))
-    return histories.where(~np.isin(histories.rows * n + histories.items, rows * n + split.targets))
-
-
-def _segments(split: Split) -> Iterator[tuple[str, str, NDArray[np.bool_]]]:
-    """Yield name, meaning and bool[n_targets] of each segment."""
-    lengths = np.repeat(split.histories.lengths, np.diff(split.target_offsets))
-    low, high = (int(np.quantile(split.histories.lengths, part)) for part in (1 / 3, 2 / 3))
-    yield "few events", f"users with up to {low} events", lengths <= low
-    yield "some events", f"users with {low + 1} to {high} events", (lengths > low) & (lengths <= high)
-    yield "many events", f"users with more than {high} events", lengths > high
-    liked = split.train.item[split.train.weight > 0]
-    counts = np.bincount(liked, minlength=split.train.n_items)
-    order = np.argsort(-counts, kind="stable")
-    size = int(np.searchsorted(np.cumsum(counts[order]), HEAD * len(liked))) + 1
-    is_head = np.zeros(len(counts), bool)
-    is_head[order[:size]] = True
-    head = is_head[split.targets]
-    yield "head items", f"targets among the {size} items that hold {100 * HEAD:.0f} % of the events", head
-    yield "tail items", f"targets among the other {len(counts) - size} items", ~head
-
-
-def _intervals(per_user: dict[str, NDArray[np.float64]], seed: int) -> dict[str, Interval]:
-    found = bootstrap(np.column_stack(list(per_user.values())), seed)
-    return dict(zip(per_user, found, strict=True))
-
-
-def _notes(model: Model, ranked: _Ranked) -> tuple[str, ...]:
-    lines = []
-    if ranked.unscored:
-        total = len(ranked.places.above)
-        lines.append(f"{ranked.unscored} of {total} targets cannot be scored and rank last")
-    note = getattr(model.encoder, "note", None)
-    return (*lines, note) if note else tuple(lines)
+def _one(name: str, group: Sequence[Model], split: Split, k: int, seed: int, progress: bool) -> ModelReport:
+    """Fit and measure the models of a group, which differ by their seeds."""
+    runs = []
+    for number, model in enumerate(group, 1):
+        if progress:
+            which = f", seed {number} of {len(group)}," if len(group) > 1 else ""
+            _say(f"fitting {name}{which} on {split.train!r}")
+        started = perf_counter()
+        model.fit(split.train)
+        runs.append(run(model, split, k, fit_seconds=perf_counter() - started, progress=progress))
+    return summary(name, runs, k, seed)
 
 
 def _names(models: Sequence[Model]) -> list[str]:

@@ -55,7 +55,15 @@ def remarks(document: Document) -> list[str]:
     skipped = [f"{count:,} {reason}" for reason, count in document["skipped"].items() if count]
     if skipped:
         lines.append(f"Not measured: {', '.join(skipped)}.")
+    lines += [f"{name} was left out: {why}" for name, why in document["left_out"].items()]
     for model in document["models"]:
+        if seeds := model["seeds"]:
+            found = seeds["metrics"][f"ndcg@{k}"]
+            low, high = min(found["values"]), max(found["values"])
+            lines.append(
+                f"{model['name']}: means over {seeds['n']} seeds; by seed ndcg@{k} is {low:.4f} to "
+                f"{high:.4f}, with standard deviation {found['deviation']:.4f}."
+            )
         lines += [f"{model['name']}: {note}" for note in model["notes"]]
     lines.append(
         f"{document['n_targets']:,} targets of protocol {document['protocol']}, "
@@ -70,7 +78,13 @@ def _columns(document: Document, width: int) -> list[str]:
     names = (
         ["ndcg", "hr", "coverage", "mrr"] if one_each else ["ndcg", "hr", "recall", "coverage", "mrr", "map"]
     )
-    return [f"{name}@{document['k']}" for name in names[: max(1, width // 11 - 4)]]
+    room = width // 11 - (5 if _seeded(document) else 4)
+    return [f"{name}@{document['k']}" for name in names[: max(1, room)]]
+
+
+def _seeded(document: Document) -> bool:
+    """Whether any model was measured with several seeds."""
+    return any(model["seeds"] for model in document["models"])
 
 
 def _main_table(document: Document, width: int) -> Table:
@@ -85,14 +99,16 @@ def _main_table(document: Document, width: int) -> Table:
         padding=(0, 1, 0, 0),
     )
     table.add_column("model", no_wrap=True)
-    for column in [*columns, "to the best", "fit s"]:
+    spread = ["by seed"] if _seeded(document) else []
+    for column in [*columns, *spread, "to the best", "fit s"]:
         table.add_column(column, justify="right", no_wrap=True)
     apart = {each["model"]: each for each in document["comparisons"]}
     for model in models:
         cells = [_cell(model["metrics"][column], _is_best(model, models, column)) for column in columns]
         gap = _cell(apart[model["name"]], sign="+") if model["name"] in apart else "the best"
         fit = "" if model["fit_seconds"] is None else f"{model['fit_seconds']:.1f}"
-        table.add_row(Text(model["name"]), *cells, gap, fit)
+        by_seed = [_deviation(model["seeds"], columns[0])] if spread else []
+        table.add_row(Text(model["name"]), *cells, *by_seed, gap, fit)
     return table
 
 
@@ -131,3 +147,11 @@ def _cell(interval: Document, best: bool = False, sign: str = "") -> Text:
     return Text.assemble(
         (mean, "bold green" if best else ""), (f"\n{low}{' to ' if sign else '–'}{high}", "dim")
     )
+
+
+def _deviation(seeds: Document | None, metric: str) -> Text:
+    from rich.text import Text
+
+    if not seeds:
+        return Text("")
+    return Text.assemble(f"±{seeds['metrics'][metric]['deviation']:.4f}", (f"\n{seeds['n']} seeds", "dim"))

@@ -32,6 +32,36 @@ class Segment:
 
 
 @dataclass(frozen=True, slots=True)
+class Seeds:
+    """How far the figures of one model depend on its seed.
+
+    Args:
+        values: Each metric, its mean over users for each seed, in the order of the seeds; two or more.
+
+    Example:
+        >>> round(Seeds({"ndcg@10": (0.06, 0.07, 0.08)}).deviation("ndcg@10"), 3)
+        0.01
+    """
+
+    values: Mapping[str, tuple[float, ...]]
+
+    def __len__(self) -> int:
+        return len(next(iter(self.values.values())))
+
+    def deviation(self, metric: str) -> float:
+        """Return the standard deviation over the seeds, with n - 1."""
+        return float(np.std(self.values[metric], ddof=1))
+
+    def document(self) -> dict[str, Any]:
+        """Return the JSON object."""
+        metrics = {
+            name: {"values": list(values), "deviation": self.deviation(name)}
+            for name, values in self.values.items()
+        }
+        return {"n": len(self), "metrics": metrics}
+
+
+@dataclass(frozen=True, slots=True)
 class ModelReport:
     """What one model reached.
 
@@ -39,10 +69,11 @@ class ModelReport:
         name: Of the model; a second one of the same name is called ``"ease (2)"``.
         metrics: ``"ndcg@10"`` and the others of `acclimate.metrics`, and ``"coverage@10"``.
         per_user: Each metric of each user float64[m], but coverage.
-        fit_seconds: Time to fit; None if it was fitted before.
-        score_seconds: Time to score all users.
+        fit_seconds: Time of one fit; None if it was fitted before.
+        score_seconds: Time to score all users once.
         segments: By name, as in ``"tail items"``.
         notes: What a reader of the figures should know, a line each.
+        seeds: What it reached with each of several seeds; the figures are the means over them.
     """
 
     name: str
@@ -52,6 +83,7 @@ class ModelReport:
     score_seconds: float
     segments: Mapping[str, Segment] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
+    seeds: Seeds | None = None
 
     def document(self) -> dict[str, Any]:
         """Return the JSON object, without the figures of single users."""
@@ -62,6 +94,7 @@ class ModelReport:
             "score_seconds": self.score_seconds,
             "segments": {name: segment.document() for name, segment in self.segments.items()},
             "notes": list(self.notes),
+            "seeds": self.seeds.document() if self.seeds else None,
         }
 
 
@@ -93,6 +126,7 @@ class Report:
         models: In the order in which they were given.
         comparisons: Each model against the best by ndcg.
         skipped: Why a user or an event was not measured, and how many.
+        left_out: Models that refused to be fitted, and why.
     """
 
     dataset: str
@@ -103,6 +137,7 @@ class Report:
     models: Sequence[ModelReport]
     comparisons: Sequence[Comparison]
     skipped: Mapping[str, int] = field(default_factory=dict)
+    left_out: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def n_users(self) -> int:
@@ -121,6 +156,7 @@ class Report:
             "models": [model.document() for model in self.models],
             "comparisons": [comparison.document() for comparison in self.comparisons],
             "skipped": dict(self.skipped),
+            "left_out": dict(self.left_out),
         }
 
     def __str__(self) -> str:
