@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import math
+import signal
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 
@@ -138,4 +140,25 @@ def test_progress_says_the_loss_on_stderr_only(capsys: pytest.CaptureFixture[str
     fit(Line(), batches, RECIPE, Training(progress=True), name="line")
     out, err = capsys.readouterr()
     assert out == ""
-    assert "training line: 6 of 6  loss " in err
+    assert "training line, epoch: 6 of 6  loss " in err
+
+
+def test_a_fit_that_may_stop_early_says_at_most(capsys: pytest.CaptureFixture[str]) -> None:
+    figures = iter([0.1, 0.3, 0.2, 0.2, 0.2, 0.2])
+    patient = replace(RECIPE, patience=2)
+    done = fit(Line(), batches, patient, Training(progress=True), figure=lambda: next(figures), name="line")
+    assert (done.epochs, len(done.curve)) == (2, 4)
+    lines = capsys.readouterr().err.splitlines()
+    assert lines[0].startswith("training line until it no longer improves, epoch: 1 of at most 6  loss ")
+    assert lines[-1].endswith("epoch: 4 of at most 6  epoch 2 was the best")
+
+
+def test_sigterm_ends_a_fit_as_it_ends_any_program() -> None:
+    """Without a handler of the caller's own it is an exit, not a Ctrl-C."""
+
+    def told(epoch: int) -> list[Pair]:
+        signal.raise_signal(signal.SIGTERM)
+        return batches(epoch)
+
+    with pytest.raises(SystemExit):
+        fit(Line(), told, RECIPE, Training())

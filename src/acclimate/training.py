@@ -120,14 +120,16 @@ def fit(
         folder = (training.folder or Path(scratch)) / _digest(name, key, recipe)
         unfinished = folder / "last.ckpt"
         resumed = training.resume and unfinished.exists()
-        with counting(recipe.epochs, f"training {name}", shown=training.progress, lines=100) as tell:
+        measured = figure is not None
+        label = f"training {name}{' until it no longer improves' if measured else ''}, epoch"
+        with counting(recipe.epochs, label, shown=training.progress, lines=100, at_most=measured) as tell:
             loop = _loop(module, batches, recipe, figure, tell)
             trainer = Trainer(
                 max_epochs=recipe.epochs,
                 accelerator={"auto": "auto", "cpu": "cpu"}.get(training.device, "gpu"),
                 devices=1,
                 gradient_clip_val=recipe.clip,
-                callbacks=_callbacks(folder, recipe, measured=figure is not None),
+                callbacks=_callbacks(folder, recipe, measured=measured),
                 logger=_loggers(training.folder, name),
                 reload_dataloaders_every_n_epochs=1,
                 log_every_n_steps=10,
@@ -137,7 +139,9 @@ def fit(
             )
             with _ctrl_c():
                 trainer.fit(loop, ckpt_path=unfinished if resumed else None, weights_only=True)
-        epochs = _take_best(module, folder)
+            epochs = _take_best(module, folder)
+            if measured:
+                tell(0, f"epoch {epochs} was the best")
         shutil.rmtree(folder, ignore_errors=True)
     return Fitted(epochs, loop.curve[epochs - 1]["figure"], resumed, loop.curve)
 
@@ -191,7 +195,8 @@ def _loop(
             return {"optimizer": optimizer, "lr_scheduler": {"scheduler": rise, "interval": "step"}}
 
         def on_train_start(self) -> None:
-            tell(self.current_epoch, "resumed" if self.current_epoch else "")
+            if self.current_epoch:
+                tell(self.current_epoch, "resumed")
 
         def on_train_epoch_start(self) -> None:
             torch.manual_seed(int(generator(recipe.seed, "epoch", self.current_epoch).integers(2**62)))
@@ -281,5 +286,7 @@ def _ctrl_c() -> Iterator[None]:
     try:
         yield
     except SystemExit as stopped:
+        if not isinstance(stopped.__context__, KeyboardInterrupt):
+            raise  # SIGTERM
         signal.signal(signal.SIGINT, before)
         raise KeyboardInterrupt from stopped
