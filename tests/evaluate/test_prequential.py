@@ -105,7 +105,7 @@ def levels(report: StreamReport) -> dict[str, dict[str, Any]]:
 @pytest.mark.parametrize("change", CHANGES)
 def test_who_knows_the_world_reaches_what_the_world_says(change: str, repeats: bool) -> None:
     world = drifting_world(change, new_users=0.2, new_items=0.2, repeats=repeats, n_events=3_000)
-    report = replay([Level("knows", Knows(world))], world.data, repeats=repeats)
+    report = replay([Level("knows", Knows(world))], world.data, again=0.0 if repeats else np.inf)
     found = report.levels[0]
     for name, expected in ((NDCG, world.ndcg), ("hr@10", world.hit)):
         values, truth = found.per_question[name], expected[report.stream.asked]
@@ -221,7 +221,7 @@ def test_one_model_in_two_levels_is_fitted_once_and_starts_afresh() -> None:
     report = replay(
         [Level("first", model), Level("second", model), Level("still", model, learns=False)],
         world.data,
-        repeats=True,
+        again=0.0,
     )
     first, second, still = report.levels
     assert model.fits == 1
@@ -243,7 +243,7 @@ def test_without_vectors_for_new_items_they_rank_last() -> None:
 def test_who_remembers_little_forgets() -> None:
     world = drifting_world("sudden", n_events=4_000, n_users=20, repeats=True)
     taught = [Level("little", Habit(300)), Level("all", Habit())]
-    report = replay(taught, world.data, start=world.data.time[300], repeats=True)
+    report = replay(taught, world.data, start=world.data.time[300], again=0.0)
     found = {name: level["forgetting"] for name, level in levels(report).items()}
     assert found["little"]["backward_transfer"] < found["all"]["backward_transfer"] - 0.01
     matrix = np.array(found["little"]["matrix"], float)
@@ -256,7 +256,7 @@ def test_who_remembers_little_forgets() -> None:
 
 def test_a_constant_scorer_looks_like_chance() -> None:
     world = drifting_world("none", repeats=True, n_events=2_000)
-    report = replay([Level("plain", Plain())], world.data, repeats=True)
+    report = replay([Level("plain", Plain())], world.data, again=0.0)
     assert report.levels[0].metrics["hr@10"].mean == pytest.approx(10 / 200)
 
 

@@ -35,13 +35,17 @@ events = st.tuples(
 )
 
 
-@given(st.lists(events, min_size=2, max_size=40), st.sampled_from([0.0, 0.5, 3.0]), st.booleans())
+@given(
+    st.lists(events, min_size=2, max_size=40),
+    st.sampled_from([0.0, 0.5, 3.0]),
+    st.sampled_from([0.0, 2.0, math.inf]),
+)
 def test_what_is_known_is_what_a_slow_look_at_the_events_says(
-    rows: list[tuple[int, int, float, float]], delay: float, repeats: bool
+    rows: list[tuple[int, int, float, float]], delay: float, again: float
 ) -> None:
     data = made(rows)
     try:
-        stream = Stream(data, default_start(data), delay, repeats)
+        stream = Stream(data, default_start(data), delay, again)
     except InputError:
         return  # there is nothing before the start, or no time at all
     events = stream.events
@@ -60,24 +64,30 @@ def test_what_is_known_is_what_a_slow_look_at_the_events_says(
         mine = np.flatnonzero(events.user[:n] == events.user[at])
         assert history.items.tolist() == events.item[mine].tolist()
         assert history.now.tolist() == [events.time[at]]
-    liked, seen = [], set()
-    for at, (user, item, weight) in enumerate(zip(events.user, events.item, events.weight, strict=True)):
-        if weight > 0 and (repeats or (user, item) not in seen):
-            liked.append(at)
-            seen.add((user, item))
+    liked: list[int] = []
+    seen: dict[tuple[int, int], float] = {}
+    for at, (user, item, time, weight, _) in enumerate(zip(*events, strict=True)):
+        if weight > 0:
+            if time - seen.get((user, item), -math.inf) >= again:
+                liked.append(at)
+            seen[user, item] = time
     assert stream.asked.tolist() == [at for at in liked if at >= stream.first]
 
 
 scores = st.lists(st.sampled_from([0.0, 1.0, 2.0, math.nan]), min_size=5, max_size=5)
 
 
-@given(st.lists(events, min_size=6, max_size=30), st.lists(scores, min_size=30, max_size=30), st.booleans())
+@given(
+    st.lists(events, min_size=6, max_size=30),
+    st.lists(scores, min_size=30, max_size=30),
+    st.sampled_from([0.0, 2.0, math.inf]),
+)
 def test_places_are_those_of_a_slow_ranking(
-    rows: list[tuple[int, int, float, float]], told: list[list[float]], repeats: bool
+    rows: list[tuple[int, int, float, float]], told: list[list[float]], again: float
 ) -> None:
     data = made(rows)
     try:
-        stream = Stream(data, default_start(data), repeats=repeats)
+        stream = Stream(data, default_start(data), again=again)
     except InputError:
         return
     histories = stream.before(stream.asked)
@@ -85,12 +95,19 @@ def test_places_are_those_of_a_slow_ranking(
     above, tied = stream.places(stream.asked, histories, matrix.copy())
     for row, at in enumerate(stream.asked):
         target, now = int(stream.events.item[at]), stream.events.time[at]
-        history = histories[row]
-        out = set(history.items[history.weights != 0].tolist()) - {target}
+        last: dict[int, float] = {}
+        out = set()
+        for item, time, weight in zip(
+            histories[row].items, histories[row].times, histories[row].weights, strict=True
+        ):
+            last[int(item)] = weight or last.get(int(item), 0.0)
+            if weight > 0 and now - time < again:
+                out.add(int(item))
+        out = (out | {item for item, weight in last.items() if weight < 0}) - {target}
         there = [
             n
             for n in range(5)
-            if any(item == n and time <= now for _, item, time, _ in rows) and (repeats or n not in out)
+            if any(item == n and time <= now for _, item, time, _ in rows) and n not in out
         ]
         key = [-1.0 if math.isnan(told[row][n]) else told[row][n] for n in range(5)]
         assert target in there
@@ -128,6 +145,8 @@ def test_a_start_outside_of_the_times_is_named(start: float, side: str) -> None:
         Stream(Dataset.of([("ann", "a", 1.0), ("ann", "b", 2.0)]), start)
 
 
-def test_a_negative_delay_is_refused() -> None:
-    with pytest.raises(InputError, match="0 or more seconds, got -1"):
-        Stream(Dataset.of([("ann", "a", 1.0), ("ann", "b", 2.0)]), 2.0, delay=-1)
+@pytest.mark.parametrize("name", ["delay", "again"])
+@pytest.mark.parametrize("value", [-1.0, math.nan])
+def test_a_negative_delay_is_refused(name: str, value: float) -> None:
+    with pytest.raises(InputError, match=f"{name} must be 0 or more seconds, got {value}"):
+        Stream(Dataset.of([("ann", "a", 1.0), ("ann", "b", 2.0)]), 2.0, **{name: value})

@@ -70,7 +70,7 @@ def replay(
     start: float | None = None,
     window: float | None = None,
     delay: float = 0.0,
-    repeats: bool = False,
+    again: float = np.inf,
     k: int = 10,
     seed: int = 0,
     folder: Path | None = None,
@@ -79,7 +79,7 @@ def replay(
     """Measure how well each level foresees the stream, and how it adapts.
 
     Each positive event from ``start`` on is a question: all items that exist at its time are ranked for its
-    user, but those already had, with what is known by then. Then it is learned.
+    user, but those had (see ``again``) or turned down, with what is known by then. Then it is learned.
 
     Args:
         levels: What to compare. One model may stand in several levels; it is fitted once.
@@ -87,7 +87,7 @@ def replay(
         start: Seconds; by default the time that halves the events.
         window: Seconds that a point of the curve stands for; by default about a twelfth of the stream.
         delay: Seconds until an event is known.
-        repeats: Whether items that the user has had are ranked, and foreseen, again.
+        again: Seconds after which an item that the user has had may come again; infinite for never.
         k: Length of the lists, 1..1000.
         seed: Of the intervals, and of which events are asked again for the measure of forgetting.
         folder: Where unfinished work is kept, so that a killed replay goes on; it belongs to these levels,
@@ -113,7 +113,7 @@ def replay(
     names = [level.name for level in levels]
     if not names or len(set(names)) < len(names):
         raise InputError(f"name each level once, got {', '.join(names) or 'none'}", field="level")
-    stream = Stream(data, default_start(data) if start is None else start, delay, repeats)
+    stream = Stream(data, default_start(data) if start is None else start, delay, again)
     if not len(stream.asked):
         why = ", ".join(f"{name}: {count}" for name, count in stream.skipped.items())
         raise InputError(f"nothing is to be foreseen from {stream.start:g} on ({why})", field="start")

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from acclimate.data.dataset import Dataset
 from acclimate.errors import InputError
-from acclimate.types import Events, Floats, Histories, Times
+from acclimate.types import Codes, Events, Floats, Histories, Times
 
 BEFORE = 0.5
 """Share of the events that a model is fitted on, if nobody says when the stream starts."""
@@ -29,7 +29,7 @@ class Stream:
         data: The whole.
         start: What is before this time, in whole seconds, is for ``fit``.
         delay: Seconds until an event is known.
-        repeats: Whether an item that the user has had is foreseen again.
+        again: Seconds after which an item that the user has had may come again; infinite for never.
 
     Raises:
         InputError: The data have no times, or nothing lies on one side of ``start``.
@@ -44,7 +44,7 @@ class Stream:
     data: Dataset
     start: float
     delay: float = 0.0
-    repeats: bool = False
+    again: float = np.inf
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "start", float(np.floor(self.start)))
@@ -56,8 +56,10 @@ class Stream:
                 code="no_times",
                 field="timestamp",
             )
-        if not self.delay >= 0:
-            raise InputError(f"delay must be 0 or more seconds, got {self.delay}", field="delay")
+        for name in ("delay", "again"):
+            if not getattr(self, name) >= 0:
+                value = getattr(self, name)
+                raise InputError(f"{name} must be 0 or more seconds, got {value}", field=name)
         before = int((time < self.start).sum())
         if before in (0, len(time)):
             side = "from" if before else "before"
@@ -100,13 +102,16 @@ class Stream:
 
     @cached_property
     def asked(self) -> NDArray[np.int64]:
-        """Positions of the events that are foreseen: positive, and new to the user unless it may repeat."""
+        """Positions of the events that are foreseen: positive, with an item that may come (again)."""
         events = self.events
         liked = np.flatnonzero(events.weight > 0)
-        if not self.repeats:
-            pairs = events.user[liked].astype(np.int64) * self.data.n_items + events.item[liked]
-            liked = liked[np.sort(np.unique(pairs, return_index=True)[1])]
-        return liked[liked >= self.first]
+        pairs = events.user[liked].astype(np.int64) * self.data.n_items + events.item[liked]
+        order = np.argsort(pairs, kind="stable")
+        time = events.time[liked[order]]
+        away = np.where(np.diff(pairs[order], prepend=-1) == 0, np.diff(time, prepend=0.0), np.inf)
+        may = np.empty(len(liked), bool)
+        may[order] = away >= self.again
+        return liked[may & (liked >= self.first)]
 
     @cached_property
     def born(self) -> Times:
@@ -139,7 +144,7 @@ class Stream:
     ) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
         """Return how many items stand above that of each event, and how many have its score: int32[m] each.
 
-        Ranked are the items that exist, but those that the user has had or turned down, unless ``repeats``.
+        Ranked are the items that exist, but those that the user turned down, or had and may not have again.
 
         Args:
             positions: Of events, int64[m].
@@ -149,9 +154,8 @@ class Stream:
         events, each = self.events.part(positions), np.arange(len(positions))
         wanted = scores[each, events.item]
         scores[self.born > events.time[:, None]] = -np.inf
-        if not self.repeats:
-            signed = histories.weights != 0
-            scores[histories.rows[signed], histories.items[signed]] = -np.inf
+        rows, items = self._closed(histories)
+        scores[rows, items] = -np.inf
         scores[each, events.item] = wanted
         above = (scores > wanted[:, None]).sum(axis=1, dtype=np.int32)
         tied = (scores == wanted[:, None]).sum(axis=1, dtype=np.int32)
@@ -160,6 +164,16 @@ class Stream:
             tied[row] = blank.sum()
             above[row] = (~blank & (scores[row] != -np.inf)).sum()
         return above, tied
+
+    def _closed(self, histories: Histories) -> tuple[NDArray[np.int64], Codes]:
+        """Return pairs of a row and an item that its user was given too lately, or turned down at last."""
+        rows, items, weights = histories.rows, histories.items, histories.weights
+        lately = (weights > 0) & (histories.now[rows] - histories.times < self.again)
+        if (weights < 0).any():
+            signed = np.flatnonzero(weights)[::-1]
+            _, last = np.unique(rows[signed] * self.data.n_items + items[signed], return_index=True)
+            lately[signed[last]] |= weights[signed[last]] < 0
+        return rows[lately], items[lately]
 
     @cached_property
     def _by_user(self) -> tuple[NDArray[np.int64], NDArray[np.int64]]:

@@ -173,7 +173,7 @@ class StreamReport:
             "protocol": "prequential",
             "start": stream.start,
             "delay": stream.delay,
-            "repeats": stream.repeats,
+            "again": None if np.isinf(stream.again) else stream.again,
             "targets_sha256": stream.sha256,
             "n_targets": self.n_asked,
             "n_users": len(np.unique(stream.events.user[stream.asked])),
