@@ -10,7 +10,7 @@ import pytest
 from rich.console import Console
 
 from acclimate.data.dataset import Dataset
-from acclimate.evaluate.page import _round_up
+from acclimate.evaluate.plot import round_up
 from acclimate.evaluate.protocols import evaluate
 from acclimate.evaluate.report import print_table, remarks, write_html
 from acclimate.evaluate.results import Report
@@ -156,4 +156,4 @@ def test_who_was_left_out_is_told(report: Report) -> None:
     ("value", "end"), [(0.0, 1.0), (0.0734, 0.08), (0.1, 0.1), (0.101, 0.2), (0.93, 1.0), (7.0, 8.0)]
 )
 def test_an_axis_ends_at_a_round_number(value: float, end: float) -> None:
-    assert _round_up(value) == pytest.approx(end)
+    assert round_up(value) == pytest.approx(end)

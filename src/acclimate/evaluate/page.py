@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from html import escape
 from importlib.resources import files
 from typing import Any
 
-import numpy as np
+from acclimate.evaluate.plot import round_up
 
 Document = Mapping[str, Any]
 MEANING = {
@@ -28,9 +28,9 @@ def render(document: Document, remarks: Sequence[str]) -> str:
     title = f"{document['dataset']}, protocol {document['protocol']}"
     told = [name for name in models[0]["metrics"] if _is_told(name, document)]
     names = sorted(told, key=lambda name: name != f"ndcg@{k}")
-    plots = [_plot(name, MEANING[name.split("@")[0]], models, name) for name in names]
+    plots = [intervals_plot(name, MEANING[name.split("@")[0]], models, name) for name in names]
     segments = [
-        _plot(
+        intervals_plot(
             name,
             f"{part['what']} ({part['n_users']:,} users)",
             [m["segments"][name] | _named(m) for m in models],
@@ -38,6 +38,18 @@ def render(document: Document, remarks: Sequence[str]) -> str:
         )
         for name, part in models[0]["segments"].items()
     ]
+    sections = (
+        f'<section><h2>Metrics</h2><p class="how">{_how(models)}</p>'
+        f'<div class="plots">{"".join(plots)}</div></section>'
+        f'<section><h2>ndcg@{k} by segment</h2><div class="plots">{"".join(segments)}</div></section>'
+        f"<section><h2>All figures</h2>{_table(document)}</section>"
+        f"<section><h2>To know</h2>{told(remarks)}</section>"
+    )
+    return frame("Evaluation", title, _lead(document), sections)
+
+
+def frame(kind: str, title: str, lead: str, sections: str) -> str:
+    """Return a whole page; ``lead`` and ``sections`` are HTML, the others plain text."""
     return f"""<!doctype html>
 <html lang="en">
 <head>
@@ -51,17 +63,11 @@ def render(document: Document, remarks: Sequence[str]) -> str:
 <body>
 <main>
 <header>
-<p class="kicker">Evaluation</p>
+<p class="kicker">{escape(kind)}</p>
 <h1>{escape(title)}</h1>
-<p class="lead">{_lead(document)}</p>
+<p class="lead">{lead}</p>
 </header>
-<section><h2>Metrics</h2>
-<p class="how">{_how(models)}</p>
-<div class="plots">{"".join(plots)}</div></section>
-<section><h2>ndcg@{k} by segment</h2>
-<div class="plots">{"".join(segments)}</div></section>
-<section><h2>All figures</h2>{_table(document)}</section>
-<section><h2>To know</h2><ul>{"".join(f"<li>{escape(line)}</li>" for line in remarks)}</ul></section>
+{sections}
 </main>
 </body>
 </html>
@@ -88,12 +94,12 @@ def _lead(document: Document) -> str:
     return f"{words}. {document['n_users']:,} users, {document['n_targets']:,} targets."
 
 
-def _plot(title: str, meaning: str, entries: Sequence[Document], metric: str) -> str:
+def intervals_plot(title: str, meaning: str, entries: Sequence[Document], metric: str) -> str:
     """Return a figure with one interval for each model on a shared axis from 0."""
     intervals = [entry["metrics"][metric] for entry in entries]
     seeds = [_by_seed(entry, metric) for entry in entries]
     ends = [float(interval["high"]) for interval in intervals] + [value for one in seeds for value in one]
-    top = _round_up(max(ends))
+    top = round_up(max(ends))
     best = max(float(interval["mean"]) for interval in intervals)
     rows = "".join(
         _row(entry["name"], interval, top, interval["mean"] == best, values)
@@ -134,35 +140,44 @@ def _row(name: str, interval: Document, top: float, best: bool, seeds: Sequence[
     )
 
 
-def _round_up(value: float) -> float:
-    """Return the next 1, 2, 3, 4, 5, 6, 8 or 10 times a power of ten, for the end of an axis."""
-    if value <= 0:
-        return 1.0
-    power = 10.0 ** np.floor(np.log10(value))
-    return float(power * min(step for step in (1, 2, 3, 4, 5, 6, 8, 10) if step * power >= value * 0.9999))
-
-
 def _table(document: Document) -> str:
     names = list(document["models"][0]["metrics"])
-    head = _cells("th", ["model", *names, "fit s", "score s"], 'scope="col"')
-    body = []
+    rows = []
     for model in document["models"]:
-        cells = []
+        cells = [escape(model["name"])]
         for name in names:
             found = model["metrics"][name]
             best = found["mean"] >= max(other["metrics"][name]["mean"] for other in document["models"])
             figure = f"<b>{found['mean']:.4f}</b>" if best else f"{found['mean']:.4f}"
-            cells.append(f"<td>{figure}<small>{_spread(model, name)}</small></td>")
-        seconds = [
-            "" if model[key] is None else f"{model[key]:.2f}" for key in ("fit_seconds", "score_seconds")
-        ]
-        body.append(
-            f'<tr><th scope="row">{escape(model["name"])}</th>{"".join(cells)}{_cells("td", seconds)}</tr>'
-        )
+            cells.append(f"{figure}<small>{_spread(model, name)}</small>")
+        seconds = (model["fit_seconds"], model["score_seconds"])
+        rows.append([*cells, *("" if value is None else f"{value:.2f}" for value in seconds)])
+    caption = "Mean over users, with 95 % intervals; the best of each column in bold"
+    return figures_table(caption, ["model", *names, "fit s", "score s"], rows)
+
+
+def told(lines: Sequence[str]) -> str:
+    """Return plain lines as a list."""
+    return f"<ul>{''.join(f'<li>{escape(line)}</li>' for line in lines)}</ul>"
+
+
+def figures_table(caption: str, head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """Return a wide table that scrolls within the page.
+
+    Args:
+        caption: Plain text.
+        head: Plain text of each column.
+        rows: HTML of each cell; the first one is the row's head.
+    """
+    heads = "".join(f'<th scope="col">{escape(text)}</th>' for text in head)
+    body = "".join(
+        f'<tr><th scope="row">{name}</th>{"".join(f"<td>{cell}</td>" for cell in cells)}</tr>'
+        for name, *cells in rows
+    )
     return (
         '<div class="scroll" tabindex="0" role="region" aria-label="All figures"><table>'
-        "<caption>Mean over users, with 95 % intervals; the best of each column in bold</caption>"
-        f"<thead><tr>{head}</tr></thead><tbody>{''.join(body)}</tbody></table></div>"
+        f"<caption>{escape(caption)}</caption>"
+        f"<thead><tr>{heads}</tr></thead><tbody>{body}</tbody></table></div>"
     )
 
 
@@ -171,7 +186,3 @@ def _spread(model: Document, metric: str) -> str:
     found, seeds = model["metrics"][metric], model["seeds"]
     by_seed = f"<br>±{seeds['metrics'][metric]['deviation']:.4f} by seed" if seeds else ""
     return f"{found['low']:.4f}–{found['high']:.4f}{by_seed}"
-
-
-def _cells(tag: str, texts: Iterable[str], attributes: str = "") -> str:
-    return "".join(f"<{tag} {attributes}>{escape(text)}</{tag}>" for text in texts)

@@ -1,0 +1,88 @@
+"""Curves over time as inline SVG: no script, no network, readable in light and dark."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from html import escape
+
+import numpy as np
+
+WIDTH, HEIGHT = 720, 300
+LEFT, RIGHT, TOP, BOTTOM = 48, 12, 10, 28
+DAY = 86_400.0
+
+Curve = Sequence[tuple[float, float]]
+
+
+def curves(title: str, meaning: str, series: Mapping[str, Curve]) -> str:
+    """Return a figure with a line for each of ``series``: points (seconds, value >= 0) in order of time.
+
+    Example:
+        >>> "<polyline" in curves("ndcg@10", "by window", {"live": [(0.0, 0.1), (60.0, 0.2)]})
+        True
+    """
+    points = [point for curve in series.values() for point in curve]
+    low, high = min(at for at, _ in points), max(at for at, _ in points)
+    top = round_up(max(value for _, value in points))
+
+    def place(at: float, value: float) -> tuple[float, float]:
+        x = LEFT + (WIDTH - LEFT - RIGHT) * ((at - low) / (high - low) if high > low else 0.5)
+        return round(x, 1), round(TOP + (HEIGHT - TOP - BOTTOM) * (1 - value / top), 1)
+
+    lines = "".join(
+        _line(number, name, [(*place(*point), point) for point in curve])
+        for number, (name, curve) in enumerate(series.items())
+    )
+    legend = "".join(f'<li><i class="c{n % 8}"></i>{escape(name)}</li>' for n, name in enumerate(series))
+    label = f"{title}, {meaning}: " + "; ".join(
+        f"{name} from {curve[0][1]:.4f} to {curve[-1][1]:.4f}" for name, curve in series.items()
+    )
+    return (
+        f'<figure class="wide"><figcaption><b>{escape(title)}</b> {escape(meaning)}</figcaption>'
+        f'<svg viewBox="0 0 {WIDTH} {HEIGHT}" role="img" aria-label="{escape(label)}">'
+        f"{_axes(low, high, top)}{lines}</svg>"
+        f'<ul class="legend">{legend}</ul></figure>'
+    )
+
+
+def round_up(value: float) -> float:
+    """Return the next 1, 2, 3, 4, 5, 6, 8 or 10 times a power of ten, for the end of an axis.
+
+    Example:
+        >>> round_up(0.33), round_up(0.0), round_up(70)
+        (0.4, 1.0, 80.0)
+    """
+    if value <= 0:
+        return 1.0
+    power = 10.0 ** np.floor(np.log10(value))
+    return float(power * min(step for step in (1, 2, 3, 4, 5, 6, 8, 10) if step * power >= value * 0.9999))
+
+
+def _line(number: int, name: str, placed: Sequence[tuple[float, float, tuple[float, float]]]) -> str:
+    path = " ".join(f"{x},{y}" for x, y, _ in placed)
+    dots = "".join(
+        f'<circle cx="{x}" cy="{y}" r="3"><title>{escape(name)}, {_day(at)}: {value:.4f}</title></circle>'
+        for x, y, (at, value) in placed
+    )
+    return f'<g class="c{number % 8}"><polyline points="{path}"/>{dots}</g>'
+
+
+def _axes(low: float, high: float, top: float) -> str:
+    base, right = HEIGHT - BOTTOM, WIDTH - RIGHT
+    parts = []
+    for share in (0.0, 0.25, 0.5, 0.75, 1.0):
+        y = TOP + (base - TOP) * (1 - share)
+        parts.append(f'<line x1="{LEFT}" x2="{right}" y1="{y:.1f}" y2="{y:.1f}"/>')
+        parts.append(f'<text x="{LEFT - 6}" y="{y + 4:.1f}" text-anchor="end">{top * share:.3g}</text>')
+    for share, anchor in ((0.0, "start"), (0.5, "middle"), (1.0, "end")):
+        x, day = LEFT + (right - LEFT) * share, _day(low + share * (high - low))
+        parts.append(f'<text x="{x:.1f}" y="{HEIGHT - 8}" text-anchor="{anchor}">{day}</text>')
+    return f'<g class="axes" aria-hidden="true">{"".join(parts)}</g>'
+
+
+def _day(seconds: float) -> str:
+    try:
+        return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%d")
+    except (OverflowError, ValueError, OSError):
+        return f"{seconds:g}"
