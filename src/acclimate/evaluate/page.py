@@ -26,8 +26,8 @@ def render(document: Document, remarks: Sequence[str]) -> str:
     """Return the page of a report's ``document``, with ``remarks`` below the figures."""
     models, k = document["models"], document["k"]
     title = f"{document['dataset']}, protocol {document['protocol']}"
-    told = [name for name in models[0]["metrics"] if _is_told(name, document)]
-    names = sorted(told, key=lambda name: name != f"ndcg@{k}")
+    shown = [name for name in models[0]["metrics"] if _is_told(name, document)]
+    names = sorted(shown, key=lambda name: name != f"ndcg@{k}")
     plots = [intervals_plot(name, MEANING[name.split("@")[0]], models, name) for name in names]
     segments = [
         intervals_plot(
