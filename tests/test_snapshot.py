@@ -109,11 +109,13 @@ def test_what_is_loaded_answers_as_before(registry, make, request):
         model = make()
         model.fit(WORLD)
     before = Recommender(model, LiveState.of(WORLD, offset=5))
+    before.state.log = "abc"
     before.apply([event(6, "u0", "like", "i9"), put(7, "new", title="film 7 of the space")])
     snapshot = registry.write(before.model, before.state, metrics={})
     loaded = snapshot.load()
     assert loaded.notes == ()
     assert loaded.state.offset == 7
+    assert loaded.state.log == snapshot.manifest["log"] == "abc"
     np.testing.assert_array_equal(loaded.probe, probe(model, before.state))
     after = Recommender(loaded.model, loaded.state)
     more = [event(8, "u1", "like", "new"), put(9, "newer", title="film 8 of the garden")]

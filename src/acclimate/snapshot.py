@@ -59,7 +59,7 @@ class Snapshot:
     Args:
         id: First 16 hex digits of a sha256 over the manifest, which holds that of every file.
         path: The folder.
-        manifest: ``model params encoder offset created metrics data settings files``; empty if broken.
+        manifest: ``model params encoder offset log created metrics data settings files``; empty if broken.
         broken: What is wrong with it, if something is.
     """
 
@@ -184,6 +184,7 @@ class Registry:
                     "params": params,
                     "encoder": None if model.encoder is None else model.encoder.name,
                     "offset": state.offset,
+                    "log": state.log,
                     "data": state.name,
                     "n_users": len(state.users),
                     "n_items": state.n_items,

@@ -48,7 +48,7 @@ def test_train_takes_the_best_of_all_if_none_is_named(run: Run, home: Path) -> N
     ran = run("train", "--home", home, "--json", *SMALL)
     assert ran.code == 0, ran.err
     document = ran.document
-    assert list(document["compared"]) == list(MODELS)
+    assert document["compared"].keys() | document["left_out"].keys() == set(MODELS)
     ndcg = {name: metrics["ndcg@10"]["mean"] for name, metrics in document["compared"].items()}
     assert ndcg[document["model"]] == max(ndcg.values())
     assert "did better" not in ran.err
@@ -351,6 +351,36 @@ def test_a_log_behind_its_snapshot_is_found(run: Run, home: Path) -> None:
     checks = {check["name"]: check for check in run("doctor", "--home", home, "--json").document["checks"]}
     assert not checks["log"]["ok"]
     assert "offset 1" in checks["log"]["detail"]
+
+
+def test_another_log_that_has_grown_further_is_found(run: Run, home: Path) -> None:
+    """Its first records would be taken for known, and would never count."""
+
+    def like(user: str, n: int) -> None:
+        log = SqliteLog(home / "log.sqlite")
+        log.append([event_entry(Event(user, "like", 5000.0 + at, "1")) for at in range(n)]).result()
+        log.close()
+
+    like("u0", 1)
+    old = train(run, home)
+    for file in home.glob("log.sqlite*"):
+        file.unlink()
+    like("stranger", 3)
+    asked = ("recommend", "--user", "stranger", "--home", home, "--json")
+    for words in (asked, ("serve", "--port", 0, "--home", home, "--json")):
+        refused = run(*words)
+        assert (refused.code, refused.document["error"]["code"]) == (1, "log_replaced")
+        assert "train anew from what is there: acclimate train" in refused.document["error"]["message"]
+    checks = {check["name"]: check for check in run("doctor", "--home", home, "--json").document["checks"]}
+    assert not checks["log"]["ok"]
+    assert "this is not the event log that snapshot" in checks["log"]["detail"]
+
+    new = train(run, home)
+    listed = run(*asked).document
+    assert (listed["snapshot"], listed["log_offset"], listed["fallback"]) == (new, 3, None)
+    back = run("snapshots", "rollback", old, "--home", home, "--json")
+    assert (back.code, back.document["error"]["code"]) == (1, "log_replaced")
+    assert run(*asked).document["snapshot"] == new
 
 
 @pytest.mark.parametrize("command", ["serve", "demo"])

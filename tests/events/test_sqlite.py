@@ -1,3 +1,5 @@
+import re
+import shutil
 import sqlite3
 import threading
 from concurrent.futures import Future
@@ -9,7 +11,7 @@ from hypothesis import strategies as st
 
 from acclimate.errors import AcclimateError, BusyError, ConflictError, CorruptError, InputError, NotFoundError
 from acclimate.events import sqlite as store
-from acclimate.events.log import Appended, Entry, Record
+from acclimate.events.log import Appended, Entry, Record, check_continues
 from acclimate.events.sqlite import SqliteLog
 
 
@@ -251,8 +253,89 @@ def test_a_newer_layout_is_refused_and_the_lock_let_go(tmp_path):
         db.execute("PRAGMA user_version = 99")
     db.close()
     for _ in range(2):
-        with pytest.raises(InputError, match=r"newer Acclimate \(layout 99, this one reads 1"):
+        with pytest.raises(InputError, match=r"newer Acclimate \(layout 99, this one reads 2"):
             SqliteLog(path)
+
+
+def as_of_layout_1(path):
+    """Make the file what an Acclimate before ids would have written."""
+    with sqlite3.connect(path) as db:
+        db.executescript("DROP TABLE log; PRAGMA user_version = 1;")
+    db.close()
+
+
+def test_a_log_has_an_id_of_its_own_for_good(tmp_path):
+    path, ids = tmp_path / "log.sqlite", set()
+    for _ in range(2):
+        log = SqliteLog(path)
+        reader = SqliteLog(path, readonly=True)
+        log.append([like()]).result()
+        ids |= {log.id, reader.id}
+        reader.close()
+        log.close()
+    (one,) = ids
+    assert re.fullmatch("[0-9a-f]{32}", one)
+    shutil.copy(path, tmp_path / "copy.sqlite")
+    copy, other = SqliteLog(tmp_path / "copy.sqlite"), SqliteLog(tmp_path / "other.sqlite")
+    assert copy.id == one != other.id
+    copy.close()
+    other.close()
+
+
+def test_an_old_log_is_read_as_it_is_and_gets_an_id_when_it_is_written(tmp_path):
+    path = tmp_path / "log.sqlite"
+    log = SqliteLog(path)
+    log.append([like("ann"), like("bob")]).result()
+    log.close()
+    as_of_layout_1(path)
+    reader = SqliteLog(path, readonly=True)
+    assert (reader.id, reader.offset) == (None, 2)
+    log = SqliteLog(path)
+    assert reader.id == log.id is not None
+    assert [record.body["user_id"] for record in log.read(0)] == ["ann", "bob"]
+    assert log.append([like("cy")]).result() == Appended(1, 0, 3)
+    reader.close()
+    log.close()
+    again = SqliteLog(path, readonly=True)
+    assert again.id == log_id(path)
+    again.close()
+
+
+def log_id(path):
+    with sqlite3.connect(path) as db:
+        (row,) = db.execute("SELECT id FROM log").fetchall()
+    db.close()
+    return row[0]
+
+
+class Known:
+    """A log as far as `check_continues` asks."""
+
+    def __init__(self, id, offset):
+        self.id, self.offset = id, offset
+
+
+@pytest.mark.parametrize(
+    ("there", "log", "offset", "code"),
+    [
+        (Known("a", 5), "a", 5, None),
+        (Known("a", 9), "a", 5, None),
+        (Known("b", 9), "a", 0, None),  # nothing is known of it
+        (Known("b", 9), None, 5, None),  # a snapshot from before ids
+        (Known(None, 9), "a", 5, None),  # a log from before ids that is only read
+        (Known("a", 4), "a", 5, "log_behind"),
+        (Known("b", 4), None, 5, "log_behind"),
+        (Known("b", 9), "a", 5, "log_replaced"),
+        (Known("b", 4), "a", 5, "log_replaced"),
+    ],
+)
+def test_another_log_is_noticed(there, log, offset, code):
+    if code is None:
+        check_continues(there, log, offset, "snapshot x")
+        return
+    with pytest.raises(CorruptError, match=r"snapshot x knows .*Put it back, or train anew") as found:
+        check_continues(there, log, offset, "snapshot x")
+    assert found.value.code == code
 
 
 def test_damage_is_named(tmp_path):

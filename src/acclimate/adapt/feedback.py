@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import dataclass
 
 import numpy as np
@@ -63,10 +64,13 @@ def gather(home: Home, settings: Settings) -> Gathered:
     state = LiveState.of(imported, settings.events, max_history=bound)
     logged = LiveState(settings.events, max_history=bound)
     forgotten: set[str] = set()
-    for records in _records(home):
-        state.apply(records)
-        logged.apply(records)
-        forgotten.update(record.body["user_id"] for record in records if record.kind == "user_deleted")
+    if home.log.exists():
+        with closing(SqliteLog(home.log, readonly=True)) as log:
+            state.log = log.id
+            for records in _records(log):
+                state.apply(records)
+                logged.apply(records)
+                forgotten |= {each.body["user_id"] for each in records if each.kind == "user_deleted"}
     data = _joined(imported, state, logged, forgotten)
     if not len(data):
         raise NotFoundError(NO_DATA, code="no_data")
@@ -80,16 +84,11 @@ def gather(home: Home, settings: Settings) -> Gathered:
     return Gathered(data, state)
 
 
-def _records(home: Home, chunk: int = 10_000) -> Iterator[list[Record]]:
-    if not home.log.exists():
-        return
-    log, offset = SqliteLog(home.log, readonly=True), 0
-    try:
-        while records := log.read(offset, chunk):
-            yield records
-            offset = records[-1].offset
-    finally:
-        log.close()
+def _records(log: SqliteLog, chunk: int = 10_000) -> Iterator[list[Record]]:
+    offset = 0
+    while records := log.read(offset, chunk):
+        yield records
+        offset = records[-1].offset
 
 
 def _joined(imported: Dataset, state: LiveState, logged: LiveState, forgotten: set[str]) -> Dataset:

@@ -6,15 +6,20 @@ import os
 import shutil
 import sys
 from collections.abc import Callable
+from contextlib import closing
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import typer
 
 from acclimate.cli.options import ConfigOption, HomeOption, JsonOption, SetOption, read_settings
 from acclimate.cli.output import Output
 from acclimate.config import Home, Settings
-from acclimate.errors import AcclimateError
+from acclimate.errors import AcclimateError, CorruptError
+
+if TYPE_CHECKING:
+    from acclimate.snapshot import Snapshot
 
 FREE_GB = 1.0
 """Below this much free disk space training and importing may fail."""
@@ -42,6 +47,7 @@ class Check:
         return self.name not in ADVICE
 
 
+MEND_LOG = "put the log of this home back, or fit anew: acclimate train"
 ADVICE = frozenset({"encoder", "port"})
 """Checks without which the product works, only less well."""
 
@@ -149,29 +155,34 @@ def _data(home: Home, settings: Settings) -> Check:
 
 
 def _log(home: Home, settings: Settings) -> Check:
+    from acclimate.events.log import check_continues
     from acclimate.events.sqlite import SqliteLog
 
-    offset, needed = 0, _snapshot_offset(home)
-    if home.log.exists():
-        log = SqliteLog(home.log, readonly=True)
-        offset = log.offset
-        log.close()
-    if offset < needed:
-        behind = f"{home.log} ends at offset {offset}, the current snapshot was made at offset {needed}"
-        return Check("log", False, behind, "put the log of this home back, or fit anew: acclimate train")
+    current = _current(home)
     if not home.log.exists():
-        return Check("log", True, "none yet: it is made when the server first runs")
+        if current is None or not current.manifest["offset"]:
+            return Check("log", True, "none yet: it is made when the server first runs")
+        known = current.manifest["offset"]
+        lost = f"{home.log} is not there, snapshot {current.id} knows it up to offset {known}"
+        return Check("log", False, lost, MEND_LOG)
+    with closing(SqliteLog(home.log, readonly=True)) as log:
+        offset = log.offset
+        try:
+            if current is not None:
+                manifest = current.manifest
+                check_continues(log, manifest.get("log"), manifest["offset"], f"snapshot {current.id}")
+        except CorruptError as error:
+            return Check("log", False, error.message, MEND_LOG)
     return Check("log", True, f"{home.log} at offset {offset}")
 
 
-def _snapshot_offset(home: Home) -> int:
+def _current(home: Home) -> Snapshot | None:
     from acclimate.snapshot import Registry
 
     try:
-        current = Registry(home.snapshots).current()
+        return Registry(home.snapshots).current()
     except AcclimateError:  # told by the check of the snapshot
-        return 0
-    return int(current.manifest["offset"]) if current else 0
+        return None
 
 
 def _snapshot(home: Home, settings: Settings) -> Check:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import closing
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -41,9 +42,22 @@ def rollback(
     """Make an earlier snapshot the current one. A running server takes it up when it starts again."""
     home, as_json = _given(context, home, as_json)
     out, registry = Output(as_json), _registry(home)
+    _check_log(Home(home), registry.get(snapshot))
     registry.rollback(snapshot)
     out.note(f"{snapshot} is current now; a running server takes it up when it starts again")
     _list(out, registry)
+
+
+def _check_log(home: Home, snapshot: Snapshot) -> None:
+    """Raise CorruptError if the log of the home is not the one that the snapshot goes on from."""
+    if not home.log.exists():
+        return
+    from acclimate.events.log import check_continues
+    from acclimate.events.sqlite import SqliteLog
+
+    with closing(SqliteLog(home.log, readonly=True)) as log:
+        known = snapshot.manifest
+        check_continues(log, known.get("log"), known["offset"], f"snapshot {snapshot.id}")
 
 
 def _given(context: typer.Context, home: Any, as_json: bool) -> tuple[Any, bool]:

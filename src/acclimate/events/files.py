@@ -9,7 +9,7 @@ from acclimate.errors import CorruptError, InputError, NotFoundError
 
 APPLICATION = 0x41434C4D
 """``PRAGMA application_id`` of our files: "ACLM"."""
-VERSION = 1
+VERSION = 2
 """``PRAGMA user_version``: the layout below."""
 
 _TABLES = """
@@ -24,6 +24,12 @@ CREATE TABLE records (
 CREATE UNIQUE INDEX record_by_key ON records (kind, key) WHERE key IS NOT NULL;
 CREATE INDEX record_by_user ON records (user_id) WHERE user_id IS NOT NULL;
 """
+
+_NAME = """
+CREATE TABLE log (id TEXT NOT NULL) STRICT;
+INSERT INTO log VALUES (lower(hex(randomblob(16))));
+"""
+"""New in layout 2: a log has an id of its own, so that another one in its place is noticed."""
 
 
 def open_log(path: Path, *, readonly: bool) -> sqlite3.Connection:
@@ -65,6 +71,14 @@ def _prepare(db: sqlite3.Connection, path: Path, *, readonly: bool) -> None:
     db.execute("PRAGMA journal_mode = WAL")
     db.execute("PRAGMA synchronous = FULL")
     db.execute("PRAGMA secure_delete = ON")
-    if new:
+    if new or version < VERSION:
         header = f"PRAGMA application_id = {APPLICATION}; PRAGMA user_version = {VERSION};"
-        db.executescript(f"BEGIN IMMEDIATE; {_TABLES} {header} COMMIT;")
+        tables = _TABLES if new else ""
+        db.executescript(f"BEGIN IMMEDIATE; {tables} {_NAME} {header} COMMIT;")
+
+
+def read_id(db: sqlite3.Connection) -> str | None:
+    """Return the id of an open log; None for one of layout 1 that no process has written since."""
+    if db.execute("PRAGMA user_version").fetchone()[0] < 2:
+        return None
+    return str(db.execute("SELECT id FROM log").fetchone()[0])

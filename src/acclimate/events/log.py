@@ -7,6 +7,8 @@ from concurrent.futures import Future
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+from acclimate.errors import CorruptError
+
 KINDS = ("event", "item", "item_deleted", "user", "user_deleted", "slate")
 """What a record can be; its body is what `acclimate.events.codec` makes of the value of that kind."""
 
@@ -60,6 +62,11 @@ class EventLog(Protocol):
     """An append-only log with one writer and any number of readers."""
 
     @property
+    def id(self) -> str | None:
+        """Tells this log from every other; None if it has no id."""
+        ...
+
+    @property
     def offset(self) -> int:
         """Offset of the last durable record; 0 for an empty log."""
         ...
@@ -83,3 +90,34 @@ class EventLog(Protocol):
     def close(self) -> None:
         """Write what waits, and let go of the files."""
         ...
+
+
+def check_continues(events: EventLog, log: str | None, offset: int, whose: str) -> None:
+    """Look whether ``events`` goes on from what is known of the log ``log`` up to ``offset``.
+
+    In another log the same offsets are other records: its first ones would be skipped as if they were known.
+
+    Args:
+        events: The log that is there.
+        log: Id of the log that was folded; None if it had none.
+        offset: Up to where it was folded; 0 goes on from any log.
+        whose: Who knows it, in words.
+
+    Raises:
+        CorruptError: ``events`` is another log, or ends before ``offset``; says what to do.
+    """
+    if not offset:
+        return
+    mend = "Put it back, or train anew from what is there: acclimate train"
+    if None not in (log, events.id) and log != events.id:
+        raise CorruptError(
+            f"this is not the event log that {whose} knows up to offset {offset}: "
+            f"that was deleted or replaced. {mend}",
+            code="log_replaced",
+        )
+    if events.offset < offset:
+        raise CorruptError(
+            f"the event log ends at offset {events.offset}, and {whose} knows it up to {offset}: "
+            f"it was deleted or cut. {mend}",
+            code="log_behind",
+        )

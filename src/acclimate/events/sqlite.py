@@ -16,7 +16,7 @@ from typing import NamedTuple
 import msgspec
 
 from acclimate.errors import AcclimateError, BusyError, ConflictError, CorruptError, InputError
-from acclimate.events.files import open_log
+from acclimate.events.files import open_log, read_id
 from acclimate.events.log import KINDS, Appended, Entry, Record
 from acclimate.locks import lock
 
@@ -91,6 +91,12 @@ class SqliteLog:
         if not readonly:
             self._thread = threading.Thread(target=self._write, name="event-log", daemon=True)
             self._thread.start()
+
+    @property
+    def id(self) -> str | None:
+        """Random, and of this log alone; a copy has the same. None for an old log that is only read."""
+        with self._reading, _mended(self.path):
+            return read_id(self._reader)
 
     @property
     def offset(self) -> int:

@@ -6,8 +6,7 @@ import logging
 
 from acclimate.config import Home, Settings
 from acclimate.data.dataset import Dataset
-from acclimate.errors import CorruptError
-from acclimate.events.log import EventLog
+from acclimate.events.log import EventLog, check_continues
 from acclimate.models.popularity import Popularity
 from acclimate.policies import make_policy
 from acclimate.recommend import Recommender
@@ -55,19 +54,15 @@ def check_log(recommender: Recommender, events: EventLog) -> None:
     """Look whether ``events`` is the log that ``recommender`` goes on from.
 
     Raises:
-        CorruptError: It ends before the snapshot begins: new feedback would get offsets that the snapshot
-            seems to know already, and would not count.
+        CorruptError: It is another log, or ends before the snapshot begins: new feedback would get offsets
+            that the snapshot seems to know already, and would not count.
     """
-    known, end = recommender.state.offset, events.offset
-    if end < known:
-        raise CorruptError(
-            f"the event log ends at {end}, and snapshot {recommender.snapshot_id} knows it up to {known}: "
-            "the log was deleted or replaced. Put it back, or train anew from what is there: acclimate train",
-            code="log_behind",
-        )
+    state = recommender.state
+    check_continues(events, state.log, state.offset, f"snapshot {recommender.snapshot_id}")
 
 
 def catch_up(recommender: Recommender, events: EventLog, chunk: int = 10_000) -> None:
     """Apply every record of ``events`` that ``recommender`` has not seen, oldest first."""
+    recommender.state.log = events.id
     while records := events.read(recommender.state.offset, chunk):
         recommender.apply(records)

@@ -64,6 +64,8 @@ class LiveState:
             raise ValueError(f"max_history must be 1 or more, got {max_history}")
         self.users = Vocabulary()
         self.name, self.offset, self.max_history = name, 0, max_history
+        self.log: str | None = None
+        """Id of the log that ``offset`` counts in; None if it has none, or nothing was folded."""
         self.weights = Weights(events or EventsTable())
         self._shelf = Shelf()
         self._people: dict[int, User] = {}
@@ -243,6 +245,7 @@ class LiveState:
         arrays["rating_count"] = self.weights.counts.values.copy()
         document = {
             "offset": self.offset,
+            "log": self.log,
             "name": self.name,
             "max_history": self.max_history,
             "events": msgspec.to_builtins(self.weights.table),
@@ -256,7 +259,7 @@ class LiveState:
     def restore(self, state: State) -> None:
         """Become the state whose `state` this is."""
         arrays, document = state
-        self.offset, self.name = document["offset"], document["name"]
+        self.offset, self.log, self.name = document["offset"], document.get("log"), document["name"]
         self.max_history = document["max_history"]
         self.weights = Weights(msgspec.convert(document["events"], EventsTable))
         self.weights.sums = Column(arrays["rating_sum"], 0.0)
