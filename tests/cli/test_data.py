@@ -76,6 +76,29 @@ def test_no_row_at_all_is_a_failed_job(run: Run, tmp_path: Path) -> None:
     assert "no interaction could be taken" in ran.err
 
 
+def test_an_encoding_is_told_and_can_be_named(run: Run, ratings: Path, tmp_path: Path) -> None:
+    items = tmp_path / "items.csv"
+    items.write_text("item,title\nx,霸王别姬\ny,红楼梦\nz,三体\n", "gbk")
+    words = ["data", "check", ratings, "--items", items, "--home", tmp_path / "home", "--json"]
+    assert (
+        run(*words)
+        .document["notes"][-1]
+        .startswith("items.csv is not UTF-8: read as gb18030, as its letters")
+    )
+    named = run(*words, "--encoding", "GBK")
+    assert (named.code, named.document["notes"][-1]) == (0, "items.csv is not UTF-8: read as gbk, as asked")
+
+
+def test_items_told_again_are_counted(run: Run, ratings: Path, tmp_path: Path) -> None:
+    items = tmp_path / "items.csv"
+    items.write_text("item,title\nx,Ex\ny,Why\n")
+    words = ["data", "import", ratings, "--items", items, "--home", tmp_path / "home"]
+    assert "already present" not in run(*words).out.partition("already present")[2]
+    items.write_text("item,title\nx,Ex\ny,Because\n")
+    assert run(*words[:1], "check", *words[2:], "--json").document["changed"] == {"users": 0, "items": 1}
+    assert "1 items changed, 1 already present" in " ".join(run(*words).out.split())
+
+
 @pytest.mark.parametrize(
     ("words", "message"),
     [
@@ -83,6 +106,9 @@ def test_no_row_at_all_is_a_failed_job(run: Run, tmp_path: Path) -> None:
         (["import", "{ratings}", "--map", "user"], "--map wants OURS=COLUMN, as in user=uid, got 'user'"),
         (["import", "{ratings}", "--map", "user=uid"], "no table has a column 'uid'"),
         (["check", "{ratings}", "--format", "cvs"], "no format 'cvs': did you mean 'csv'"),
+        (["check", "{ratings}", "--encoding", "gb1803"], "no encoding 'gb1803': did you mean 'gb18030'"),
+        (["import", "{ratings}", "--items", "{ratings}"], "looks like a table of interactions, not of items"),
+        (["check", "/dev/null"], "/dev/null is a device; tables are read more than once"),
         (["fetch", "ml-1n"], "no data set 'ml-1n': did you mean 'ml-1m'"),
         (["fetch", "ml-1m", "--from", "nowhere"], "there is no folder nowhere"),
     ],

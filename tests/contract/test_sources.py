@@ -60,8 +60,8 @@ def test_source_keeps_the_contract(
 class Changed(CSV):
     """A source that spoils its answer; `spoil` says how."""
 
-    def read(self, path: Path, kind: str, columns: Columns) -> Part:
-        raw = super().read(path, kind, columns).events
+    def read(self, path: Path, kind: str, columns: Columns, encoding: str | None = None) -> Part:
+        raw = super().read(path, kind, columns, encoding).events
         assert raw is not None
         return Part(events=self.spoil(raw))
 

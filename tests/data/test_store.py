@@ -217,3 +217,32 @@ def test_a_killed_import_loses_nothing(store: Store, table: Write, at: int, even
     assert len(store.load()) == events
     assert store.add(read_tables(more)).total["interactions"] == 2
     assert not list(store.folder.glob(".new-*"))
+
+
+def test_what_is_told_again_is_new_changed_or_unchanged(store: Store, table: Write) -> None:
+    ratings = table("user,item,time\na,x,1\na,bare,2\n")
+    items = table("item,title,genres,size\nx,Ex,A|B,1\ny,Why,,\nz,Zed,C,\n", "items.csv")
+    users = table("user,age\na,30\n", "users.csv")
+    first = store.add(read_tables(ratings, items=items, users=users))
+    assert (first.items, first.users) == (4, 1)
+    assert first.changed == {"items": 0, "users": 0}
+    assert first.unchanged == {"items": 0, "users": 0}
+    again = store.add(read_tables(ratings, items=items, users=users))
+    assert (again.items, again.changed, again.unchanged) == (
+        0,
+        {"items": 0, "users": 0},
+        {"items": 3, "users": 1},
+    )
+    rows = "x,Ex,A|B,2\ny,Why,,\nz,Zed,C|D,\nbare,Now named,,\nnew,New,,\n"
+    items, users = (
+        table("item,title,genres,size\n" + rows, "items.csv"),
+        table("user,age\na,31\n", "users.csv"),
+    )
+    tables = read_tables(ratings, items=items, users=users)
+    third = store.add(tables)
+    assert (third.items, third.changed, third.unchanged) == (
+        1,
+        {"items": 3, "users": 1},
+        {"items": 1, "users": 0},
+    )
+    assert third.items + third.changed["items"] + third.unchanged["items"] == len(tables.clean.items)

@@ -147,12 +147,12 @@ def test_rows_in_are_rows_kept_and_rows_reported(
     file.write_text("user,item,time,rating\n" + text.getvalue(), "utf-8", newline="")
     reader = csv.reader(io.StringIO(text.getvalue()))
     records = [row for row in reader if len(row) > 1]
-    if any(len(row) != 4 and any("\n" in cell for cell in row) for row in records):
-        with pytest.raises(InputError, match="a quoted field runs over"):
-            read_tables(file)
-        return
     tables = read_tables(file)
-    assert len(tables.dataset) + sum(reasons(tables).values()) == len(records)
+    told = len(tables.dataset) + sum(reasons(tables).values())
+    if any(len(row) != 4 and any("\n" in cell for cell in row) for row in records):
+        assert told >= len(records), "what cannot be read is counted by lines"
+    else:
+        assert told == len(records)
     assert set(tables.dataset.users.ids) <= {row[0] for row in records}
     assert np.isfinite(tables.dataset.time).all()
 
@@ -262,12 +262,10 @@ def test_another_threshold_is_refused(table: Write, positive: str) -> None:
         (b"user:item:time\na:x:1\n", "its first line has one field only, 'user:item:time'"),
         (b"196,242,3,881250949\n", "has no user_id column; its columns are '196'"),
         (b"movieId,title\n1,Heat\n", "a table of items goes after --items"),
-        ("user,item\na,x\n".encode("utf-16"), "is not a text table"),
+        ("user,item\na,x\n".encode("utf-16-le"), "is not a text table: save it as CSV in UTF-8, or name its"),
         (b"PK\x03\x04\0\0", "is not a text table"),
-        (b'user,item\na,x\nb,"y\nc,z\n', "line 3: unexpected end of data. Each quote"),
-        (b'user,item\na,"y\nb,z\nc,"q\n', "line 2: ',' expected after"),
-        (b'user,item\na,"y\nb,5",z\n', "line 2: a quoted field runs over"),
-        (b'user,item\na,"' + b"y" * 200_000 + b'"\n', "line 2: field larger"),
+        (b'user,"item\na,x\n', "its header line opens a quote that is not closed"),
+        (b'user,"item\n' + b"a,x\n" * 50_000, "its header line opens a quote that is not closed"),
     ],
 )
 def test_a_file_that_is_no_table_is_named(table: Write, content: bytes, message: str) -> None:

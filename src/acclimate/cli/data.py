@@ -24,13 +24,18 @@ PathsArgument = Annotated[
     list[Path], typer.Argument(metavar="PATH...", help="Tables of interactions, or folders as published.")
 ]
 FormatOption = Annotated[
-    str | None, typer.Option("--format", help="csv, movielens or sequences; found out if not given.")
+    str | None,
+    typer.Option("--format", metavar="NAME", help="csv, movielens or sequences; found out if not given."),
 ]
 ItemsOption = Annotated[Path | None, typer.Option("--items", metavar="PATH", help="A table of items.")]
 UsersOption = Annotated[Path | None, typer.Option("--users", metavar="PATH", help="A table of users.")]
 MapOption = Annotated[
     list[str] | None,
     typer.Option("--map", metavar="OURS=COLUMN", help="Name a column, as in user=uid; may be repeated."),
+]
+EncodingOption = Annotated[
+    str | None,
+    typer.Option("--encoding", metavar="NAME", help="As in gb18030; found out for each file if not given."),
 ]
 FromOption = Annotated[
     Path | None,
@@ -86,40 +91,37 @@ def fetch(
     out.document(asdict(found))
 
 
-@app.command("import")
-def import_(
-    paths: PathsArgument,
-    format: FormatOption = None,
-    items: ItemsOption = None,
-    users: UsersOption = None,
-    columns: MapOption = None,
-    home: HomeOption = None,
-    as_json: JsonOption = False,
-) -> None:
-    """Take tables into the home and tell of each row that was not taken. Twice the same changes nothing."""
-    from acclimate.data.store import Store
+def _add_command(name: str, help: str, word: str, *, writes: bool) -> None:
+    """Add ``import`` or ``check``, which read the same and take the same options."""
 
-    out = Output(as_json)
-    tables = _read(out, paths, format, items, users, columns)
-    _report(out, tables, Store(Home(home).data).add(tables), "new")
+    @app.command(name, help=help)
+    def run(
+        paths: PathsArgument,
+        format: FormatOption = None,
+        items: ItemsOption = None,
+        users: UsersOption = None,
+        columns: MapOption = None,
+        encoding: EncodingOption = None,
+        home: HomeOption = None,
+        as_json: JsonOption = False,
+    ) -> None:
+        from acclimate.data.store import Store
+        from acclimate.data.tables import read_tables
+
+        out, store = Output(as_json), Store(Home(home).data)
+        named = _named(columns or [])
+        out.step(f"reading {', '.join(str(path) for path in paths)}")
+        tables = read_tables(paths, format=format, items=items, users=users, columns=named, encoding=encoding)
+        _report(out, tables, store.add(tables) if writes else store.check(tables), word)
 
 
-@app.command()
-def check(
-    paths: PathsArgument,
-    format: FormatOption = None,
-    items: ItemsOption = None,
-    users: UsersOption = None,
-    columns: MapOption = None,
-    home: HomeOption = None,
-    as_json: JsonOption = False,
-) -> None:
-    """Tell what `import` would do, and write nothing."""
-    from acclimate.data.store import Store
-
-    out = Output(as_json)
-    tables = _read(out, paths, format, items, users, columns)
-    _report(out, tables, Store(Home(home).data).check(tables), "would be new")
+_add_command(
+    "import",
+    "Take tables into the home and tell of each row that was not taken. Twice the same changes nothing.",
+    "new",
+    writes=True,
+)
+_add_command("check", "Tell what `import` would do, and write nothing.", "would be new", writes=False)
 
 
 def sets_folder(home: Home) -> Path:
@@ -127,24 +129,15 @@ def sets_folder(home: Home) -> Path:
     return home.cache / "sets"
 
 
-def _read(
-    out: Output,
-    paths: list[Path],
-    format: str | None,
-    items: Path | None,
-    users: Path | None,
-    columns: list[str] | None,
-) -> Tables:
-    from acclimate.data.tables import read_tables
-
+def _named(pairs: list[str]) -> dict[str, str]:
+    """Return our column -> theirs, from OURS=COLUMN."""
     named = {}
-    for pair in columns or []:
+    for pair in pairs:
         ours, equals, column = pair.partition("=")
         if not (ours and equals and column):
             raise InputError(f"--map wants OURS=COLUMN, as in user=uid, got {pair!r}", field="map")
         named[ours] = column
-    out.step(f"reading {', '.join(str(path) for path in paths)}")
-    return read_tables(paths, format=format, items=items, users=users, columns=named)
+    return named
 
 
 def _report(out: Output, tables: Tables, done: Imported, word: str) -> None:
@@ -156,6 +149,9 @@ def _report(out: Output, tables: Tables, done: Imported, word: str) -> None:
         f"[bold]{done.interactions:,}[/] interactions, {done.users:,} users and {done.items:,} items {word}; "
         f"{done.already_present:,} interactions were already present"
     )
+    for kind in ("users", "items"):
+        if done.changed[kind] or done.unchanged[kind]:
+            out.show(f"{done.changed[kind]:,} {kind} changed, {done.unchanged[kind]:,} already present")
     for dropped in done.dropped:
         out.show(f"[yellow]{dropped.count:,} dropped: {dropped.reason}[/]")
         for example in dropped.examples:

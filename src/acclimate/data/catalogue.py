@@ -5,10 +5,12 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from acclimate.data.checks import check_ids, read_times
+from acclimate.data.checks import TIME_FORMATS, check_ids, read_times
 from acclimate.data.frames import Clean, Dropped, Raw
+from acclimate.errors import InputError
 from acclimate.types import Item, User
 
 if TYPE_CHECKING:
@@ -16,6 +18,8 @@ if TYPE_CHECKING:
 
 NO_CATEGORY = ("(no genres listed)", "unknown")
 """What MovieLens writes where it knows no genre."""
+MANY_ROWS = 12
+"""From so many rows on, a table that repeats its ids is taken for another kind of table."""
 
 
 def _schema(kind: str) -> dict[str, pl.DataType]:
@@ -45,10 +49,13 @@ def empty_clean() -> Clean:
     return Clean(*(pl.DataFrame(schema=_schema(kind)) for kind in ("events", "items", "users")))
 
 
-def clean_items(raw: Raw) -> tuple[pl.DataFrame, list[Dropped]]:
-    """Return the items of a table in our columns (see `Clean`), and the rows without a usable id.
+def clean_items(raw: Raw) -> tuple[pl.DataFrame, list[Dropped], list[str]]:
+    """Return the items of a table in our columns (see `Clean`), the rows without a usable id, and notes.
 
     Categories are divided by ``|``, else by ``,``. ``available`` is false for ``false no 0``.
+
+    Raises:
+        InputError: It is not a table of items; see `check_one_row_each`.
     """
     import polars as pl
 
@@ -61,20 +68,54 @@ def clean_items(raw: Raw) -> tuple[pl.DataFrame, list[Dropped]]:
     labels = labels.list.eval(pl.element().str.strip_chars())
     labels = labels.list.filter((pl.element() != "") & ~pl.element().is_in(NO_CATEGORY))
     no = pl.col("available").str.to_lowercase().str.strip_chars().is_in(["false", "no", "0", "f", "n"])
-    return frame.select(
-        "item_id",
-        pl.col("title", "text").str.strip_chars(),
-        pl.when(labels.list.len() > 0).then(labels).alias("categories"),
-        (~no).alias("available"),
-        *(read_times(frame[name])[0].alias(name) for name in ("created_at", "expires_at")),
-        _attributes(frame),
-    ), dropped
+    times = [read_times(frame[name])[0].alias(name) for name in ("created_at", "expires_at")]
+    notes = [*raw.notes, *check_one_row_each(raw.file, frame["item_id"])]
+    for seconds in times:
+        written = frame[seconds.name].str.strip_chars().replace("", None)
+        if lost := seconds.null_count() - written.null_count():
+            notes += [f"{raw.file.name}: {lost:,} times in {seconds.name} are left out; {TIME_FORMATS}"]
+    return (
+        frame.select(
+            "item_id",
+            pl.col("title", "text").str.strip_chars(),
+            pl.when(labels.list.len() > 0).then(labels).alias("categories"),
+            (~no).alias("available"),
+            *times,
+            _attributes(frame),
+        ),
+        dropped,
+        notes,
+    )
 
 
-def clean_users(raw: Raw) -> tuple[pl.DataFrame, list[Dropped]]:
-    """Return the users of a table in our columns, and the rows without a usable id."""
+def clean_users(raw: Raw) -> tuple[pl.DataFrame, list[Dropped], list[str]]:
+    """Return the users of a table in our columns, the rows without a usable id, and notes."""
     frame, dropped = check_ids(raw, "user_id")
-    return frame.select("user_id", _attributes(frame)), dropped
+    notes = [*raw.notes, *check_one_row_each(raw.file, frame["user_id"])]
+    return frame.select("user_id", _attributes(frame)), dropped, notes
+
+
+def check_one_row_each(file: Path, ids: pl.Series) -> list[str]:
+    """Return a note if some ids stand in several rows.
+
+    Raises:
+        InputError: Ids come three times on average: then the rows tell of something else.
+    """
+    rows, distinct, kind = len(ids), ids.n_unique(), ids.name.removesuffix("_id") + "s"
+    if rows >= max(MANY_ROWS, 3 * distinct):
+        raise InputError(
+            f"{file.name} has {rows:,} rows and {distinct:,} different values of {ids.name}; a table of "
+            f"{kind} has one row for each. Interactions are named first: acclimate data import {file.name}",
+            code="wrong_table",
+            field=kind,
+        )
+    count = rows - distinct
+    repeat = "1 row repeats" if count == 1 else f"{count:,} rows repeat"
+    article = "an" if kind == "items" else "a"
+    note = (
+        f"{file.name}: {repeat} {article} {ids.name}; rows of one id are merged, and what the later says wins"
+    )
+    return [note] if count else []
 
 
 def _attributes(frame: pl.DataFrame) -> pl.Expr:

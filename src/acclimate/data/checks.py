@@ -15,6 +15,11 @@ DECIMAL_COMMA = r"^\s*[+-]?\d+,\d+\s*$"
 """A number such as 4,5."""
 MAX_ID = 10_000
 """Longest id that is taken, in characters."""
+TIME_FORMATS = (
+    "times are read as seconds since 1970 (or milli-, micro-, nanoseconds), 2024-05-31, 2024/5/31, "
+    "2024-05-31 18:30, 2024-05-31T18:30:59Z or 2024-05-31T18:30:59.5+02:00"
+)
+"""For whoever has others."""
 EVENT_COLUMNS = ("user_id", "item_id", "time", "value", "event_type")
 _DAY = 86_400.0
 _LARGEST = 3.4e38  # of a float32
@@ -62,6 +67,8 @@ def check_events(raw: Raw, event_types: frozenset[str]) -> tuple[pl.DataFrame, l
         "unknown event type": ~pl.col("event_type").is_in(list(event_types)),
     }
     frame, dropped = _sieve(frame, reasons, raw)
+    if any(lost.reason == "unreadable time" for lost in dropped):
+        notes.append(f"{raw.file.name}: {TIME_FORMATS}")
     return frame.select(*EVENT_COLUMNS, "line").cast({"value": pl.Float32}), dropped, notes
 
 
@@ -79,7 +86,8 @@ def read_times(text: pl.Series) -> tuple[pl.Series, str | None]:
     """Return seconds since 1970 UTC, null where unreadable, and the unit of numbers if not seconds.
 
     Numbers are seconds, or milli-, micro- or nanoseconds if the middle one of the column would otherwise
-    lie after the year 5138. Everything else is read as ISO 8601; without a zone it is UTC.
+    lie after the year 5138. Everything else is read as ISO 8601, with ``-`` or ``/`` between year, month and
+    day; without a zone it is UTC.
     """
     import polars as pl
 
@@ -99,7 +107,12 @@ def read_times(text: pl.Series) -> tuple[pl.Series, str | None]:
 def _iso_seconds(text: pl.Series) -> pl.Series:
     import polars as pl
 
-    text = text.str.replace(" ", "T", literal=True).str.replace(r"[zZ]$", "+00:00").alias("text")
+    text = (
+        text.str.replace(r"^(\d{4})/(\d{1,2})/(\d{1,2})", "$1-$2-$3")
+        .str.replace(" ", "T", literal=True)
+        .str.replace(r"[zZ]$", "+00:00")
+        .alias("text")
+    )
     forms = ("%Y-%m-%dT%H:%M:%S%.f%#z", "%Y-%m-%dT%H:%M:%S%.f", "%Y-%m-%dT%H:%M", "%Y-%m-%d")
     moments = [
         pl.col("text").str.to_datetime(form, time_unit="us", time_zone="UTC", strict=False) for form in forms
@@ -124,7 +137,11 @@ def _sieve(frame: pl.DataFrame, reasons: dict[str, pl.Expr], raw: Raw) -> tuple[
     for reason in reasons:
         lines = bad.filter(pl.col("why") == reason)["line"]
         if lines.len():
-            dropped.append(Dropped(reason, lines.len(), show_lines(raw.file, lines[:MAX_EXAMPLES].to_list())))
+            dropped.append(
+                Dropped(
+                    reason, lines.len(), show_lines(raw.file, lines[:MAX_EXAMPLES].to_list(), raw.encoding)
+                )
+            )
     return frame.filter(why_series.is_null()), dropped
 
 

@@ -82,12 +82,50 @@ class Columns:
             if column in header:
                 self._used.add(name)
                 found[name] = header.index(column)
-            elif (index := _by_alias(header, _names(name, kind))) is not None:
-                found[name] = index
+            elif indices := _by_alias(header, _names(name, kind)):
+                found[name] = indices[0]
+                _check_spelling(header, indices, name, file)
         for name in REQUIRED[kind]:
             if name not in found:
                 raise InputError(_missing(header, name, self._given.get(name), kind, file), field=name)
+        self._check_kind(header, kind, file)
         return found
+
+    def passed_over(self, header: Sequence[str], kind: str, file: Path) -> list[str]:
+        """Return a note for each of our columns that more than one column of ``header`` could be."""
+        notes = []
+        for name in TABLES[kind]:
+            first, *others = _by_alias(header, _names(name, kind)) or [-1]
+            if others and self._given.get(name) not in header:
+                rest = " and ".join(repr(header[index]) for index in others)
+                notes.append(
+                    f"{file.name}: {header[first]!r} is read as {name}, and not {rest}; "
+                    f"to change that: --map {name.removesuffix('_id')}={header[others[0]]}"
+                )
+        return notes
+
+    def _check_kind(self, header: Sequence[str], kind: str, file: Path) -> None:
+        """Raise InputError if a table of items or users has the columns of interactions."""
+        if kind == "events":
+            return
+        told = {name: index for name in ALIASES if (index := self._index(header, name)) is not None}
+        other = "user_id" if kind == "items" else "item_id"
+        events = [name for name in ("value", "timestamp", "event_type") if name in told]
+        if other in told and events and not told.keys() & {"title", "text", "categories"}:
+            shown = " and ".join(repr(header[told[name]]) for name in (other, events[0]))
+            raise InputError(
+                f"{file.name} has the columns {shown}: it looks like a table of interactions, not of {kind}. "
+                f"Interactions are named first: acclimate data import {file.name}. If it is a table of "
+                f"{kind}, rename these columns",
+                code="wrong_table",
+                field=kind,
+            )
+
+    def _index(self, header: Sequence[str], name: str) -> int | None:
+        given = self._given.get(name)
+        if given in header:
+            return header.index(given)
+        return next(iter(_by_alias(header, (name, *ALIASES[name]))), None)
 
     def recognised(self, header: Sequence[str]) -> int:
         """Return how many columns of ``header`` mean something to us."""
@@ -107,12 +145,24 @@ def _names(name: str, kind: str) -> tuple[str, ...]:
     return (name, *ALIASES[name], *own)
 
 
-def _by_alias(header: Sequence[str], names: Sequence[str]) -> int | None:
-    plains = [plain(column) for column in header]
-    for word in names:
-        if plain(word) in plains:
-            return plains.index(plain(word))
-    return None
+def _by_alias(header: Sequence[str], names: Sequence[str]) -> list[int]:
+    """Return where columns with one of ``names`` are: the first name first, and spelt so before otherwise."""
+    plains = [plain(word) for word in names]
+    found = [index for index, column in enumerate(header) if plain(column) in plains]
+    return sorted(found, key=lambda index: (plains.index(plain(header[index])), header[index] not in names))
+
+
+def _check_spelling(header: Sequence[str], indices: list[int], name: str, file: Path) -> None:
+    """Raise InputError if two columns differ in case alone and neither is spelt as a name we know."""
+    first, *others = (header[index] for index in indices)
+    twins = [column for column in others if plain(column) == plain(first) and column != first]
+    if twins and first not in (name, *ALIASES[name], "id"):
+        raise InputError(
+            f"{file.name} has the columns {first!r} and {twins[0]!r}, and each could be {name}: "
+            f"rename one, or say --map {name.removesuffix('_id')}={first}",
+            code="column_twice",
+            field=name,
+        )
 
 
 def _missing(header: Sequence[str], name: str, asked: str | None, kind: str, file: Path) -> str:

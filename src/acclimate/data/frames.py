@@ -36,12 +36,14 @@ class Raw:
         frame: String columns under our names (`user_id`, ...), others under their own, and ``line`` uint32.
         dropped: Rows that could not be cut into fields.
         notes: What was assumed about the file, in sentences.
+        encoding: In which it is written.
     """
 
     file: Path
     frame: pl.DataFrame
     dropped: tuple[Dropped, ...] = ()
     notes: tuple[str, ...] = ()
+    encoding: str = "utf-8-sig"
 
 
 @dataclass(frozen=True)
@@ -84,19 +86,17 @@ def merge_dropped(parts: list[Dropped]) -> list[Dropped]:
     return list(merged.values())
 
 
-def show_lines(file: Path, lines: list[int]) -> list[dict[str, Any]]:
-    """Return examples for `Dropped`: the text of some lines of a file, cut at 200 characters."""
+def show_lines(file: Path, lines: list[int], encoding: str = "utf-8-sig") -> list[dict[str, Any]]:
+    """Return examples for `Dropped`: the text of some lines of a file, cut at 200 characters.
+
+    Bytes that cannot be read are shown as ``\\xff``.
+    """
     found: dict[int, str] = {}
     if lines:
-        with file.open(encoding="utf-8", errors="surrogateescape", newline="") as stream:
+        with file.open(encoding=encoding, errors="backslashreplace", newline="") as stream:
             for number, text in enumerate(stream, start=1):
                 if number in lines:
-                    found[number] = _readable(text.lstrip("\ufeff").rstrip("\r\n")[:200])
+                    found[number] = text.lstrip("\ufeff").rstrip("\r\n")[:200]
                 if number >= max(lines):
                     break
     return [{"file": str(file), "line": number, "text": found.get(number, "")} for number in lines]
-
-
-def _readable(text: str) -> str:
-    """Return text in which bytes that are not UTF-8 are read as Latin-1."""
-    return "".join(chr(ord(char) - 0xDC00) if "\udc80" <= char <= "\udcff" else char for char in text)

@@ -44,6 +44,8 @@ class Imported:
         items: New items, with or without events.
         already_present: Events that the store had before.
         dropped: Rows that were not taken.
+        changed: Users and items of the given tables that were known, and of which more or other is known now.
+        unchanged: Users and items of the given tables that were known as they are.
         total: Events, users and items in the store now.
     """
 
@@ -52,6 +54,8 @@ class Imported:
     items: int
     already_present: int
     dropped: list[Dropped] = field(default_factory=list)
+    changed: dict[str, int] = field(default_factory=dict)
+    unchanged: dict[str, int] = field(default_factory=dict)
     total: dict[str, int] = field(default_factory=dict)
 
 
@@ -145,12 +149,15 @@ class Store:
             merge([old.users, given.users], "users"),
         )
         before, after = _count(old), _count(new)
+        told = {kind: _told_again(old, given, new, kind) for kind in ("users", "items")}
         imported = Imported(
             interactions=len(fresh),
             users=after["users"] - before["users"],
             items=after["items"] - before["items"],
             already_present=len(given.events) - len(fresh),
             dropped=tables.dropped,
+            changed={kind: changed for kind, (changed, _) in told.items()},
+            unchanged={kind: unchanged for kind, (_, unchanged) in told.items()},
             total=after,
         )
         same = not len(fresh) and new.items.equals(old.items) and new.users.equals(old.users)
@@ -205,6 +212,22 @@ def _count(clean: Clean) -> dict[str, int]:
         "users": distinct("user_id", clean.users),
         "items": distinct("item_id", clean.items),
     }
+
+
+def _told_again(old: Clean, given: Clean, new: Clean, kind: str) -> tuple[int, int]:
+    """Return how many of the users or items that were given and known have changed, and how many have not."""
+    import polars as pl
+
+    tables: list[pl.DataFrame] = [getattr(clean, kind) for clean in (old, given, new)]
+    before, told, after = tables
+    name = f"{kind.removesuffix('s')}_id"
+    known = pl.concat([old.events[name], before[name]]).unique()
+    again = after.filter(pl.col(name).is_in(told[name].implode()) & pl.col(name).is_in(known.implode()))
+    pairs = again.join(before, on=name, how="left", suffix=" before", maintain_order="left")
+    others = [column for column in after.columns if column != name]
+    differs = [pl.col(column).ne_missing(pl.col(f"{column} before")) for column in others]
+    changed = pairs.filter(pl.any_horizontal(differs)).height
+    return changed, pairs.height - changed
 
 
 def _sha256(file: Path) -> str:

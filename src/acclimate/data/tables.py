@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from acclimate.config import EVENT_TYPES, EventsTable
 from acclimate.data.catalogue import clean_items, clean_users, make_items, make_users, merge
-from acclimate.data.checks import EVENT_COLUMNS, check_events
+from acclimate.data.checks import EVENT_COLUMNS, check_events, require_rows
 from acclimate.data.columns import Columns
 from acclimate.data.dataset import Dataset
 from acclimate.data.frames import MAX_EXAMPLES, Clean, Dropped, Part, Raw, merge_dropped, show_lines
@@ -49,6 +49,7 @@ def read_tables(
     items: str | Path | None = None,
     users: str | Path | None = None,
     columns: Mapping[str, str] | None = None,
+    encoding: str | None = None,
     positive: str = "all",
     name: str | None = None,
     events: EventsTable | None = None,
@@ -64,13 +65,15 @@ def read_tables(
         items: A table of items, or a folder that has one.
         users: A table of users, or a folder that has one.
         columns: Our column -> that of the files, where they cannot be guessed: ``{"user": "uid"}``.
+        encoding: In which all the files are written; found out for each if None.
         positive: Which rows of a ratings set are positive: "all", or a threshold such as ">=4".
         name: What a report calls it; by default from the first path.
         events: What each event type is worth.
 
     Raises:
         NotFoundError: No such file or format.
-        InputError: A file cannot be read as a table: empty, not text, a column is missing.
+        InputError: A file cannot be read as a table: empty, not text, without a column that it needs, or
+            another kind of table.
 
     Example:
         >>> import tempfile
@@ -88,9 +91,9 @@ def read_tables(
     if not given:
         raise InputError("no files given; name at least one table of interactions", field="paths")
     finder = Columns(columns)
-    parts = [read_path(path, "events", finder, format) for path in given]
-    parts += [read_path(Path(items), "items", finder)] if items is not None else []
-    parts += [read_path(Path(users), "users", finder)] if users is not None else []
+    parts = [read_path(path, "events", finder, format, encoding) for path in given]
+    for kind, path in (("items", items), ("users", users)):
+        parts += [] if path is None else [read_path(Path(path), kind, finder, encoding=encoding)]
     finder.check_used()
     clean, dropped, notes = _clean(parts, table)
     label = name or (given[0].resolve().name if given[0].is_dir() else given[0].stem)
@@ -102,9 +105,7 @@ def _clean(parts: list[Part], table: EventsTable) -> tuple[Clean, list[Dropped],
     dropped: list[Dropped] = []
     notes: list[str] = []
     raws = [part.events for part in parts if part.events]
-    if not any(raw.frame.height or raw.dropped for raw in raws):
-        names = ", ".join(str(raw.file) for raw in raws)
-        raise InputError(f"{names}: a header and no rows; nothing to read", code="empty_file", field="paths")
+    require_rows(raws)
     events = []
     for raw in raws:
         frame, lost, remarks = check_events(raw, frozenset(table.__struct_fields__))
@@ -115,20 +116,11 @@ def _clean(parts: list[Part], table: EventsTable) -> tuple[Clean, list[Dropped],
     tables: dict[str, list[pl.DataFrame]] = {"items": [], "users": []}
     for kind, clean in (("items", clean_items), ("users", clean_users)):
         for raw in filter(None, (getattr(part, kind) for part in parts)):
-            frame, lost = clean(raw)
+            frame, lost, remarks = clean(raw)
             tables[kind].append(frame)
             dropped += [*raw.dropped, *lost]
-            notes += [*raw.notes, *_repeats(raw, frame)]
+            notes += remarks
     return Clean(joined, merge(tables["items"], "items"), merge(tables["users"], "users")), dropped, notes
-
-
-def _repeats(raw: Raw, frame: pl.DataFrame) -> list[str]:
-    """Return a note if ids of a table of items or users stand in several of its rows."""
-    name, word = ("item_id", "an") if "item_id" in frame.columns else ("user_id", "a")
-    count = frame.height - frame[name].n_unique()
-    rows = "1 row repeats" if count == 1 else f"{count:,} rows repeat"
-    note = f"{raw.file.name}: {rows} {word} {name}; rows of one id are merged, and what the later says wins"
-    return [note] if count else []
 
 
 def _join(raws: list[Raw], events: list[pl.DataFrame], dropped: list[Dropped]) -> pl.DataFrame:
@@ -150,7 +142,7 @@ def _join(raws: list[Raw], events: list[pl.DataFrame], dropped: list[Dropped]) -
     for number, raw in enumerate(raws):
         lines = copies.filter(pl.col("file") == number)["line"]
         if lines.len():
-            examples = show_lines(raw.file, lines[:MAX_EXAMPLES].to_list())
+            examples = show_lines(raw.file, lines[:MAX_EXAMPLES].to_list(), raw.encoding)
             dropped.append(Dropped("exact duplicate", lines.len(), examples))
     return joined.filter(first).select(EVENT_COLUMNS)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import stat
 from importlib import import_module
 from pathlib import Path
 from typing import Protocol
@@ -25,8 +26,11 @@ class Source(Protocol):
         """Return whether ``path`` is in this format, by its name and the names beside it."""
         ...
 
-    def read(self, path: Path, kind: str, columns: Columns) -> Part:
-        """Read the tables at ``path``; ``kind`` (``events items users``) is the one that is wanted."""
+    def read(self, path: Path, kind: str, columns: Columns, encoding: str | None = None) -> Part:
+        """Read the tables at ``path``; ``kind`` (``events items users``) is the one that is wanted.
+
+        Files of text are written in ``encoding``; if it is None, that is found out.
+        """
         ...
 
 
@@ -45,24 +49,45 @@ def make_source(name: str) -> Source:
     return source
 
 
-def read_path(path: Path, kind: str, columns: Columns, format: str | None = None) -> Part:
+def read_path(
+    path: Path, kind: str, columns: Columns, format: str | None = None, encoding: str | None = None
+) -> Part:
     """Read what is at ``path``, in the named format or the one that fits.
 
     Raises:
         NotFoundError: Nothing is there, or no such format.
-        InputError: It is a folder in no layout we know, or cannot be opened.
+        InputError: It is a folder in no layout we know, a device or the like, or cannot be opened.
     """
-    if not path.exists():
-        raise NotFoundError(f"there is no file or folder {path}", code="no_such_file", field="path")
+    _check_kind(path)
     for name in [format] if format else SOURCES:
         source = make_source(name)
         if format or source.detect(path):
             try:
-                return source.read(path, kind, columns)
+                return source.read(path, kind, columns, encoding)
             except OSError as error:
                 raise InputError(f"cannot read {path}: {error.strerror}", field="path") from error
     raise InputError(
         f"{path} is a folder in no layout we know (MovieLens folders are read whole); give the tables one "
         "by one: acclimate data import ratings.csv --items items.csv",
+        field="path",
+    )
+
+
+def _check_kind(path: Path) -> None:
+    """Raise an error unless a file or a folder is at ``path``."""
+    try:
+        mode = path.stat().st_mode
+    except (FileNotFoundError, NotADirectoryError, ValueError) as error:
+        raise NotFoundError(
+            f"there is no file or folder {path}", code="no_such_file", field="path"
+        ) from error
+    except OSError as error:
+        raise InputError(f"cannot read {path}: {error.strerror}", field="path") from error
+    if stat.S_ISREG(mode) or stat.S_ISDIR(mode):
+        return
+    name = "a pipe" if stat.S_ISFIFO(mode) else "a socket" if stat.S_ISSOCK(mode) else "a device"
+    raise InputError(
+        f"{path} is {name}; tables are read more than once, so they have to be files: save it as one first",
+        code="not_a_file",
         field="path",
     )

@@ -16,6 +16,6 @@ class CSV:
         """Take every file."""
         return path.is_file()
 
-    def read(self, path: Path, kind: str, columns: Columns) -> Part:
+    def read(self, path: Path, kind: str, columns: Columns, encoding: str | None = None) -> Part:
         """Read one table; see `read_delimited`."""
-        return Part(**{kind: read_delimited(path, kind, columns)})
+        return Part(**{kind: read_delimited(path, kind, columns, encoding)})

@@ -11,8 +11,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from acclimate.data.columns import Columns
+from acclimate.data.encodings import read_text
 from acclimate.data.frames import Part, Raw
-from acclimate.data.sources.delimited import Layout, cut_lines, read_delimited, survey
+from acclimate.data.sources.cutting import Layout, cut_lines
+from acclimate.data.sources.delimited import read_delimited
 from acclimate.errors import InputError
 
 if TYPE_CHECKING:
@@ -53,7 +55,7 @@ class MovieLens:
             return _find(path, "events") is not None and _find(path, "items") is not None
         return path.name in HEADLESS
 
-    def read(self, path: Path, kind: str, columns: Columns) -> Part:
+    def read(self, path: Path, kind: str, columns: Columns, encoding: str | None = None) -> Part:
         """Read the whole folder if ``kind`` is ``events``, else that table alone.
 
         Raises:
@@ -65,9 +67,9 @@ class MovieLens:
         if path.is_file():
             if (own := HEADLESS[path.name][0]) != kind:
                 raise InputError(f"{path} is a table of {own}, a table of {kind} is wanted", field=kind)
-            return Part(**{kind: _table(path, kind, columns)})
+            return Part(**{kind: _table(path, kind, columns, encoding)})
         found = {k: file for k in (FILES if kind == "events" else [kind]) if (file := _find(path, k))}
-        tables = {k: _table(file, k, columns) for k, file in found.items()}
+        tables = {k: _table(file, k, columns, encoding) for k, file in found.items()}
         if "items" in tables and (plots := _plots(path)) is not None:
             items = tables["items"]
             tables["items"] = replace(items, frame=items.frame.join(plots, on="item_id", how="left"))
@@ -78,12 +80,13 @@ def _find(folder: Path, kind: str) -> Path | None:
     return next((folder / name for name in FILES[kind] if (folder / name).is_file()), None)
 
 
-def _table(file: Path, kind: str, columns: Columns) -> Raw:
+def _table(file: Path, kind: str, columns: Columns, encoding: str | None) -> Raw:
     if file.name not in HEADLESS:
-        return read_delimited(file, kind, columns)
+        return read_delimited(file, kind, columns, encoding)
     _, delimiter, names = HEADLESS[file.name]
     keep = {index: name for index, name in enumerate(names) if name}
-    raw = cut_lines(Layout(file, survey(file)[0], delimiter, len(names), keep))
+    text = read_text(file, encoding, usual="latin-1")
+    raw = cut_lines(Layout(text, delimiter, len(names), keep))
     frame = _genres(raw.frame) if file.name == "u.item" else raw.frame
     return replace(raw, frame=frame, notes=())  # Latin-1 is what these files are
 

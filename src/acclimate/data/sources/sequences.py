@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 from acclimate.data.columns import Columns
-from acclimate.data.frames import MAX_EXAMPLES, Dropped, Part, Raw, show_lines
-from acclimate.data.sources.delimited import Layout, cut_lines, survey
+from acclimate.data.encodings import NEVER, read_text
+from acclimate.data.frames import MAX_EXAMPLES, Dropped, Part, show_lines
+from acclimate.data.sources.cutting import Layout, cut_lines
 from acclimate.errors import InputError
 
 
@@ -21,7 +23,7 @@ class Sequences:
         """Take nothing without being named: such a file looks like many others."""
         return False
 
-    def read(self, path: Path, kind: str, columns: Columns) -> Part:
+    def read(self, path: Path, kind: str, columns: Columns, encoding: str | None = None) -> Part:
         """Read events; a line without items is dropped and counted.
 
         Raises:
@@ -31,7 +33,7 @@ class Sequences:
 
         if kind != "events":
             raise InputError(f"a sequences file has no table of {kind}, got {path}", field="format")
-        raw = cut_lines(Layout(path, survey(path)[0], "\x1f", 1, {0: "text"}))
+        raw = cut_lines(Layout(read_text(path, encoding), NEVER, 1, {0: "text"}))
         words = raw.frame.select("line", pl.col("text").str.extract_all(r"[^ \t]+").alias("words"))
         lone = words.filter(pl.col("words").list.len() == 1)["line"]
         rows = words.select(
@@ -40,7 +42,10 @@ class Sequences:
             "line",
         ).explode("item_id", empty_as_null=False)
         place = pl.int_range(pl.len()).over("user_id").cast(pl.String).alias("timestamp")
-        examples = show_lines(path, lone[:MAX_EXAMPLES].to_list())
+        examples = show_lines(path, lone[:MAX_EXAMPLES].to_list(), raw.encoding)
         dropped = (Dropped("a user without items", lone.len(), examples),) if lone.len() else ()
         note = f"{path.name}: the order of each user's line stands for the time"
-        return Part(events=Raw(path, rows.with_columns(place), (*raw.dropped, *dropped), (*raw.notes, note)))
+        frame = rows.with_columns(place)
+        return Part(
+            events=replace(raw, frame=frame, dropped=(*raw.dropped, *dropped), notes=(*raw.notes, note))
+        )
