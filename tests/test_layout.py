@@ -11,7 +11,19 @@ import pytest
 ROOT = Path(__file__).parents[1]
 SOURCE = ROOT / "src" / "acclimate"
 ROWS = [
-    {"types", "histories", "errors", "config", "rng", "metrics", "progress", "devices", "durable", "locks"},
+    {
+        "types",
+        "histories",
+        "durations",
+        "errors",
+        "config",
+        "rng",
+        "metrics",
+        "progress",
+        "devices",
+        "durable",
+        "locks",
+    },
     {"data", "events", "training"},
     {"encode", "models", "retrieve", "policies", "rerank", "explain", "state"},
     {"recommend"},

@@ -10,6 +10,7 @@ from typing import Any
 
 import msgspec
 
+from acclimate.durations import again_after
 from acclimate.errors import InputError, nearest
 
 
@@ -32,6 +33,20 @@ class EventsTable(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 EVENT_TYPES = EventsTable.__struct_fields__
 """Names of the event types; snapshots hold their places here, so a new type comes last."""
+
+
+class Repeat(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Whether an item that a user has had may come again: never, always, or after a time such as 7d."""
+
+    default: str = "never"
+
+    def __post_init__(self) -> None:
+        again_after(self.default)
+
+    @property
+    def again(self) -> float:
+        """Seconds after which an item may come again; infinite for never."""
+        return again_after(self.default)
 
 
 class Train(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -67,6 +82,7 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Everything that can be set, in ``acclimate.toml`` or by ``--set section.key=value``."""
 
     events: EventsTable = EventsTable()
+    repeat: Repeat = Repeat()
     train: Train = Train()
     policy: Policy = Policy()
     serve: Serve = Serve()

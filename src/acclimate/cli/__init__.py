@@ -16,7 +16,7 @@ from typer.core import TyperCommand, TyperGroup, TyperOption
 from typer.main import get_command
 
 from acclimate import __version__
-from acclimate.cli import data, demo, doctor, evaluate, recommend, serve, snapshots, train
+from acclimate.cli import data, demo, doctor, evaluate, recommend, replay, serve, snapshots, train
 from acclimate.cli.errors import INTERRUPTED, report, terminable
 
 app = typer.Typer(
@@ -49,6 +49,7 @@ app.command("demo")(demo.demo)
 app.add_typer(data.app, name="data")
 app.command("train")(train.train)
 app.command("evaluate")(evaluate.evaluate)
+app.command("replay")(replay.replay)
 app.command("recommend")(recommend.recommend)
 app.command("serve")(serve.serve)
 app.add_typer(snapshots.app, name="snapshots")

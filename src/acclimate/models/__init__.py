@@ -14,7 +14,11 @@ MODELS: dict[str, str] = {
     "recent-popularity": "recent_popularity:RecentPopularity",
     "item-knn": "item_knn:ItemKNN",
     "ease": "ease:EASE",
+    "vae": "vae:VAE",
+    "lightgcn": "lightgcn:LightGCN",
     "sequence": "sequence:SequenceModel",
+    "hybrid": "hybrid:Hybrid",
+    "ranker": "ranker:Ranker",
 }
 """Registered name -> file and class."""
 
@@ -52,6 +56,19 @@ def arguments(name: str) -> tuple[str, ...]:
         ('l2',)
     """
     return tuple(inspect.signature(_kind(name)).parameters)
+
+
+def learns(name: str) -> bool:
+    """Return whether a registered model takes in single events: a `acclimate.types.Learner`.
+
+    Raises:
+        NotFoundError: No such model; names the nearest.
+
+    Example:
+        >>> learns("ease")
+        False
+    """
+    return hasattr(_kind(name), "learn")
 
 
 def _kind(name: str) -> type[Model]:

@@ -1,0 +1,64 @@
+"""The levels of adaptation that a replay compares, by name."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from acclimate.adapt.train import Trainer
+from acclimate.errors import InputError, NotFoundError, nearest
+from acclimate.evaluate.prequential import Level
+from acclimate.models import MODELS, learns
+
+CLOCKS = {
+    "frozen": "the model as it was fitted; histories and catalogue stay as they were",
+    "live": "histories go on: an event counts at the user's next question",
+    "items": "items that came later are scored too, by what the model knows of them",
+}
+"""Levels of the trained model, each with those above it switched on, and what each is."""
+
+
+MAIN = "sequence"
+"""The trained model where ``train.model`` leaves the choice open."""
+
+
+def level_names() -> list[str]:
+    """Return the levels that are compared by default: the trained model's, and every model that learns."""
+    return [*CLOCKS, *(name for name in MODELS if learns(name))]
+
+
+def check_levels(trainer: Trainer, names: Sequence[str]) -> None:
+    """Look at what was asked for, before any work is done.
+
+    Raises:
+        NotFoundError: No such level; names the nearest.
+        InputError: A name comes twice, or an argument does not fit.
+    """
+    for name in names:
+        if name not in CLOCKS and name not in MODELS:
+            hint = nearest(name, [*CLOCKS, *MODELS])
+            raise NotFoundError(f"no level {name!r}: {hint}", code="unknown_level", field="level")
+    if len(set(names)) < len(names):
+        raise InputError(f"name each level once, got {', '.join(names)}", field="level")
+    trainer.check(sorted({_main(trainer) if name in CLOCKS else name for name in names}))
+
+
+def make_levels(trainer: Trainer, names: Sequence[str]) -> list[Level]:
+    """Build levels: those of `CLOCKS` share one model, any other name is that model with live histories.
+
+    A model that learns from single events does so under its own name, and not as the trained model.
+    """
+    main = trainer.build(_main(trainer)) if set(names) & set(CLOCKS) else None
+    made = []
+    for name in names:
+        if name in CLOCKS:
+            assert main is not None
+            depth = list(CLOCKS).index(name)
+            made.append(Level(name, main, live=depth >= 1, new_items=depth >= 2, learns=False))
+        else:
+            made.append(Level(name, trainer.build(name)))
+    return made
+
+
+def _main(trainer: Trainer) -> str:
+    named = trainer.settings.train.model
+    return named if named in MODELS else MAIN

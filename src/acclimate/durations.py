@@ -1,0 +1,81 @@
+"""Lengths and points of time, as people write them."""
+
+from __future__ import annotations
+
+import math
+import re
+from datetime import UTC, datetime
+
+from acclimate.errors import InputError
+
+UNITS = {"s": 1.0, "m": 60.0, "h": 3_600.0, "d": 86_400.0, "w": 604_800.0}
+
+
+def seconds(text: str, field: str) -> float:
+    """Return the seconds of ``"90"``, ``"90s"``, ``"15m"``, ``"12h"``, ``"7d"`` or ``"2w"``.
+
+    Raises:
+        InputError: It is none of these.
+
+    Example:
+        >>> seconds("7d", "window"), seconds("0.5", "delay")
+        (604800.0, 0.5)
+    """
+    match = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([smhdw]?)", text.strip())
+    if not match:
+        raise InputError(
+            f"{field} must be a length of time such as 90s, 15m, 12h, 7d or 2w, got {text!r}", field=field
+        )
+    return float(match.group(1)) * UNITS[match.group(2) or "s"]
+
+
+def again_after(repeat: str) -> float:
+    """Return the seconds after which an item may come again: infinite for ``"never"``, 0 for ``"always"``.
+
+    Raises:
+        InputError: It is neither of them, nor a length of time.
+
+    Example:
+        >>> again_after("never"), again_after("always"), again_after("1d")
+        (inf, 0.0, 86400.0)
+    """
+    named = {"never": math.inf, "always": 0.0}
+    if repeat in named:
+        return named[repeat]
+    try:
+        return seconds(repeat, "repeat.default")
+    except InputError as error:
+        raise InputError(
+            f"repeat.default must be never, always or a length of time such as 7d, got {repeat!r}",
+            code="bad_setting",
+            field="repeat.default",
+        ) from error
+
+
+def moment(text: str, field: str) -> float:
+    """Return the seconds since 1970 UTC that ``text`` names: a number, a date, or a date with a time.
+
+    A date and time without a zone is UTC.
+
+    Raises:
+        InputError: It is none of these.
+
+    Example:
+        >>> [moment(text, "start") for text in ("1970-01-02", "1970-01-01T01:00:00+01:00", "12.5")]
+        [86400.0, 0.0, 12.5]
+    """
+    try:
+        value = float(text)
+    except ValueError:
+        try:
+            at = datetime.fromisoformat(text.strip())
+        except ValueError as error:
+            raise InputError(
+                f"{field} must be a date such as 2026-11-01, a time such as 2026-11-01T12:00, "
+                f"or seconds since 1970, got {text!r}",
+                field=field,
+            ) from error
+        return (at if at.tzinfo else at.replace(tzinfo=UTC)).timestamp()
+    if not math.isfinite(value):
+        raise InputError(f"{field} must be a finite number of seconds, got {text!r}", field=field)
+    return value
