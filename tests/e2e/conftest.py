@@ -1,5 +1,6 @@
-"""The command line and the made shop of the tests of cli."""
+"""The command line and the made shop of the tests of cli; a browser for the tests of the page."""
 
 from tests.cli.conftest import home, run, shop
+from tests.e2e.browsing import browser, url, visit
 
-__all__ = ["home", "run", "shop"]
+__all__ = ["browser", "home", "run", "shop", "url", "visit"]

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -12,83 +10,13 @@ import pytest
 
 from acclimate.config import Home, Settings
 from acclimate.serve.engine import Engine
-from tests.e2e.books import load_library
+from tests.e2e.browsing import MARKS, after, overflow, titles
 from tests.e2e.serving import in_thread
 
-CHROMIUM = shutil.which("chromium")
-FLAGS = [
-    "--headless",
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-    "--disable-dev-shm-usage",
-]
 PICTURE = os.environ.get("ACCLIMATE_PICTURE")
 """Where to put the picture of the README; by default it is taken and thrown away."""
 
-pytestmark = [
-    pytest.mark.browser,
-    pytest.mark.timeout(90),
-    pytest.mark.skipif(CHROMIUM is None, reason="no Chromium: apt-get install chromium"),
-]
-
-
-@pytest.fixture(scope="module")
-def url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    home = Home(tmp_path_factory.mktemp("library"))
-    with in_thread(Engine(home, Settings(), load_library)) as url:
-        yield url
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Any]:
-    from playwright.sync_api import sync_playwright
-
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
-        yield browser
-        browser.close()
-
-
-@pytest.fixture
-def visit(browser: Any) -> Iterator[Any]:
-    """Open an address; what the console says is an error at the end."""
-    said: list[str] = []
-    pages: list[Any] = []
-
-    def open_page(address: str, width: int = 1280, height: int = 800, **options: Any) -> Any:
-        page = browser.new_page(viewport={"width": width, "height": height}, **options)
-        pages.append(page)
-        page.set_default_timeout(15_000)
-        page.on("console", lambda message: said.append(f"{message.type}: {message.text}"))
-        page.on("pageerror", lambda error: said.append(str(error)))
-        page.goto(address)
-        return page
-
-    yield open_page
-    for page in pages:
-        page.close()
-    assert said == []
-
-
-def titles(page: Any) -> list[str]:
-    return list(page.locator(".place .name").all_inner_texts())
-
-
-def after(page: Any, act: Any) -> None:
-    """Do ``act`` and wait until the list knows it."""
-    offset = page.inner_text("#offset")
-    act()
-    page.wait_for_function("was => document.querySelector('#offset').textContent !== was", arg=offset)
-    page.wait_for_function("() => !document.body.classList.contains('busy')")
-
-
-def overflow(page: Any) -> int:
-    return int(page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth"))
+pytestmark = MARKS
 
 
 def test_a_like_changes_the_list_and_says_what_changed(url: str, visit: Any) -> None:
@@ -102,6 +30,7 @@ def test_a_like_changes_the_list_and_says_what_changed(url: str, visit: Any) -> 
     after(page, page.locator(".place").nth(2).locator("[data-feedback=like]").click)
     now = titles(page)
     assert before[2] not in now
+    assert len(now) == 10
     assert now != before
     assert f"because you liked {before[2]}" in page.inner_text("#change")
     assert page.locator("#change").get_attribute("aria-live") == "polite"
@@ -113,6 +42,76 @@ def test_a_like_changes_the_list_and_says_what_changed(url: str, visit: Any) -> 
     after(page, page.locator(".place").first.locator("[data-feedback=dislike]").click)
     assert now[0] not in titles(page)
     assert f"said no to {now[0]}" in page.inner_text("#change")
+
+
+@pytest.mark.parametrize("width", [360, 1280])
+def test_what_was_acted_upon_stays_under_the_pointer(url: str, visit: Any, width: int) -> None:
+    page = visit(url, width=width)
+    page.wait_for_selector(".place")
+    page.click("#fresh")
+    page.wait_for_selector("#history-empty:visible")
+    button = page.locator(".place").nth(3).locator("[data-feedback=like]")
+    button.scroll_into_view_if_needed()
+    box, title = button.bounding_box(), titles(page)[3]
+    at = (box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
+    after(page, lambda: page.mouse.click(*at))
+    under = "at => document.elementFromPoint(...at).closest('.place').className"
+    for _ in range(2):  # at once, and when the rows have moved
+        assert page.evaluate(under, at) == "place done like"
+        page.wait_for_function("() => !document.querySelector('.settling')")
+    assert page.inner_text(".done .name") == title
+    assert "Liked" in page.inner_text(".done .said")
+    offset = page.inner_text("#offset")
+    page.mouse.dblclick(*at)
+    page.wait_for_function("() => !document.body.classList.contains('busy')")
+    assert page.inner_text("#offset") == offset, "a second click acts upon nothing else"
+    assert page.locator(".past").count() == 1
+    after(page, page.locator(".place:not(.done) [data-feedback=dislike]").first.click)
+    assert page.locator(".done").count() == 1
+    assert "Not for me" in page.inner_text(".done .said")
+    page.click("#fresh")
+    page.wait_for_selector(".done", state="detached")
+
+
+def test_a_dot_is_placed_between_the_lowest_and_the_highest_score(url: str, visit: Any) -> None:
+    page = visit(f"{url}/?user_id=reader-7")
+    page.wait_for_selector(".place")
+    numbers = [float(text) for text in page.locator(".number").all_inner_texts()]
+    low, high = min(numbers), max(numbers)
+    assert page.inner_text("#legend") == f"Score, from {low} on the left to {high} on the right"
+    placed = [float(dot.get_attribute("style").split()[1].rstrip("%;")) for dot in page.locator(".dot").all()]
+    assert (placed[0], placed[-1]) == (100, 0)
+    for number, share in zip(numbers, placed, strict=True):
+        assert abs((number - low) / (high - low) - share / 100) < 0.06
+
+
+@pytest.mark.parametrize(
+    ("scores", "words"),
+    [
+        ([0.418, 0.3812, 0.4], ["0.418", "0.381", "0.400"]),
+        ([-3.5, -812.25, None], ["-4", "-812", "–"]),
+        ([2.0, 2.0], ["2.0", "2.0"]),
+        ([0.0, 0.0], ["0.0", "0.0"]),
+        ([341, 238], ["341", "238"]),
+        ([None], ["–"]),
+        ([], []),
+    ],
+)
+def test_scores_of_any_scale(url: str, visit: Any, scores: list[float | None], words: list[str]) -> None:
+    page = visit(url)
+    page.wait_for_selector(".place")
+    found = page.evaluate(
+        """async (scores) => {
+            const { Scale } = await import("/page/scores.js");
+            const scale = new Scale(scores);
+            const places = scores.filter((score) => score !== null).map((score) => scale.share(score));
+            return [scores.map((score) => scale.say(score)), places, scale.legend];
+        }""",
+        scores,
+    )
+    assert found[0] == words
+    assert all(0 <= share <= 1 for share in found[1])
+    assert bool(found[2]) == any(score is not None for score in scores)
 
 
 def test_the_page_from_the_keyboard(url: str, visit: Any) -> None:
@@ -129,21 +128,12 @@ def test_the_page_from_the_keyboard(url: str, visit: Any) -> None:
     assert outline == "solid"
     after(page, lambda: page.keyboard.press("l"))
     assert page.locator(".past .name").all_inner_texts() == [before[1]]
-    assert page.evaluate(focused) == titles(page)[1]
+    assert page.evaluate(focused) == before[1], "what was acted upon keeps the focus"
+    page.keyboard.press("l")
+    page.keyboard.press("j")
+    assert page.evaluate(focused) == titles(page)[1], "the next one down"
     after(page, lambda: page.keyboard.press("d"))
     assert len(page.locator(".past").all()) == 2
-
-
-def test_a_known_user_by_name_and_by_address(url: str, visit: Any) -> None:
-    page = visit(f"{url}/?user_id=reader-3")
-    page.wait_for_selector(".past")
-    assert page.locator("#user option:checked").inner_text().startswith("Dorothea")
-    past = page.locator(".past").count()
-    assert past >= 5
-    assert not set(page.locator(".past .name").all_inner_texts()) & set(titles(page))
-    page.select_option("#user", "reader-5")
-    page.wait_for_function("() => document.querySelector('#user').value === 'reader-5'")
-    assert page.locator("#change").inner_text() == ""
 
 
 @pytest.mark.parametrize(("width", "scheme"), [(360, "light"), (820, "light"), (1440, "dark")])

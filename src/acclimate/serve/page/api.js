@@ -24,7 +24,7 @@ async function call(method, path, body) {
 const asked = (path, parameters) => call("GET", `${path}?${new URLSearchParams(parameters)}`);
 
 export const health = () => call("GET", "/readyz");
-export const users = (limit) => asked("/v1/users", { limit });
+export const users = (wanted) => asked("/v1/users", wanted);
 export const history = (userId, limit) => asked("/v1/history", { user_id: userId, limit });
 export const addItem = (item) => call("PUT", "/v1/items", item);
 

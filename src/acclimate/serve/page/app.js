@@ -5,29 +5,39 @@ import * as historyView from "/page/history.js";
 import * as keys from "/page/keys.js";
 import * as listView from "/page/list.js";
 import * as theme from "/page/theme.js";
-import { compare, describe } from "/page/words.js";
+import { nameOf, Picker } from "/page/people.js";
+import { Scale } from "/page/scores.js";
+import { compare, count, describe } from "/page/words.js";
 
-const LENGTH = 10, HISTORY = 30, USERS = 50;
+const LENGTH = 10, HISTORY = 30, PEOPLE = 30;
+const FEW = 30; // a history that can be taken in at a glance: whom the page opens on
 const $ = (id) => document.getElementById(id);
 const state = { user: null, answer: null, busy: false };
+const picker = new Picker($("user"), $("people"), $("people-note"), { find: people, choose: become });
 
 function complain(message) {
   $("problem").textContent = message;
   $("problem").hidden = !message;
 }
 
-function option(value, text) {
-  return Object.assign(document.createElement("option"), { value, textContent: text });
+async function people(text) {
+  const { users, total } = await api.users(text ? { prefix: text, limit: PEOPLE } : { max_events: FEW, limit: PEOPLE });
+  if (text) return { users, note: total ? `${count(total, false, "")} found` : "No user begins so" };
+  const all = (await api.health()).users;
+  return { users, note: `Some of ${count(all, false, "users")}; type to search them all` };
 }
 
-async function fillUsers() {
-  const { users } = await api.users(USERS);
-  $("user").replaceChildren(...users.map(({ user_id, attributes, events }) => {
-    const name = typeof attributes.name === "string" ? attributes.name : user_id;
-    return option(user_id, `${name} (${events})`);
-  }));
-  return users.map((user) => user.user_id);
+async function somebody() {
+  const { users } = await api.users({ max_events: FEW, limit: 1 });
+  return users[0] ?? (await api.users({ limit: 1 })).users[0];
 }
+
+async function named(userId) {
+  const { users } = await api.users({ prefix: userId, limit: 1 }); // the id itself comes first
+  return users[0]?.user_id === userId ? users[0] : stranger(userId);
+}
+
+const stranger = (userId) => ({ user_id: userId, attributes: {} });
 
 function showProvenance(answer) {
   $("snapshot").textContent = answer.snapshot ?? "none";
@@ -39,18 +49,23 @@ function showProvenance(answer) {
   $("fallback").hidden = !answer.fallback;
 }
 
-async function refresh(feedback = null, title = "") {
+async function refresh(feedback = null, itemId = null) {
   const user = state.user;
+  const place = state.answer?.items.find((item) => item.item_id === itemId);
   const [answer, past] = await Promise.all([api.recommend(user, LENGTH), api.history(user, HISTORY)]);
   if (user !== state.user) return; // somebody else was chosen meanwhile
-  const moves = feedback ? compare(state.answer?.items ?? [], answer.items) : new Map();
+  const moves = place ? compare(state.answer.items, answer.items) : new Map();
   state.answer = answer;
-  listView.show($("list"), $("place"), answer.items, moves);
-  historyView.show($("history"), $("past"), past.events);
-  $("history-count").textContent = past.events.length || "";
-  $("history-empty").hidden = past.events.length > 0;
-  $("change").textContent = describe(moves, feedback, title);
+  const done = place ? { place, feedback } : null;
+  const scale = new Scale(answer.items.map((item) => item.score));
+  const before = listView.places($("list"));
+  $("legend").textContent = scale.legend;
+  $("change").textContent = describe(moves, feedback, place?.title || place?.item_id);
   showProvenance(answer);
+  listView.show($("list"), $("place"), answer.items, { scale, moves, done, before });
+  historyView.show($("history"), $("past"), past);
+  $("history-count").textContent = historyView.extent(past);
+  $("history-empty").hidden = past.events.length > 0;
   const { items } = await api.health();
   $("empty").hidden = items > 0;
   if (items === 0) $("add").open = true;
@@ -73,26 +88,22 @@ async function guarded(work) {
 
 function become(user) {
   return guarded(async () => {
-    state.user = user;
+    state.user = user.user_id;
     state.answer = null;
-    if (![...$("user").options].some((choice) => choice.value === user)) {
-      $("user").prepend(option(user, user));
-    }
-    $("user").value = user;
+    picker.show(nameOf(user));
     await refresh();
   });
 }
 
 function fresh() {
-  return become(`visitor-${Math.random().toString(36).slice(2, 6)}`);
+  return become(stranger(`visitor-${Math.random().toString(36).slice(2, 6)}`));
 }
 
 function give(itemId, feedback) {
-  const place = state.answer?.items.find((item) => item.item_id === itemId);
-  if (!place) return;
+  if (!state.answer?.items.some((item) => item.item_id === itemId)) return; // it was acted upon already
   return guarded(async () => {
     await api.send(state.user, itemId, feedback, state.answer.request_id);
-    await refresh(feedback, place.title || place.item_id);
+    await refresh(feedback, itemId);
   });
 }
 
@@ -123,9 +134,8 @@ async function untilReady() {
 
 async function start() {
   theme.start($("theme"));
-  keys.listen($("list"), { give, fresh });
+  keys.listen($("list"), { give, fresh, find: () => $("user").focus() });
   $("fresh").addEventListener("click", fresh);
-  $("user").addEventListener("change", () => become($("user").value));
   $("list").addEventListener("click", (event) => {
     const button = event.target.closest("button[data-feedback]");
     if (button) give(button.closest("li").dataset.item, button.dataset.feedback);
@@ -136,9 +146,9 @@ async function start() {
   });
   try {
     await untilReady();
-    const known = await fillUsers();
     const wanted = new URLSearchParams(location.search).get("user_id");
-    await (wanted ? become(wanted) : known.length ? become(known[0]) : fresh());
+    const user = wanted ? await named(wanted) : await somebody();
+    await (user ? become(user) : fresh());
   } catch (error) {
     complain(error.message);
   }

@@ -50,8 +50,8 @@ function article(path, method, operation, spec) {
   const title = element("h3");
   title.append(element("span", method.toUpperCase(), "method"), element("code", path));
   box.append(title, element("p", plain(operation.description ?? operation.summary ?? "")));
-  const parameters = (operation.parameters ?? []).map(({ name, required, schema }) =>
-    [`?${name}`, `${typeOf(schema)}${limits(schema)}${required ? ", required" : ""}`]);
+  const parameters = (operation.parameters ?? []).map(({ name, required, schema, description }) =>
+    [`?${name}`, `${typeOf(schema)}${limits(schema)}${required ? ", required" : ""}. ${plain(description ?? "")}`]);
   const body = operation.requestBody?.content["application/json"]?.schema;
   const rows = [...parameters, ...(body ? fieldsOf(body, spec) : [])];
   if (rows.length) box.append(table(rows));

@@ -1,24 +1,24 @@
 // What the user did, newest first.
 
-import { ago } from "/page/words.js";
+import { ago, count, deed } from "/page/words.js";
 import { stripes } from "/page/stripes.js";
-
-function meaning(weight) {
-  if (weight < 0) return ["✕", "not for me"];
-  return weight > 0 ? ["♥", "liked"] : ["·", "seen"];
-}
 
 function draw(template, event) {
   const row = template.content.firstElementChild.cloneNode(true);
-  const [mark, word] = meaning(event.weight);
+  const [mark, word] = deed(event);
   row.querySelector(".tile").append(stripes(event));
   row.querySelector(".name").textContent = event.title || event.item_id;
   row.querySelector(".when").textContent = `${word}, ${ago(event.timestamp)}`;
   row.querySelector(".mark").textContent = mark;
-  row.dataset.meaning = word;
+  row.classList.toggle("against", event.weight < 0);
   return row;
 }
 
-export function show(list, template, events) {
+export function show(list, template, { events }) {
   list.replaceChildren(...events.map((event) => draw(template, event)));
+}
+
+export function extent({ events, total, more }) {
+  if (total > events.length || more) return `latest ${events.length} of ${count(total, more, "")}`;
+  return total ? count(total, more, "") : "";
 }

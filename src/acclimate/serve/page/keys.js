@@ -3,7 +3,8 @@
 const STEPS = { j: 1, ArrowDown: 1, k: -1, ArrowUp: -1 };
 const FEEDBACK = { l: "like", d: "dislike" };
 
-export function listen(list, { give, fresh }) {
+export function listen(list, { give, fresh, find }) {
+  const plain = { n: fresh, "/": find };
   document.addEventListener("keydown", (event) => {
     if (event.ctrlKey || event.metaKey || event.altKey) return;
     if (event.target.closest("input, textarea, select")) return;
@@ -14,8 +15,8 @@ export function listen(list, { give, fresh }) {
       rows[next].focus();
     } else if (event.key in FEEDBACK && at >= 0) {
       give(rows[at].dataset.item, FEEDBACK[event.key]);
-    } else if (event.key === "n") {
-      fresh();
+    } else if (event.key in plain) {
+      plain[event.key]();
     } else {
       return;
     }

@@ -1,32 +1,36 @@
 // The list: drawn from a template, and moved from the old order to the new one so that the eye can follow.
+// What was acted upon stays where it was until the next change, so that nothing else comes under the pointer.
 
-import { badge, short } from "/page/words.js";
+import { badge } from "/page/words.js";
 import { stripes } from "/page/stripes.js";
 
 const calm = matchMedia("(prefers-reduced-motion: reduce)");
+const SETTLE = 420; // milliseconds in which rows move and take no click
+const SAID = {
+  like: ["♥ Liked", "In your history now, and no longer listed."],
+  dislike: ["✕ Not for me", "It will not be listed again."],
+};
 
-function share(score, scores) {
-  const known = scores.filter((value) => value !== null);
-  const low = Math.min(...known), high = Math.max(...known);
-  if (score === null) return 0;
-  return high === low ? 1 : 0.12 + (0.88 * (score - low)) / (high - low);
+function about(template, place) {
+  const row = template.content.firstElementChild.cloneNode(true);
+  row.dataset.item = place.item_id;
+  row.querySelector(".tile").append(stripes(place));
+  row.querySelector(".name").textContent = place.title || place.item_id;
+  row.querySelector(".categories").textContent = place.categories.join(" · ");
+  return row;
 }
 
-function draw(template, place, scores, move) {
-  const row = template.content.firstElementChild.cloneNode(true);
+function draw(template, place, scale, move) {
+  const row = about(template, place);
   const find = (selector) => row.querySelector(selector);
-  const name = place.title || place.item_id;
-  row.dataset.item = place.item_id;
   find(".rank").textContent = place.rank;
-  find(".tile").append(stripes(place));
-  find(".name").textContent = name;
-  find(".categories").textContent = place.categories.join(" · ");
   find(".reason").textContent = place.reasons[0]?.text ?? "";
-  find(".bar").setAttribute("aria-label", `Score ${short(place.score)}`);
-  find(".bar span").style.width = `${100 * share(place.score, scores)}%`;
-  find(".number").textContent = short(place.score);
+  find(".number").textContent = scale.say(place.score);
+  find(".score").title = scale.legend;
+  find(".dot").hidden = place.score === null;
+  find(".dot").style.left = `${100 * scale.share(place.score)}%`;
   for (const button of row.querySelectorAll("button")) {
-    button.setAttribute("aria-label", `${button.textContent.trim()}: ${name}`);
+    button.setAttribute("aria-label", `${button.textContent.trim()}: ${place.title || place.item_id}`);
   }
   const mark = badge(move);
   find(".badge").textContent = mark;
@@ -35,29 +39,54 @@ function draw(template, place, scores, move) {
   return row;
 }
 
-function tops(list) {
-  return new Map([...list.children].map((row) => [row.dataset.item, row.getBoundingClientRect().top]));
+function drawDone(template, { place, feedback }) {
+  const row = about(template, place);
+  const [word, reason] = SAID[feedback];
+  const said = Object.assign(document.createElement("p"), { className: "said", textContent: word });
+  row.querySelector(".reason").textContent = reason;
+  row.querySelector(".score").remove();
+  row.querySelector(".feedback").replaceWith(said);
+  row.classList.add("done", feedback);
+  return row;
 }
 
-function animate(list, before) {
-  if (calm.matches || before.size === 0) return;
-  for (const row of list.children) {
+export function places(list) {
+  return new Map([...list.children].map((row) => [row.dataset.item, row.getBoundingClientRect()]));
+}
+
+// Scroll so that a row stands where it stood; where the page cannot scroll, the row grows to cover that place.
+function hold(row, was) {
+  scrollBy({ top: row.getBoundingClientRect().top - was.top, behavior: "instant" });
+  const missing = was.bottom - row.getBoundingClientRect().bottom;
+  if (missing > 0) row.style.minHeight = `${row.offsetHeight + missing}px`;
+}
+
+function settle(list, before) {
+  if (before.size === 0) return;
+  list.classList.add("settling");
+  setTimeout(() => list.classList.remove("settling"), SETTLE);
+  if (calm.matches) return;
+  for (const row of list.querySelectorAll(".place:not(.done)")) {
     const was = before.get(row.dataset.item);
-    const is = row.getBoundingClientRect().top;
+    const is = row.getBoundingClientRect();
     const steps = was === undefined
       ? [{ opacity: 0, transform: "translateX(1.5rem)" }, { opacity: 1, transform: "none" }]
-      : [{ transform: `translateY(${was - is}px)` }, { transform: "none" }];
-    row.animate(steps, { duration: 420, easing: "cubic-bezier(.2,.7,.2,1)" });
+      : [{ transform: `translateY(${was.top - is.top}px)` }, { transform: "none" }];
+    row.animate(steps, { duration: SETTLE, easing: "cubic-bezier(.2,.7,.2,1)" });
   }
 }
 
-export function show(list, template, places, moves) {
-  const before = tops(list);
-  const held = [...list.children].findIndex((row) => row.contains(document.activeElement));
-  const scores = places.map((place) => place.score);
-  list.replaceChildren(...places.map((place) => draw(template, place, scores, moves.get(place.item_id) ?? 0)));
-  animate(list, before);
-  if (held >= 0 && list.children.length) {
-    list.children[Math.min(held, list.children.length - 1)].focus({ preventScroll: true });
+// `done` is {place, feedback} for what was just acted upon, or null; `before` is where the rows stood then.
+export function show(list, template, items, { scale, moves, done, before }) {
+  const rows = [...list.children];
+  const held = rows.findIndex((row) => row.contains(document.activeElement));
+  const next = items.map((place) => draw(template, place, scale, moves.get(place.item_id) ?? 0));
+  const at = done ? rows.findIndex((row) => row.dataset.item === done.place.item_id) : -1;
+  if (at >= 0) next.splice(at, 0, drawDone(template, done));
+  list.replaceChildren(...next);
+  if (at >= 0) hold(next[at], before.get(done.place.item_id));
+  settle(list, before);
+  if (held >= 0 && next.length) {
+    next[Math.min(at >= 0 ? at : held, next.length - 1)].focus({ preventScroll: true });
   }
 }

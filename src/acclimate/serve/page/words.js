@@ -1,4 +1,4 @@
-// Puts into words what changed between two lists, and when something was.
+// Puts into words what was done, what changed between two lists, and when something was.
 
 export function compare(before, after) {
   const old = new Map(before.map((place, index) => [place.item_id, index]));
@@ -20,7 +20,7 @@ export function describe(moves, feedback, title) {
     [values.filter((move) => move > 1).length, "moved up"],
     [values.filter((move) => move < 0).length, "moved down"],
   ];
-  const parts = counts.filter(([count]) => count > 0).map(([count, word]) => `${count} ${word}`);
+  const parts = counts.filter(([number]) => number > 0).map(([number, word]) => `${number} ${word}`);
   const why = feedback ? `because you ${VERBS[feedback]} ${title}` : "";
   if (parts.length === 0) return feedback ? `The order stays, ${why}` : "";
   return why ? `${parts.join(", ")}: ${why}` : parts.join(", ");
@@ -33,6 +33,27 @@ export function badge(move) {
   return "";
 }
 
+const DONE = {
+  view: ["", "viewed"],
+  click: ["", "clicked"],
+  like: ["♥", "liked"],
+  add_to_cart: ["", "added to cart"],
+  purchase: ["", "bought"],
+  dislike: ["✕", "not for me"],
+};
+
+// A mark and a word for an event of a history. A table that names no types holds ratings, or bare choices.
+export function deed({ event_type: type, value, weight }) {
+  if (value !== null && (type ?? "rating") === "rating") {
+    return ["", `rated ${value.toLocaleString("en", { maximumFractionDigits: 2 })}`];
+  }
+  return DONE[type] ?? (weight < 0 ? DONE.dislike : ["", "chosen"]);
+}
+
+export function count(number, more, word) {
+  return `${number.toLocaleString("en")}${more ? "+" : ""} ${word}`.trim();
+}
+
 const UNITS = [["year", 31557600], ["month", 2629800], ["day", 86400], ["hour", 3600], ["minute", 60]];
 const relative = new Intl.RelativeTimeFormat("en", { numeric: "auto" });
 
@@ -42,11 +63,4 @@ export function ago(seconds, now = Date.now() / 1000) {
     if (Math.abs(past) >= length) return relative.format(Math.round(past / length), unit);
   }
   return "just now";
-}
-
-export function short(number) {
-  if (number === null) return "–";
-  const size = Math.abs(number);
-  if (size >= 1000) return number.toLocaleString("en", { maximumFractionDigits: 0 });
-  return number.toFixed(size >= 100 ? 0 : size >= 10 ? 1 : 2);
 }
