@@ -12,9 +12,12 @@ if TYPE_CHECKING:
     from acclimate.evaluate.protocols import evaluate as evaluate
     from acclimate.models.ease import EASE as EASE
     from acclimate.models.item_knn import ItemKNN as ItemKNN
+    from acclimate.models.lightgcn import LightGCN as LightGCN
     from acclimate.models.popularity import Popularity as Popularity
+    from acclimate.models.ranker import Ranker as Ranker
     from acclimate.models.recent_popularity import RecentPopularity as RecentPopularity
     from acclimate.models.sequence import SequenceModel as SequenceModel
+    from acclimate.models.vae import VAE as VAE
     from acclimate.policies.epsilon import Epsilon as Epsilon
     from acclimate.policies.greedy import Greedy as Greedy
     from acclimate.recommend import Recommender as Recommender
@@ -33,14 +36,17 @@ _WHERE = {
     "Greedy": "policies.greedy",
     "Item": "types",
     "ItemKNN": "models.item_knn",
+    "LightGCN": "models.lightgcn",
     "Popularity": "models.popularity",
     "Query": "types",
+    "Ranker": "models.ranker",
     "RecentPopularity": "models.recent_popularity",
     "Recommender": "recommend",
     "SequenceModel": "models.sequence",
     "Snapshot": "snapshot",
     "TextEncoder": "encode.text",
     "TfidfEncoder": "encode.tfidf",
+    "VAE": "models.vae",
     "evaluate": "evaluate",
 }
 __all__ = sorted([*_WHERE, "__version__"])

@@ -18,7 +18,12 @@ from acclimate.types import Histories, Item, Model, State
 
 Make = Callable[[], Model]
 N_USERS, N_ITEMS, N_COLD = 40, 24, 2
-FAST_PARAMS: dict[str, dict[str, Any]] = {"sequence": {"width": 16, "epochs": 2}}
+FAST_PARAMS: dict[str, dict[str, Any]] = {
+    "sequence": {"width": 16, "epochs": 2},
+    "vae": {"latent": 8, "hidden": 16, "epochs": 2},
+    "lightgcn": {"width": 8, "epochs": 2},
+    "ranker": {"width": 8, "epochs": 2},
+}
 """Arguments that make a model quick enough for small worlds, by registered name."""
 
 

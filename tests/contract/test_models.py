@@ -25,7 +25,17 @@ def maker(name: str) -> Make:
 def test_the_contract_is_complete() -> None:
     assert len(CHECKS) == len(set(CHECKS)) == 19
     assert {name for name in vars(contract) if name.startswith("check_")} == {c.__name__ for c in CHECKS}
-    assert set(MODELS) == {"popularity", "recent-popularity", "item-knn", "ease", "sequence"}
+    assert set(MODELS) == {
+        "popularity",
+        "recent-popularity",
+        "item-knn",
+        "ease",
+        "vae",
+        "lightgcn",
+        "sequence",
+        "hybrid",
+        "ranker",
+    }
 
 
 @pytest.mark.parametrize("check", CHECKS, ids=lambda check: check.__name__)

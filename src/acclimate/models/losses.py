@@ -13,23 +13,33 @@ class _SoftmaxLoss(torch.autograd.Function):
 
     @staticmethod
     def forward(
-        ctx: Any, users: Tensor, items: Tensor, scale: Tensor, targets: Tensor, chunk: int, dtype: torch.dtype
+        ctx: Any,
+        users: Tensor,
+        items: Tensor,
+        scale: Tensor,
+        targets: Tensor,
+        rows: Tensor,
+        weights: Tensor,
+        chunk: int,
+        dtype: torch.dtype,
     ) -> Tensor:
-        n = len(users)
         table, queries = items.to(dtype), (users * scale).to(dtype)
         d_users, d_items = torch.empty_like(users), torch.zeros_like(items)
-        total = users.new_zeros(())
-        for start in range(0, n, chunk):
+        total, n = users.new_zeros(()), weights.sum()
+        edges = torch.arange(0, len(users) + chunk, chunk, device=users.device)
+        ends = torch.searchsorted(rows, edges).tolist()
+        for start, low, high in zip(edges.tolist(), ends, ends[1:], strict=False):
             part = slice(start, start + chunk)
-            query, target = queries[part], targets[part]
-            rows = torch.arange(len(query), device=users.device)
+            query, row = queries[part], rows[low:high] - start
+            target, weight = targets[low:high], weights[low:high]
+            mass = weight.new_zeros(len(query)).index_add_(0, row, weight)
             p = query @ table.T  # [chunk, n_items], from here on in place: passes over it are the cost
-            aimed = p[rows, target].float() - scale
+            aimed = p[row, target].float() - scale
             p.sub_(scale).exp_()  # cosines: no logit is above scale
             norm = p.sum(dim=1, dtype=torch.float32)
-            total += (norm.log() - aimed).sum()
-            p.mul_(norm.reciprocal().to(dtype)[:, None])
-            p[rows, target] -= 1.0
+            total += mass @ norm.log() - weight @ aimed
+            p.mul_((mass / norm).to(dtype)[:, None])
+            p.index_put_((row, target), -weight.to(dtype), accumulate=True)
             d_users[part] = p @ table
             d_items += p.T @ query
         d_scale = (d_users * users).sum()
@@ -39,7 +49,7 @@ class _SoftmaxLoss(torch.autograd.Function):
     @staticmethod
     def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor | None, ...]:
         d_users, d_items, d_scale = ctx.saved_tensors
-        return d_users * grads[0], d_items * grads[0], d_scale * grads[0], None, None, None
+        return d_users * grads[0], d_items * grads[0], d_scale * grads[0], None, None, None, None, None
 
 
 def softmax_loss(
@@ -48,6 +58,8 @@ def softmax_loss(
     scale: Tensor,
     targets: Tensor,
     *,
+    rows: Tensor | None = None,
+    weights: Tensor | None = None,
     chunk: int = 256,
     dtype: torch.dtype = torch.float32,
 ) -> Tensor:
@@ -60,7 +72,9 @@ def softmax_loss(
         users: Unit vectors float32[n, d].
         items: Unit vectors float32[n_items, d].
         scale: float32[], the inverse temperature, 0..80.
-        targets: int64[n], item codes.
+        targets: int64[t], item codes; one for each user, unless ``rows`` says whose they are.
+        rows: User of each target, int64[t], rising.
+        weights: How much each target counts, float32[t]; all alike if not given.
         chunk: Users at a time.
         dtype: Precision of scores and products; sums are float32. In bfloat16 the loss of a catalogue of
             10,000 items is right to three digits, at a tenth of the time where a CPU has it.
@@ -70,5 +84,9 @@ def softmax_loss(
         >>> round(float(softmax_loss(u, e, torch.tensor(1.0), torch.tensor([0, 1]))), 4)
         0.3133
     """
-    loss: Tensor = _SoftmaxLoss.apply(users, items, scale, targets, chunk, dtype)  # type: ignore[no-untyped-call]
+    rows = torch.arange(len(targets), device=users.device) if rows is None else rows
+    weights = users.new_ones(len(targets)) if weights is None else weights
+    loss: Tensor = _SoftmaxLoss.apply(  # type: ignore[no-untyped-call]
+        users, items, scale, targets, rows, weights, chunk, dtype
+    )
     return loss

@@ -1,0 +1,270 @@
+"""Several models as one: each says how far an item stands out, and weights are learned of who is right."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.optimize import minimize
+from scipy.special import logsumexp
+
+from acclimate.data.dataset import Dataset
+from acclimate.errors import InputError, check_range
+from acclimate.models import make_model
+from acclimate.models.common import not_fitted
+from acclimate.models.examples import Examples, hold_back
+from acclimate.rng import generator
+from acclimate.types import Codes, Encoder, Floats, Histories, Item, Model, State
+
+SOURCES = ("ease", "item-knn", "recent-popularity")
+"""What is blended if nothing else is asked for."""
+AT_ONCE = 4_000_000
+"""Scores that are held together: 16 MB for each source."""
+
+
+class Candidates(NamedTuple):
+    """What m users may choose among, and what the sources say of it.
+
+    Args:
+        items: Item codes int32[m, c]; -1 behind the last.
+        scores: How far each stands out by each source, float32[m, c, s].
+    """
+
+    items: Codes
+    scores: Floats
+
+    @classmethod
+    def join(cls, parts: Sequence[Candidates]) -> Candidates:
+        """Return the users of all ``parts``, one behind the other."""
+        return cls(
+            np.concatenate([part.items for part in parts]), np.concatenate([part.scores for part in parts])
+        )
+
+
+class Hybrid:
+    """Score items by the weighted sum of what other models say of them.
+
+    A source's scores are counted in standard deviations from its mean over the known items, for each user
+    alone; where it is silent on an item it says its lowest score. The weights are learned from each user's
+    newest likes, which the sources had not seen: they are then fitted again on everything.
+
+    Args:
+        encoder: For the sources that read texts.
+        sources: Built models, or names of registered ones; by default `SOURCES`.
+        held_back: Likes of each user that teach the weights, at most; a user keeps two thirds.
+        examples: Likes that teach the weights, at most.
+        candidates: Items that a like is compared with.
+        seed: Decides which likes.
+
+    Example:
+        >>> from acclimate.models.item_knn import ItemKNN
+        >>> from acclimate.models.popularity import Popularity
+        >>> pairs = [(u, u % 2 + 2 * n) for u in range(40) for n in range(4) if n != u // 2 % 4]
+        >>> model = Hybrid(sources=[ItemKNN(), Popularity()])
+        >>> model.fit(Dataset.of([(f"u{u}", f"i{i}", float(i)) for u, i in pairs]))
+        >>> bool(model.weights[0] > model.weights[1])
+        True
+
+    References:
+        Burke, "Hybrid recommender systems", UMUAI 2002 (weighted); McFadden's conditional logit, 1974.
+    """
+
+    name = "hybrid"
+    new_user = "What those of its sources say that know what to do without a history."
+    new_item = "What those of its sources say that can score it."
+
+    def __init__(
+        self,
+        encoder: Encoder | None = None,
+        *,
+        sources: Sequence[Model | str] = SOURCES,
+        held_back: int = 5,
+        examples: int = 10_000,
+        candidates: int = 100,
+        seed: int = 0,
+    ) -> None:
+        if isinstance(sources, str) or not sources:
+            raise InputError("sources must be a list of one model or more", field="sources")
+        self.sources = [make_model(each, encoder) if isinstance(each, str) else each for each in sources]
+        self.encoder = next((each.encoder for each in self.sources if each.encoder), None)
+        self.params: dict[str, Any] = {
+            "held_back": check_range("held_back", held_back, 1, 1000),
+            "examples": check_range("examples", examples, 1, 10**9),
+            "candidates": check_range("candidates", candidates, 2, 100_000),
+            "seed": seed,
+        }
+        self.data: Dataset | None = None
+        self.weights: Floats | None = None
+        self.known: Codes = np.zeros(0, np.int32)
+
+    @property
+    def n_items(self) -> int:
+        """Size of the catalogue; 0 before ``fit``."""
+        return 0 if self.weights is None else self.sources[0].n_items
+
+    def fit(self, data: Dataset) -> None:
+        """Fit the sources on a part, learn from the rest whom to trust, and fit them on the whole.
+
+        Raises:
+            InputError: There is no positive event, or a source cannot be fitted.
+        """
+        if not (data.weight > 0).any():
+            raise InputError(
+                f"{self.name} needs at least one positive event, the data has none", field="data"
+            )
+        p = self.params
+        left, examples = hold_back(data, p["held_back"], p["examples"], p["seed"])
+        self.weights = np.full(len(self.sources), 1 / len(self.sources), np.float32)
+        if len(examples.items):
+            self._fit_sources(left)
+            self._learn(data, examples)
+        self._fit_sources(data)
+        self.data = data
+
+    def score(self, histories: Histories) -> Floats:
+        """Return the weighted sum float32[n, n_items]; NaN for what no source can score."""
+        return self.add_up(self.stands_out(histories))
+
+    def add_up(self, stands: Floats) -> Floats:
+        """Return the weighted sum float32[n, n_items] of what each source says, float32[s, n, n_items]."""
+        return np.tensordot(self._fitted(), stands, axes=1).astype(np.float32, copy=False)
+
+    def stands_out(self, histories: Histories) -> Floats:
+        """Return how far each item stands out by each source, float32[s, n, n_items].
+
+        In standard deviations of the source over the known items for that user; NaN where no source can
+        score the item, and the source's lowest where others can. A source that is silent on a user says 0.
+        """
+        self._fitted()
+        out = np.stack([source.score(histories) for source in self.sources])
+        silent = np.isnan(out).all(axis=0)
+        for scores in out:
+            known = scores[:, self.known].astype(np.float64)
+            heard = ~np.isnan(known).all(axis=1)
+            scores[~heard] = 0.0
+            known = known[heard]
+            mean, spread = np.nanmean(known, axis=1), np.nanstd(known, axis=1)
+            low = np.nanmin(known, axis=1)
+            told = np.where(np.isnan(scores[heard]), low[:, None], scores[heard])
+            scores[heard] = (
+                (told - mean[:, None]) / np.maximum(spread, 1e-9)[:, None] * (spread > 1e-9)[:, None]
+            )
+        out[:, silent] = np.nan
+        return out
+
+    def similarity(self, items: Codes, others: Codes | None = None) -> Floats:
+        """Return how near items are by the first source, float32[m, w]."""
+        self._fitted()
+        return self.sources[0].similarity(items, others)
+
+    def put_items(self, codes: Codes, items: Sequence[Item]) -> None:
+        """Hand new and changed items to every source."""
+        self._fitted()
+        for source in self.sources:
+            source.put_items(codes, items)
+
+    def state(self) -> State:
+        """Return the weights, and the state of every source."""
+        arrays: dict[str, NDArray[Any]] = {"weights": self._fitted(), "known": self.known}
+        inner = []
+        for at, source in enumerate(self.sources):
+            own, document = source.state()
+            arrays |= {f"source{at}.{name}": array for name, array in own.items()}
+            inner.append({"name": source.name, "document": document})
+        return arrays, {"params": self.params, "sources": inner}
+
+    def restore(self, state: State) -> None:
+        """Become the model whose ``state`` this is, with its sources; the encoder is the constructor's."""
+        arrays, document = state
+        self.sources = []
+        for at, told in enumerate(document["sources"]):
+            source = make_model(told["name"], self.encoder, **told["document"].get("params", {}))
+            begin = f"source{at}."
+            own = {name[len(begin) :]: array for name, array in arrays.items() if name.startswith(begin)}
+            source.restore((own, told["document"]))
+            self.sources.append(source)
+        self.params |= document["params"]
+        self.weights, self.known = (
+            np.array(arrays["weights"], np.float32),
+            np.asarray(arrays["known"], np.int32),
+        )
+        self.data = None
+
+    def _fit_sources(self, data: Dataset) -> None:
+        for source in self.sources:
+            source.fit(data)
+        self.known = np.unique(data.item[data.weight > 0])
+
+    def _learn(self, data: Dataset, examples: Examples) -> None:
+        """Learn the weights: what was chosen, against items drawn at random that the user had not had.
+
+        Drawn evenly, so that the weights are those of a choice among all items (McFadden, 1978).
+        """
+        rng = generator(self.params["seed"], "candidates")
+        found = []
+        for part, stands in self._asked(examples):
+            chance = rng.random(stands.shape[1:], np.float32)
+            chance[np.isnan(stands[0])] = np.nan
+            rows = np.arange(len(part.items))
+            chance[rows, part.items] = 2.0  # the item that was chosen comes first
+            best = first_items(chance, part.histories, self.params["candidates"])
+            found.append(Candidates(best, picked(stands, best)))
+        self.weights = _conditional_logit(Candidates.join(found))
+
+    def _asked(self, examples: Examples) -> Iterator[tuple[Examples, Floats]]:
+        """Yield the examples whose item a source can score, with what the sources say, some at a time."""
+        at_once = max(1, AT_ONCE // max(self.sources[0].n_items, 1))
+        for start in range(0, len(examples.items), at_once):
+            part = examples.part(np.arange(start, min(start + at_once, len(examples.items))))
+            stands = self.stands_out(part.histories)
+            able = np.flatnonzero(~np.isnan(stands[0, np.arange(len(part.items)), part.items]))
+            yield part.part(able), stands[:, able]
+
+    def _fitted(self) -> Floats:
+        if self.weights is None:
+            raise not_fitted(self.name)
+        return self.weights
+
+
+def first_items(scores: Floats, had: Histories, n: int) -> Codes:
+    """Return the ``n`` best items of each user that stand in no event of ``had``: int32[m, <= n], -1 behind.
+
+    Example:
+        >>> first_items(np.array([[1.0, 3.0, 2.0, np.nan]], np.float32), Histories.of([[1]]), n=3).tolist()
+        [[2, 0, -1]]
+    """
+    keys = np.where(np.isnan(scores), -np.inf, scores)
+    keys[had.rows, had.items] = -np.inf
+    n = min(n, keys.shape[1])
+    best = np.argpartition(-keys, n - 1, axis=1)[:, :n] if n else np.zeros((len(keys), 0), np.int64)
+    best.sort(axis=1)  # equal scores by code
+    values = np.take_along_axis(keys, best, axis=1)
+    order = np.argsort(-values, axis=1, kind="stable")
+    best, values = np.take_along_axis(best, order, axis=1), np.take_along_axis(values, order, axis=1)
+    return np.where(np.isfinite(values), best, -1).astype(np.int32)
+
+
+def picked(stands: Floats, items: Codes) -> Floats:
+    """Return what the sources say of ``items`` int32[n, c]: float32[n, c, s], 0 behind the last."""
+    rows = np.arange(len(items))[:, None]
+    out: Floats = np.nan_to_num(stands[:, rows, items].transpose(1, 2, 0)) * (items >= 0)[..., None]
+    return out
+
+
+def _conditional_logit(found: Candidates) -> Floats:
+    """Return weights float32[s], none negative, under which the first of all candidates are most probable."""
+    scores = found.scores.astype(np.float64)
+    blank = np.where(found.items < 0, -np.inf, 0.0)
+
+    def cost(weights: NDArray[np.float64]) -> tuple[float, NDArray[np.float64]]:
+        logits = scores @ weights + blank
+        norm = logsumexp(logits, axis=1, keepdims=True)
+        expected = np.einsum("mc,mcs->s", np.exp(logits - norm), scores) / len(scores)
+        value = (norm[:, 0] - logits[:, 0]).mean() + 1e-3 * weights @ weights
+        return float(value), expected - scores[:, 0].mean(axis=0) + 2e-3 * weights
+
+    start = np.full(scores.shape[2], 0.5)
+    best = minimize(cost, start, jac=True, bounds=[(0.0, None)] * len(start), method="L-BFGS-B").x
+    return (best if best.any() else start).astype(np.float32)
