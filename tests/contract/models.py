@@ -19,6 +19,8 @@ from acclimate.types import Histories, Item, Model, State
 Make = Callable[[], Model]
 N_USERS, N_ITEMS, N_COLD = 40, 24, 2
 FAST_PARAMS: dict[str, dict[str, Any]] = {
+    "als": {"factors": 8, "l2": 1.0},
+    "bpr": {"factors": 8, "epochs": 3},
     "sequence": {"width": 16, "epochs": 2},
     "vae": {"latent": 8, "hidden": 16, "epochs": 2},
     "lightgcn": {"width": 8, "epochs": 2},
@@ -43,7 +45,8 @@ def world(seed: int = 0, n_users: int = N_USERS, *, text: bool = True) -> Datase
     times = 1e9 + 3600.0 * np.arange(len(rows))
     users = Vocabulary(f"u{n}" for n in range(n_users))
     items = Vocabulary(item.item_id for item in catalogue)
-    return Dataset(users, items, user, item, times, weight=weight, catalogue=catalogue)
+    value = 3 + 2 * weight  # stars
+    return Dataset(users, items, user, item, times, value=value, weight=weight, catalogue=catalogue)
 
 
 WORLD = world()
@@ -56,7 +59,9 @@ def questions() -> Histories:
     rows: list[list[int]] = [[], [0], [2, 4, 6], [1], [N_ITEMS - 1], [3, 3, 3], list(range(22)) * 12]
     weights = [[1.0] * len(row) for row in rows]
     weights[3] = [-1.0]
-    extra = Histories.of(rows, [[2e9 + n for n in range(len(row))] for row in rows], weights, [3e9] * 7)
+    times = [[2e9 + n for n in range(len(row))] for row in rows]
+    stars = [[3 + 2 * weight for weight in row] for row in weights]
+    extra = Histories.of(rows, times, weights, [3e9] * 7, values=stars)
     known = WORLD.histories()[:6]
     return Histories(
         np.concatenate([known.items, extra.items]),
@@ -64,6 +69,7 @@ def questions() -> Histories:
         np.concatenate([known.weights, extra.weights]),
         np.concatenate([known.offsets, known.offsets[-1] + extra.offsets[1:]]),
         np.concatenate([known.now, extra.now]),
+        values=np.concatenate([known.values, extra.values]),
     )
 
 
@@ -76,8 +82,9 @@ def fitted(make: Make, data: Dataset = WORLD) -> Model:
 
 def one(items: Sequence[int], weights: Sequence[float] | None = None) -> Histories:
     """Return the history of one user who asks long after the world's last event."""
-    times = [2e9 + n for n in range(len(items))]
-    return Histories.of([items], [times], None if weights is None else [weights], now=[3e9])
+    times, weights = [2e9 + n for n in range(len(items))], weights or [1.0] * len(items)
+    stars = [3 + 2 * weight for weight in weights]
+    return Histories.of([items], [times], [weights], now=[3e9], values=[stars])
 
 
 def travelled(state: State) -> State:
@@ -277,7 +284,7 @@ def check_small_worlds(make: Make) -> None:
         [("u", "i", 1.0)] * 4,
         [("u", "i", 1.0), ("v", "j", 1.0)],
     ):
-        data = Dataset.of(rows)
+        data = Dataset.of(rows, value=np.full(len(rows), 4.0))
         scores = fitted(make, data).score(data.histories())
         assert scores.shape == (data.n_users, data.n_items)
         assert not np.isinf(scores).any()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+from numpy.typing import NDArray
 
 from acclimate.errors import InputError
 from acclimate.types import Codes, Floats
@@ -51,6 +52,19 @@ def check_positive(name: str, given: float, *, zero: bool = False) -> float:
         allowed = "0 or a positive number" if zero else "a positive number"
         raise InputError(f"{name} must be {allowed}, got {given}", field=name)
     return float(given)
+
+
+def cosines(table: Floats, rows: NDArray[np.int64]) -> Floats:
+    """Return the cosines of some ``rows`` int64[m] of ``table`` float32[n, d] with all: float32[m, n].
+
+    Example:
+        >>> import numpy as np
+        >>> cosines(np.array([[3.0, 0.0], [0.0, 2.0], [0.0, 0.0]], np.float32), np.array([0])).tolist()
+        [[1.0, 0.0, 0.0]]
+    """
+    unit = table / np.maximum(np.linalg.norm(table, axis=1, keepdims=True), np.float32(1e-12))
+    near: Floats = unit[rows] @ unit.T
+    return near
 
 
 def unknown(items: Codes, others: Codes | None, n_items: int) -> Floats:

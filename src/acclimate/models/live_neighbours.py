@@ -37,6 +37,7 @@ class LiveNeighbours:
         self.likes, self.neighbours, self.shrink = likes, neighbours, np.float32(shrink)
         _, item, weight = likes.pairs
         self._squares = np.bincount(item, weight.astype(np.float64) ** 2, n_items)
+        self._slot = np.zeros(0, np.int64)
         self._clear(n_items)
 
     @property
@@ -97,7 +98,7 @@ class LiveNeighbours:
         self._fresh = np.zeros(self._room, bool)
         self._asked = np.zeros(self._room, np.int64)
         self._owner = np.zeros(self._room, np.int32)
-        self._slot: NDArray[np.int64] = np.full(n_items, -1)
+        self._slot = np.full(n_items, -1, np.int64)
         self._used, self._tick = 0, 0
         self._norms = np.sqrt(self._squares).astype(np.float32)
 
@@ -113,7 +114,7 @@ class LiveNeighbours:
     def _at_hand(self, items: NDArray[np.integer]) -> NDArray[np.int64]:
         """Return the slots of ``items`` int[m], at most as many as there are slots, all different."""
         self._tick += 1
-        slots = self._slot[items]
+        slots: NDArray[np.int64] = self._slot[items]
         self._asked[slots[slots >= 0]] = self._tick
         missing = items[slots < 0]
         if len(missing):
@@ -129,11 +130,11 @@ class LiveNeighbours:
     def _freed(self, n: int) -> list[int]:
         """Return ``n`` slots to write to: unused ones, then those that were asked for longest ago."""
         new = min(n, self._room - self._used)
-        taken = list(range(self._used, self._used + new))
+        taken = np.arange(self._used, self._used + new)
         old = np.argsort(self._asked[: self._used], kind="stable")[: n - new]
         self._slot[self._owner[old]] = -1
         self._used += new
-        return taken + old.tolist()
+        return [int(slot) for slot in (*taken, *old)]
 
     def _refreshed(self, items: Codes) -> NDArray[np.int64]:
         """Return the slots of ``items`` int32[m] with their neighbours looked up."""

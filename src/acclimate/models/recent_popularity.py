@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from acclimate.data.dataset import Dataset
 from acclimate.errors import InputError
 from acclimate.models.common import grown, not_fitted, unknown
-from acclimate.types import Codes, Encoder, Floats, Histories, Item, State, Times
+from acclimate.models.fading import FadingCounts
+from acclimate.types import Codes, Encoder, Events, Floats, Histories, Item, State
 
 DAY = 86_400.0
 
@@ -23,6 +22,8 @@ class RecentPopularity:
     Events after the question (``histories.now``) do not count: asked in 1999, the model answers as it would
     have in 1999. Ages are counted from the last event before the question, so that a model that was fitted
     long ago does not fade to 0. A question at time 0 has no time; it is answered as of the last event.
+    `learn` adds single events, also such that come late; it ends where a fit on all of them would. Earlier
+    times can be asked for as far as events are kept: as many as were fitted, and 100,000 at least.
 
     Args:
         half_life: Age in seconds at which an event counts half; positive.
@@ -32,6 +33,9 @@ class RecentPopularity:
         >>> model.fit(Dataset.of([("ann", "heat", 60.0), ("bob", "alien", 120.0)]))
         >>> model.score(Histories.of([[], []], now=[60.0, 120.0])).tolist()
         [[1.0, 0.0], [0.5, 1.0]]
+        >>> model.learn(Dataset.of([("eve", "heat", 180.0)]).events)
+        >>> model.score(Histories.of([[]], now=[180.0])).tolist()
+        [[1.25, 0.5]]
     """
 
     name = "recent-popularity"
@@ -46,70 +50,55 @@ class RecentPopularity:
         self.half_life = float(half_life)
         self.encoder: Encoder | None = None
         self.data: Dataset | None = None
-        self.n_items = 0
-        self.items: Codes | None = None
-        self.times: Times = np.zeros(0)
-        self.weights: Floats = np.zeros(0, np.float32)
-        self.until = 0.0
-        self.latest: Times = np.zeros(0)
+        self.counts: FadingCounts | None = None
+
+    @property
+    def n_items(self) -> int:
+        """Size of the catalogue; 0 before ``fit``."""
+        return 0 if self.counts is None else self.counts.n_items
 
     def fit(self, data: Dataset) -> None:
         """Keep the positive events in time order, without who they were from."""
         liked = data.weight > 0
-        self._keep(data.item[liked], data.time[liked], data.weight[liked], data.n_items)
+        events = data.events.part(liked)
+        self.counts = FadingCounts(events.item, events.time, events.weight, data.n_items, self.half_life)
         self.data = data
 
+    def learn(self, events: Events) -> None:
+        """Count the positive ones of ``events``."""
+        counts, liked = self._fitted(), events.part(events.weight > 0)
+        columns = liked.item.tolist(), liked.time.tolist(), liked.weight.tolist()
+        for item, time, weight in zip(*columns, strict=True):
+            counts.add(item, time, weight)
+
     def score(self, histories: Histories) -> Floats:
-        """Return float32[len(histories), n_items], never NaN; users who ask at one time get one row."""
-        self._fitted()
-        at = np.where(histories.now == 0, self.until, histories.now)
-        out = np.empty((len(at), self.n_items), np.float32)
-        stops = np.searchsorted(self.times, at, side="right")
-        counts, done = np.zeros(self.n_items), 0
-        for row in np.argsort(stops, kind="stable"):
-            stop = int(stops[row])
-            if done < stop < len(self.times):
-                faded = 0.5 ** ((self.times[stop - 1] - self.times[max(done - 1, 0)]) / self.half_life)
-                counts, done = counts * faded + self._count(done, stop), stop
-            out[row] = self.latest if stop == len(self.times) else counts
-        return out
+        """Return float32[len(histories), n_items]; users who ask at one time get one row.
+
+        NaN only for a time that is before all events that are still kept.
+        """
+        counts = self._fitted()
+        return counts.at(np.where(histories.now == 0, max(counts.until, 0.0), histories.now))
 
     def similarity(self, items: Codes, others: Codes | None = None) -> Floats:
         """Return NaN float32[m, w]: counts say nothing about nearness."""
-        self._fitted()
-        return unknown(items, others, self.n_items)
+        return unknown(items, others, self._fitted().n_items)
 
     def put_items(self, codes: Codes, items: Sequence[Item]) -> None:
         """Give new items the score 0."""
-        self._fitted()
-        self.n_items = grown(self.n_items, codes)
-        self.latest = np.pad(self.latest, (0, self.n_items - len(self.latest)))
+        counts = self._fitted()
+        counts.grow(grown(counts.n_items, codes))
 
     def state(self) -> State:
         """Return the positive events: item, time and weight, and nothing about users."""
-        arrays: dict[str, Any] = {"items": self._fitted(), "times": self.times, "weights": self.weights}
-        return arrays, {"params": {"half_life": self.half_life}, "n_items": self.n_items}
+        arrays, document = self._fitted().state()
+        return arrays, {**document, "params": {"half_life": self.half_life}}
 
     def restore(self, state: State) -> None:
         """Take the events and the half-life over."""
-        arrays, document = state
-        self.half_life = float(document["params"]["half_life"])
-        self._keep(arrays["items"], arrays["times"], arrays["weights"], int(document["n_items"]))
-        self.data = None
+        self.half_life = float(state[1]["params"]["half_life"])
+        self.counts, self.data = FadingCounts.restored(state, self.half_life), None
 
-    def _keep(self, items: Codes, times: Times, weights: Floats, n_items: int) -> None:
-        self.items, self.times, self.weights, self.n_items = items, times, weights, n_items
-        self.until = float(times[-1]) if len(times) else 0.0
-        self.latest = self._count(0, len(times))
-
-    def _count(self, start: int, stop: int) -> NDArray[np.float64]:
-        """Return what the events ``start..stop-1`` count at the time of the last: float64[n_items]."""
-        part = slice(start, stop)
-        ages = self.times[max(stop - 1, 0) : stop] - self.times[part]
-        worth = self.weights[part] * 0.5 ** (ages / self.half_life)
-        return np.bincount(self._fitted()[part], weights=worth, minlength=self.n_items).astype(np.float64)
-
-    def _fitted(self) -> Codes:
-        if self.items is None:
+    def _fitted(self) -> FadingCounts:
+        if self.counts is None:
             raise not_fitted(self.name)
-        return self.items
+        return self.counts
