@@ -70,7 +70,7 @@ def test_the_best_of_the_report_is_named_with_what_to_do(registry):
     assert verdict.passed
     assert verdict.reasons[-1] == (
         "ease did better than item-knn, ndcg@10 0.4000 against 0.3008: publish it with "
-        "acclimate train --model ease, or the best of all models with acclimate train"
+        "acclimate train --model ease, or the best of several with acclimate train"
     )
 
 

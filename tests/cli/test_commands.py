@@ -17,7 +17,7 @@ from acclimate.config import Home
 from acclimate.encode.weights import PACKAGED
 from acclimate.events.codec import event_entry
 from acclimate.events.sqlite import SqliteLog
-from acclimate.models import MODELS, ease
+from acclimate.models import AUTO, ease
 from acclimate.types import Event
 from tests.cli.conftest import SMALL, Run
 
@@ -48,7 +48,7 @@ def test_train_takes_the_best_of_all_if_none_is_named(run: Run, home: Path) -> N
     ran = run("train", "--home", home, "--json", *SMALL)
     assert ran.code == 0, ran.err
     document = ran.document
-    assert document["compared"].keys() | document["left_out"].keys() == set(MODELS)
+    assert document["compared"].keys() | document["left_out"].keys() == set(AUTO)
     ndcg = {name: metrics["ndcg@10"]["mean"] for name, metrics in document["compared"].items()}
     assert ndcg[document["model"]] == max(ndcg.values())
     assert "did better" not in ran.err
@@ -67,14 +67,14 @@ def test_train_names_the_better_model(run: Run, tmp_path: Path) -> None:
     assert (ran.code, ran.document["error"]["code"]) == (1, "refused")
     told = ran.document["error"]["message"]
     assert "popularity did better than item-knn, ndcg@10 1.0000 against 0." in told
-    assert told.endswith("acclimate train --model popularity, or the best of all models with acclimate train")
+    assert told.endswith("acclimate train --model popularity, or the best of several with acclimate train")
 
 
 def test_train_leaves_out_what_cannot_be_fitted_on_so_much(
     run: Run, home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(ease, "MAX_ITEMS", 3)
-    monkeypatch.setattr("acclimate.adapt.train.MODELS", dict.fromkeys(("popularity", "ease", "item-knn")))
+    monkeypatch.setattr("acclimate.adapt.train.AUTO", ("popularity", "ease", "item-knn"))
     ran = run("train", "--home", home, "--json")
     assert ran.code == 0, ran.err
     assert list(ran.document["compared"]) == ["popularity", "item-knn"]

@@ -15,7 +15,7 @@ import os, signal, sys
 from importlib import import_module
 from acclimate.cli import main, show
 
-show.MODELS = {quick}
+show.AUTO = {quick}
 
 def kill(*args, **options):
     os.kill(os.getpid(), signal.{signal})
@@ -75,7 +75,7 @@ with Trainer(Home(sys.argv[1]), Settings()).alone():
 def test_one_training_at_a_time_and_a_killed_one_leaves_no_lock(
     run: Run, shop: Path, tmp_path: Path, command: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(show, "MODELS", QUICK)
+    monkeypatch.setattr(show, "AUTO", QUICK)
     place = tmp_path / "home"
     demo = ("demo", "--no-serve", "--data", shop, "--home", place, "--json")
     assert run(*demo).code == 0
@@ -130,7 +130,7 @@ def test_a_killed_train_leaves_the_old_snapshot_current(run: Run, home: Path, wh
 def test_a_killed_demo_goes_on(
     run: Run, shop: Path, tmp_path: Path, where: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(show, "MODELS", QUICK)
+    monkeypatch.setattr(show, "AUTO", QUICK)
     words = ["demo", "--no-serve", "--json", "--home", str(tmp_path / "home"), "--data", str(shop)]
     killed = stopped_at(where, words)
     assert killed.returncode == -9, killed.stderr

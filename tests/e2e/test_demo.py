@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from acclimate.cli.show import MODELS
+from acclimate.models import AUTO
 from tests.cli.conftest import SMALL, Run, write_shop
 
 KEYS = {"dataset", "protocol", "targets_sha256", "n_targets", "models", "snapshot", "seconds", "peak_rss_mb"}
@@ -18,11 +18,11 @@ def test_demo_prints_its_document_and_is_done_the_second_time(run: Run, shop: Pa
     assert first.code == 0, first.err
     document = first.document
     assert document.keys() >= KEYS
-    assert [model["name"] for model in document["models"]] == list(MODELS)
+    assert [model["name"] for model in document["models"]] == list(AUTO)
     for model in document["models"]:
         assert model["metrics"]["ndcg@10"].keys() >= {"mean", "low", "high"}
         assert model["fit_seconds"] >= 0
-    assert document["best"] in MODELS
+    assert document["best"] in AUTO
     assert document["interactions"] == 144
     assert not document["reused"]
     assert len(document["samples"]) == 3
@@ -46,7 +46,7 @@ def test_demo_prints_its_document_and_is_done_the_second_time(run: Run, shop: Pa
 def test_demo_for_a_person_shows_table_lists_and_places(run: Run, shop: Path, tmp_path: Path) -> None:
     ran = run("demo", "--no-serve", "--home", tmp_path / "home", "--data", shop, *SMALL)
     assert ran.code == 0, ran.err
-    for word in (*MODELS, "had lately", "is shown", "evaluate.html", "MB of memory", "Kitchen story"):
+    for word in (*AUTO, "had lately", "is shown", "evaluate.html", "MB of memory", "Kitchen story"):
         assert word in ran.out, word
     assert "acclimate serve" in ran.err
 

@@ -127,7 +127,7 @@ def _name_the_best(found: _Findings, name: str, report: Report, metric: str) -> 
     if means[best] > means[name]:
         found.reasons.append(
             f"{best} did better than {name}, {metric} {means[best]:.4f} against {means[name]:.4f}: publish "
-            f"it with acclimate train --model {best}, or the best of all models with acclimate train"
+            f"it with acclimate train --model {best}, or the best of several with acclimate train"
         )
 
 

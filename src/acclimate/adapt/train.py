@@ -25,13 +25,11 @@ from acclimate.evaluate.compare import Interval
 from acclimate.evaluate.protocols import evaluate
 from acclimate.evaluate.results import Report
 from acclimate.locks import lock
-from acclimate.models import MODELS, arguments, make_model
+from acclimate.models import AUTO, MODELS, arguments, make_model
 from acclimate.snapshot import Registry, Snapshot
 from acclimate.training import Training
 from acclimate.types import Encoder, Model, Verdict
 
-AUTO = "auto"
-"""As ``train.model``: compare all, and take the best."""
 BASELINE = "popularity"
 """What the gate compares with."""
 OURS = frozenset({"encoder", "seed", "training"})
@@ -217,19 +215,19 @@ class Trainer:
 
 
 def candidates(model: str) -> list[str]:
-    """Return the models that ``train.model`` stands for: every registered one for ``auto``.
+    """Return the models that ``train.model`` stands for: those of `acclimate.models.AUTO` for ``auto``.
 
     Raises:
         NotFoundError: No such model; names the nearest.
 
     Example:
-        >>> candidates("ease"), candidates("auto") == list(MODELS)
+        >>> candidates("ease"), candidates("auto") == list(AUTO)
         (['ease'], True)
     """
-    if model == AUTO:
-        return list(MODELS)
+    if model == "auto":
+        return list(AUTO)
     if model not in MODELS:
-        hint = nearest(model, [AUTO, *MODELS])
+        hint = nearest(model, ["auto", *MODELS])
         raise NotFoundError(f"no model {model!r}: {hint}", code="unknown_model", field="model")
     return [model]
 

@@ -16,7 +16,11 @@ def evaluate(
     call: Call,
     models: Annotated[
         list[str] | None,
-        typer.Option("--model", metavar="NAME", help="Registered model; may be repeated.  \\[default: all]"),
+        typer.Option(
+            "--model",
+            metavar="NAME",
+            help="Registered model; may be repeated.  \\[default: the five that train compares]",
+        ),
     ] = None,
     protocol: Annotated[str, typer.Option("--protocol", metavar="P", help="last or time.")] = "last",
     k: LengthOption = "10",
@@ -41,11 +45,11 @@ def evaluate(
     from acclimate.adapt.train import Trainer
     from acclimate.evaluate.protocols import check_protocol
     from acclimate.evaluate.report import print_table, write_html
-    from acclimate.models import MODELS
+    from acclimate.models import AUTO
 
     check_protocol(protocol)
     trainer = Trainer(home, settings, progress=True, say=out.step)
-    names = models or list(MODELS)
+    names = models or list(AUTO)
     trainer.check(names)
     with trainer.alone():
         data = gather(home, settings).data

@@ -26,11 +26,8 @@ from acclimate.errors import CorruptError, InputError, NotFoundError, nearest
 from acclimate.evaluate.ranking import check_targets
 from acclimate.evaluate.report import print_table, write_html
 from acclimate.evaluate.results import Report
+from acclimate.models import AUTO
 from acclimate.snapshot import Registry
-
-MODELS = ("popularity", "recent-popularity", "item-knn", "ease", "sequence")
-"""What the demo compares."""
-
 
 EXPECTED = {"ml-latest-small-2016": "some three minutes on two cores"}
 """How long the training takes, where it was measured."""
@@ -126,7 +123,7 @@ class Show:
         imported = Store(self.home.data).load(
             positive=self.settings.train.positive, events=self.settings.events
         )
-        made_from = self.trainer.fingerprint(imported, MODELS)
+        made_from = self.trainer.fingerprint(imported, AUTO)
         diary = self._diary()
         if diary and diary.made_from == made_from and not again and self._is_current(diary):
             self.out.note("nothing changed since the last demo: this is what it found (--again trains anew)")
@@ -135,10 +132,10 @@ class Show:
         gathered = gather(self.home, self.settings)
         check_targets(split_last(gathered.data))
         self.out.note(
-            f"now {len(MODELS)} models are fitted and measured, then the best is fitted on everything: "
+            f"now {len(AUTO)} models are fitted and measured, then the best is fitted on everything: "
             + EXPECTED.get(name, "each fit says how far it is")
         )
-        trained = self.trainer.train(MODELS, gathered)
+        trained = self.trainer.train(AUTO, gathered)
         assert trained.report is not None, "several models are always compared"
         print_table(trained.report, self.out.console)
         document = self._document(trained, trained.report)

@@ -18,15 +18,15 @@ def train(
         typer.Option(
             "--model",
             metavar="NAME",
-            help="Registered model, or auto for the best of all.  \\[default: train.model]",
+            help="Registered model, or auto for the best of five.  \\[default: train.model]",
         ),
     ] = None,
 ) -> None:
     """Fit a model on the data of the home and its feedback, and publish it as a snapshot.
 
-    By default all registered models have to foresee the last item of each user, and the best is fitted on
-    everything. A model that is named is compared with popularity; what is significantly worse is not
-    published.
+    By default popularity, recent-popularity, item-knn, ease and sequence have to foresee the last item of
+    each user, and the best is fitted on everything. A model that is named is compared with popularity; what
+    is significantly worse is not published.
     """
     out, settings = call.out, call.settings
     if model is not None:

@@ -28,6 +28,8 @@ MODELS: dict[str, str] = {
     "ranker": "ranker:Ranker",
 }
 """Registered name -> file and class."""
+AUTO = ("popularity", "recent-popularity", "item-knn", "ease", "sequence")
+"""What is compared where no model is named: quick, and each the best on some data."""
 
 
 def make_model(name: str, encoder: Encoder | None = None, **params: Any) -> Model:
