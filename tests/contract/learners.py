@@ -1,4 +1,4 @@
-"""The promises of the `Learner` protocol, beside those of `Model`; each check gets what makes an unfitted one."""
+"""The promises of the `Learner` protocol; each check is given a function that makes an unfitted one."""
 
 from __future__ import annotations
 

@@ -11,9 +11,8 @@ from acclimate.models import fading
 from acclimate.models.fading import FadingCounts
 
 HALF = 500.0
-EVENTS = st.lists(
-    st.tuples(st.integers(0, 3), st.floats(1, 1e4), st.sampled_from([0.2, 1.0, 4.0])), max_size=30
-)
+EVENT = st.tuples(st.integers(0, 3), st.floats(1, 1e4), st.sampled_from([0.2, 1.0, 4.0]))
+EVENTS = st.lists(EVENT, max_size=30)
 
 
 def by_hand(rows: list[tuple[int, float, float]], moment: float) -> np.ndarray:
