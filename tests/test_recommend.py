@@ -44,6 +44,27 @@ def listed(slate):
     return [item.item_id for item in slate.items]
 
 
+def test_an_item_may_come_again_after_a_time():
+    ann = Query("ann", k=5, now=50.0)  # who liked a at 6
+    for again, comes in ((np.inf, False), (44.1, False), (44.0, True), (0.0, True)):
+        assert ("a" in listed(near(again=again).recommend(ann))) == comes, again
+    bob = near(again=1.0).recommend(Query("bob", k=5, now=50.0))
+    assert "b" not in listed(bob), "what was disliked stays away"
+    session = Query(k=5, now=50.0, events=(Event("", "like", 49.5, "a"), Event("", "like", 40.0, "c")))
+    assert sorted(listed(near(again=1.0).recommend(session))) == ["b", "c", "d", "e"]
+    ahead = Query("ann", k=5, now=1.0)
+    assert "a" in listed(near(again=0.0).recommend(ahead)), "always is always, also if a clock is wrong"
+    assert "a" not in listed(near(again=9.0).recommend(ahead))
+
+
+def test_what_is_kept_in_brief_may_come_again():
+    state = LiveState(max_history=1)
+    state.apply([event(n, "ann", "like", name, time=100.0) for n, name in enumerate("abcd", 1)])
+    assert listed(Recommender(Near(TABLE[:4, :4]), state).recommend(Query("ann", now=101.0))) == []
+    slate = Recommender(Near(TABLE[:4, :4]), state, again=5.0).recommend(Query("ann", now=101.0))
+    assert sorted(listed(slate)) == ["a", "b", "c"], "of what is older than max_history, nobody knows when"
+
+
 def test_a_list_is_scored_ruled_ranked_and_explained():
     slate = near().recommend(Query("ann", k=5, request_id="r1", now=50.0))
     assert listed(slate) == ["b", "c", "d", "e"], "a was had; e has no score and comes last"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 import uuid
 from collections.abc import Iterable, Sequence
@@ -39,6 +40,7 @@ class Recommender:
         snapshot_id: Named in every slate.
         seed: With the request id it decides every draw.
         fallback: Why all answers are weaker than usual, if they are.
+        again: Seconds after which an item that the user has had may come again; infinite for never.
 
     Raises:
         InputError: Model and state do not belong together.
@@ -62,6 +64,7 @@ class Recommender:
         snapshot_id: str | None = None,
         seed: int = 0,
         fallback: str | None = None,
+        again: float = math.inf,
     ) -> None:
         if state is None:
             if model.data is None:
@@ -73,7 +76,7 @@ class Recommender:
                 "they must come from the same data or snapshot"
             )
         self.model, self.state, self.policy = model, state, policy or Greedy()
-        self.snapshot_id, self.seed, self.fallback = snapshot_id, seed, fallback
+        self.snapshot_id, self.seed, self.fallback, self.again = snapshot_id, seed, fallback, again
         self._hand_over([])
 
     def apply(self, records: Iterable[Record]) -> Changes:
@@ -171,7 +174,7 @@ class Recommender:
 
     def _rules(self, query: Query, now: float) -> Allowed:
         state = self.state
-        had, disliked = state.standing(query.user_id, query.events)
+        had, disliked = state.standing(query.user_id, query.events, self._since(now))
         wanted = None if query.candidates is None else state.items.codes(query.candidates)
         unwanted = state.items.codes(query.exclude)
         return allowed(
@@ -182,6 +185,12 @@ class Recommender:
             exclude=unwanted[unwanted >= 0],
             candidates=None if wanted is None else wanted[wanted >= 0],
         )
+
+    def _since(self, now: float) -> float | None:
+        """Return the time up to which what was had may come again at ``now``; None if nothing may."""
+        if self.again == math.inf:
+            return None
+        return now - self.again if self.again else math.inf
 
     def _fallback(self, query: Query, history: Histories, blind: bool, rules: Allowed) -> str | None:
         popular = "the items that were chosen most"

@@ -10,7 +10,7 @@ from urllib.request import urlopen
 
 import pytest
 
-from acclimate.config import Home, Policy, Settings
+from acclimate.config import Home, Policy, Repeat, Settings
 from acclimate.serve.engine import Engine
 from tests.e2e.books import load_library
 from tests.e2e.serving import in_thread
@@ -113,6 +113,17 @@ def test_an_exploring_policy_says_what_chance_each_item_had(tmp_path: Path) -> N
 
 
 @pytest.mark.timeout(60)
+@pytest.mark.parametrize(("repeat", "comes"), [("never", False), ("1h", False), ("always", True)])
+def test_the_setting_repeat_decides_what_comes_again(tmp_path: Path, repeat: str, comes: bool) -> None:
+    settings = Settings(repeat=Repeat(repeat))
+    with serving(Engine(Home(tmp_path / "home"), settings)) as client:
+        client.put("/v1/items", json=[{"item_id": name} for name in "abc"]).raise_for_status()
+        like = {"user_id": "ann", "event_type": "like", "item_id": "a"}
+        client.post("/v1/events", json=like).raise_for_status()
+        found = client.get("/v1/recommendations?user_id=ann&k=3").json()
+        assert ("a" in [item["item_id"] for item in found["items"]]) == comes
+
+
 def test_two_users_never_get_each_others_answer(engine: Engine) -> None:
     users = [f"reader-{n}" for n in range(12)] + [f"né/w {n}" for n in range(4)]
     with in_thread(engine) as url, ThreadPoolExecutor(8) as threads:

@@ -35,6 +35,9 @@ def test_one_long_history_is_what_a_list_says(before, after, bound, saving, forg
     last = {item: weight for item, _, weight, *_ in all_events}
     assert had.tolist() == sorted({item for item, _, weight, *_ in all_events if weight > 0})
     assert disliked.tolist() == sorted(item for item, weight in last.items() if weight < 0)
+    for since in (-1.0, 2.0, 9.0):
+        newest = [event for event in all_events[-bound:] if event[1] > since and event[2] > 0]
+        assert histories.standing(0, since=since)[0].tolist() == sorted({item for item, *_ in newest})
     assert histories.of(1).tolist() == histories.of(-1).tolist() == []
 
 

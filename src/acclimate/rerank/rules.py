@@ -49,7 +49,7 @@ def allowed(
     Args:
         offered: Whether each item is in the catalogue and available, bool[n].
         expired: Whether its time is over, bool[n].
-        had: Codes of items that the user has had; they do not come again.
+        had: Codes of items that the user has had, so lately that they do not come again.
         disliked: Codes of items that the user has turned down.
         exclude: Codes that the request does not want.
         candidates: If given, the only codes that the request wants.

@@ -22,7 +22,7 @@ def load_recommender(home: Home, settings: Settings) -> Recommender:
 
     Args:
         home: The folder; nothing needs to be there.
-        settings: Policy and the table of events.
+        settings: Policy, the table of events, and whether items come again.
 
     Raises:
         CorruptError: The current snapshot is incomplete or altered.
@@ -34,7 +34,12 @@ def load_recommender(home: Home, settings: Settings) -> Recommender:
         for note in loaded.notes:
             log.warning("snapshot %s: %s", snapshot.id, note)
         return Recommender(
-            loaded.model, loaded.state, policy, snapshot_id=snapshot.id, seed=settings.policy.seed
+            loaded.model,
+            loaded.state,
+            policy,
+            snapshot_id=snapshot.id,
+            seed=settings.policy.seed,
+            again=settings.repeat.again,
         )
     from acclimate.data.store import Store  # it brings polars, which a snapshot does not need
 
@@ -47,7 +52,14 @@ def load_recommender(home: Home, settings: Settings) -> Recommender:
     model = Popularity()
     model.fit(data)
     state = LiveState.of(data, settings.events, max_history=settings.serve.max_history)
-    return Recommender(model, state, policy, seed=settings.policy.seed, fallback=NO_MODEL)
+    return Recommender(
+        model,
+        state,
+        policy,
+        seed=settings.policy.seed,
+        fallback=NO_MODEL,
+        again=settings.repeat.again,
+    )
 
 
 def check_log(recommender: Recommender, events: EventLog) -> None:

@@ -226,14 +226,17 @@ class LiveState:
             users=np.array(codes, np.int32),
         )
 
-    def standing(self, user_id: str | None, extra: Sequence[Event] = ()) -> tuple[Codes, Codes]:
+    def standing(
+        self, user_id: str | None, extra: Sequence[Event] = (), since: float | None = None
+    ) -> tuple[Codes, Codes]:
         """Return the codes of items that the user has had, and of those disliked.
 
-        Had is what an event of positive weight was ever about. Of likes and dislikes of one item the
+        Had is what an event of positive weight was ever about; with ``since`` seconds, what was had later
+        than that, as far as the newest ``max_history`` events tell. Of likes and dislikes of one item the
         last one counts. ``extra`` as in `histories`.
         """
         code = -1 if user_id is None else self.users.code(user_id)
-        return self._histories.standing(code, self._session(code, extra))
+        return self._histories.standing(code, self._session(code, extra), since)
 
     def state(self) -> State:
         """Return arrays and a JSON document from which `restore` makes an equal state."""

@@ -117,10 +117,18 @@ class UserHistories:
         offsets = np.concatenate([np.zeros(1, np.int64), np.cumsum(lengths)])
         return np.concatenate([_NONE, *parts]), offsets
 
-    def standing(self, user: int, extra: Events = _NONE) -> tuple[Codes, Codes]:
-        """Return the items that a user has had, and those whose last signed event was a dislike."""
+    def standing(self, user: int, extra: Events = _NONE, since: float | None = None) -> tuple[Codes, Codes]:
+        """Return the items that a user has had, and those whose last signed event was a dislike.
+
+        Had is what a positive event was ever about. With ``since`` seconds it is what one of the events
+        that `of` returns, or of ``extra``, was about later than that: all others were long ago.
+        """
         brief = self._buffers[user].brief if user in self._buffers else self._briefs.get(user, _NONE)
-        return _standing(np.concatenate([brief, self._all(user), extra]))
+        had, disliked = _standing(np.concatenate([brief, self._all(user), extra]))
+        if since is not None:
+            newest = np.concatenate([self.of(user), extra])
+            had = np.unique(newest["item"][(newest["weight"] > 0) & (newest["time"] > since)])
+        return had, disliked
 
     def forget(self, user: int) -> None:
         """Forget every event of a user, the bytes of the start included."""
