@@ -39,3 +39,28 @@ def test_value_and_gradients_are_those_of_cross_entropy(n: int, scale: float) ->
 def test_bfloat16_is_near() -> None:
     for ours, torchs in zip(*both(64, 300, 10.0, dtype=torch.bfloat16), strict=True):
         assert (ours - torchs).norm() <= 0.02 * torchs.norm()
+
+
+@pytest.mark.parametrize("chunk", [1, 3, 100])
+def test_users_may_have_many_targets_of_different_weight(chunk: int) -> None:
+    torch.manual_seed(0)
+    rows, targets = (
+        torch.tensor([0, 0, 2, 2, 2, 6]),
+        torch.tensor([1, 4, 0, 4, 4, 3]),
+    )  # users 1 and 3 to 5 have none
+    weights, scale = torch.tensor([1.0, 2.0, 0.5, 1.0, 1.0, 4.0]), torch.tensor(7.0)
+    start, found = (torch.randn(7, 8), torch.randn(5, 8)), []
+    for ours in (True, False):
+        users, items = (part.clone().requires_grad_() for part in start)
+        u, e = F.normalize(users, dim=1), F.normalize(items, dim=1)
+        if ours:
+            loss = softmax_loss(u, e, scale, targets, rows=rows, weights=weights, chunk=chunk)
+        else:
+            each = F.cross_entropy(scale * u[rows] @ e.T, targets, reduction="none")
+            loss = (each * weights).sum() / weights.sum()
+        loss.backward()
+        assert users.grad is not None
+        assert items.grad is not None
+        found.append([loss.detach(), users.grad, items.grad])
+    for mine, torchs in zip(*found, strict=True):
+        torch.testing.assert_close(mine, torchs, rtol=1e-4, atol=1e-6)

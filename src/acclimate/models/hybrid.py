@@ -12,6 +12,7 @@ from scipy.special import logsumexp
 
 from acclimate.data.dataset import Dataset
 from acclimate.errors import InputError, check_range
+from acclimate.metrics import top_lists
 from acclimate.models import make_model
 from acclimate.models.common import not_fitted
 from acclimate.models.examples import Examples, hold_back
@@ -209,7 +210,8 @@ class Hybrid:
             chance[np.isnan(stands[0])] = np.nan
             rows = np.arange(len(part.items))
             chance[rows, part.items] = 2.0  # the item that was chosen comes first
-            best = first_items(chance, part.histories, self.params["candidates"])
+            had, most = part.histories, min(self.params["candidates"], self.n_items)
+            best = top_lists(chance, had.rows, had.items, most)
             found.append(Candidates(best, picked(stands, best)))
         self.weights = _conditional_logit(Candidates.join(found))
 
@@ -226,24 +228,6 @@ class Hybrid:
         if self.weights is None:
             raise not_fitted(self.name)
         return self.weights
-
-
-def first_items(scores: Floats, had: Histories, n: int) -> Codes:
-    """Return the ``n`` best items of each user that stand in no event of ``had``: int32[m, <= n], -1 behind.
-
-    Example:
-        >>> first_items(np.array([[1.0, 3.0, 2.0, np.nan]], np.float32), Histories.of([[1]]), n=3).tolist()
-        [[2, 0, -1]]
-    """
-    keys = np.where(np.isnan(scores), -np.inf, scores)
-    keys[had.rows, had.items] = -np.inf
-    n = min(n, keys.shape[1])
-    best = np.argpartition(-keys, n - 1, axis=1)[:, :n] if n else np.zeros((len(keys), 0), np.int64)
-    best.sort(axis=1)  # equal scores by code
-    values = np.take_along_axis(keys, best, axis=1)
-    order = np.argsort(-values, axis=1, kind="stable")
-    best, values = np.take_along_axis(best, order, axis=1), np.take_along_axis(values, order, axis=1)
-    return np.where(np.isfinite(values), best, -1).astype(np.int32)
 
 
 def picked(stands: Floats, items: Codes) -> Floats:

@@ -11,12 +11,14 @@ from scipy.special import expit, logsumexp
 
 from acclimate.data.dataset import Dataset
 from acclimate.errors import check_range
+from acclimate.metrics import top_lists
+from acclimate.models.common import check_positive
 from acclimate.models.examples import Examples
-from acclimate.models.hybrid import SOURCES, Hybrid, first_items, picked
+from acclimate.models.hybrid import SOURCES, Hybrid, picked
 from acclimate.models.item_vectors import TextSpace
 from acclimate.models.neural import check_share
 from acclimate.models.ranker_features import CONTENT_WIDTH, N_FEATURES, Content, ItemTimes, features
-from acclimate.models.ranker_learn import Lessons, Meaning, learn, scale_of, understand
+from acclimate.models.ranker_learn import Lessons, Meaning, learn, scale_of, scaled, understand
 from acclimate.models.ranker_net import CLICK, PURCHASE, RATING, RankerNet, Table
 from acclimate.rng import generator
 from acclimate.training import Fitted, Training
@@ -116,7 +118,7 @@ class Ranker(Hybrid):
             "width": check_range("width", width, 1, 100_000),
             "cross": check_range("cross", cross, 1, 100),
             "dropout": check_share("dropout", dropout),
-            "purchase": purchase,
+            "purchase": check_positive("purchase", purchase),
             "epochs": check_range("epochs", epochs, 1, 10**9),
             "patience": check_range("patience", patience, 1, 10**9),
             "learning_rate": check_share("learning_rate", learning_rate, zero=False),
@@ -128,7 +130,7 @@ class Ranker(Hybrid):
         self.report: dict[str, float] = {}
         self._net: RankerNet | None = None
         self._content, self._seen = Content(self.encoder), ItemTimes(np.zeros(0), np.zeros(0, np.int32))
-        self._scale: Floats = np.array([[0.0], [1.0]], np.float32)
+        self._scale: Floats = np.zeros((2, 0), np.float32)
         self._meaning: Meaning | None = None
 
     def fit(self, data: Dataset) -> None:
@@ -150,7 +152,7 @@ class Ranker(Hybrid):
         if self._net is None:
             return found.total
         best = self._best(found)
-        logits = self._net.answer(self._table(found, best))[..., CLICK]
+        logits = self._ask(self._net, found, best)[..., CLICK]
         row, place = np.nonzero(best >= 0)
         lasting = np.isin(best, self.known)  # what is put later moves no other item
         low = np.where(lasting, logits, np.inf).min(axis=1, initial=np.inf)
@@ -172,8 +174,8 @@ class Ranker(Hybrid):
         if self._net is None or self._meaning is None:
             return Chances(blank, blank.copy(), blank.copy())
         best, told = self._best(found), self._meaning
-        among = self._net.answer(self._table(found, best))[..., CLICK] / told.temperature
-        out = self._net.answer(self._table(found, asked))
+        among = self._ask(self._net, found, best)[..., CLICK] / told.temperature
+        out = self._ask(self._net, found, asked)
         norm = logsumexp(among, axis=1, keepdims=True)
         rest = (~np.isnan(found.total)).sum(axis=1) - (best >= 0).sum(axis=1)
         missed = (1 - told.reach) / np.maximum(rest, 1)[:, None]
@@ -234,18 +236,21 @@ class Ranker(Hybrid):
         return Found(histories.liked(), stands, self.add_up(stands))
 
     def _best(self, found: Found) -> Codes:
-        return first_items(found.total, found.liked, self.params["candidates"])
+        most = min(self.params["candidates"], found.total.shape[1])
+        return top_lists(found.total, found.liked.rows, found.liked.items, most)
 
     def _table(self, found: Found, items: Codes) -> Table:
-        """Return what the net reads of ``items`` int32[n, c]; -1 is no candidate."""
+        """Return what is known of ``items`` int32[n, c], features not scaled; -1 is no candidate."""
         tastes = self._content.tastes(found.liked)
         known = features(found.liked, items, self._seen, self._content, tastes)
-        columns = (
-            np.concatenate([known, picked(found.stands, items)], axis=2) - self._scale[0]
-        ) / self._scale[1]
+        columns = np.concatenate([known, picked(found.stands, items)], axis=2)
         base = np.take_along_axis(found.total, np.maximum(items, 0), axis=1)
         base = np.where((items >= 0) & ~np.isnan(base), base, -np.inf)
         return Table(columns, self._content.rows[items], tastes, base)
+
+    def _ask(self, net: RankerNet, found: Found, items: Codes) -> Floats:
+        """Return what the net answers about ``items`` int32[n, c]: float32[n, c, 3]."""
+        return net.answer(_scaled(self._table(found, items), self._scale))
 
     def _learn(self, data: Dataset, examples: Examples) -> None:
         """Learn the first stage's weights, then the net from what the first stage finds, and calibrate it."""
@@ -260,12 +265,7 @@ class Ranker(Hybrid):
         rated = taught.ratings[~np.isnan(taught.ratings)]
         rating = (float(rated.mean()), max(float(rated.std()), 1e-3)) if len(rated) else None
         self._scale = scale_of(taught.table.features)
-        taught, held = (
-            each._replace(
-                table=each.table._replace(features=(each.table.features - self._scale[0]) / self._scale[1])
-            )
-            for each in (taught, held)
-        )
+        taught, held = (each._replace(table=_scaled(each.table, self._scale)) for each in (taught, held))
         with torch.random.fork_rng():
             torch.manual_seed(self.params["seed"])
             net = self._new_net()
@@ -275,7 +275,6 @@ class Ranker(Hybrid):
 
     def _lessons(self, examples: Examples) -> tuple[Lessons, Codes]:
         """Return the examples that the first stage finds, the chosen item first, and whose they are."""
-        self._scale = np.array([[0.0], [1.0]], np.float32)  # as they are
         lessons, users = [], [np.zeros(0, np.int32)]
         for part, stands in self._asked(examples):
             found = Found(part.histories.liked(), stands, self.add_up(stands))
@@ -289,3 +288,7 @@ class Ranker(Hybrid):
             lessons.append(Lessons(table, bought, part.values).part(at))
             users.append(part.users[at])
         return Lessons.join(lessons), np.concatenate(users)
+
+
+def _scaled(table: Table, scale: Floats) -> Table:
+    return table._replace(features=scaled(table.features, scale))

@@ -18,6 +18,7 @@ from acclimate.training import Fitted, Recipe, Training, fit
 from acclimate.types import Floats
 
 Pair = tuple[float, float]
+FAR = 4.0
 
 
 class Lessons(NamedTuple):
@@ -63,10 +64,21 @@ class Meaning(NamedTuple):
 
 
 def scale_of(features: Floats) -> Floats:
-    """Return mean and spread of each feature float32[..., f]: float32[2, f]."""
+    """Return mean and spread of each feature float32[..., f]: float32[2, f]; endless if it never varied."""
     flat = features.reshape(-1, features.shape[-1]).astype(np.float64)
     spread = flat.std(axis=0)
-    return np.stack([flat.mean(axis=0), np.where(spread > 1e-6, spread, 1.0)]).astype(np.float32)
+    return np.stack([flat.mean(axis=0), np.where(spread > 1e-6, spread, np.inf)]).astype(np.float32)
+
+
+def scaled(features: Floats, scale: Floats) -> Floats:
+    """Return the features in spreads from their mean, at most `FAR`: what was never met is no surprise.
+
+    Example:
+        >>> scaled(np.array([5.0, 99.0, 7.0]), np.array([[1.0, 1.0, 1.0], [2.0, 2.0, np.inf]])).tolist()
+        [2.0, 4.0, 0.0]
+    """
+    out: Floats = np.clip((features - scale[0]) / scale[1], -FAR, FAR)
+    return out
 
 
 def learn(
@@ -79,11 +91,11 @@ def learn(
 ) -> Fitted:
     """Fit ``net`` to ``taught``, until its NDCG@10 on ``watched`` rises no more."""
     mean, spread = rating
-    scaled = ((taught.ratings - mean) / spread).astype(np.float32)
-    columns = (*taught.table, taught.bought.astype(np.float32), scaled)
+    ratings = ((taught.ratings - mean) / spread).astype(np.float32)
+    columns = (*taught.table, taught.bought.astype(np.float32), ratings)
 
     def batches(epoch: int) -> Iterator[Choices]:
-        order = generator(params["seed"], "choices", epoch).permutation(len(scaled))
+        order = generator(params["seed"], "choices", epoch).permutation(len(ratings))
         for start in range(0, len(order), params["batch_size"]):
             part = order[start : start + params["batch_size"]]
             yield Choices(*(torch.from_numpy(column[part]) for column in columns))
