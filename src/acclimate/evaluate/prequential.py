@@ -26,7 +26,7 @@ from acclimate.evaluate.stream_report import (
     stream_report,
 )
 from acclimate.progress import counting, say
-from acclimate.types import Learner, Model
+from acclimate.types import Codes, Histories, Learner, Model
 
 __all__ = ["Level", "LevelReport", "StreamReport", "replay"]
 
@@ -237,9 +237,11 @@ class _Run:
         stream, model = self.stream, self.level.model
         positions = stream.asked[questions]
         histories = stream.before(positions, self._known[questions])
-        scores = model.score(histories)
-        if scores.shape != (len(questions), stream.data.n_items):
-            raise ValueError(f"{model.name} scored {scores.shape}, asked for {len(questions)} histories")
+        first, same = _once(stream.events.user[positions], histories)
+        scores = model.score(histories[first])
+        if scores.shape != (len(first), stream.data.n_items):
+            raise ValueError(f"{model.name} scored {scores.shape}, asked for {len(first)} histories")
+        scores = scores[same]
         if not self.level.new_items:
             scores[:, stream.born >= stream.start] = np.nan
         return stream.places(positions, histories, scores)
@@ -262,3 +264,10 @@ class _Run:
         if self.level.learner:
             parts["model"] = state_of(self.level.model)
         self.keeping.put(self.trace.name, joined(parts))
+
+
+def _once(users: Codes, histories: Histories) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Return the first question of each user, history and time, and which of them each question is."""
+    told = np.column_stack([users, histories.lengths, histories.now])
+    _, first, same = np.unique(told, axis=0, return_index=True, return_inverse=True)
+    return first, same.ravel()
