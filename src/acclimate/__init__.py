@@ -10,13 +10,18 @@ if TYPE_CHECKING:
     from acclimate.encode.text import TextEncoder as TextEncoder
     from acclimate.encode.tfidf import TfidfEncoder as TfidfEncoder
     from acclimate.evaluate.protocols import evaluate as evaluate
+    from acclimate.models.als import ALS as ALS
+    from acclimate.models.bpr import BPR as BPR
+    from acclimate.models.content import Content as Content
     from acclimate.models.ease import EASE as EASE
     from acclimate.models.item_knn import ItemKNN as ItemKNN
     from acclimate.models.lightgcn import LightGCN as LightGCN
+    from acclimate.models.mf import MatrixFactorisation as MatrixFactorisation
     from acclimate.models.popularity import Popularity as Popularity
     from acclimate.models.ranker import Ranker as Ranker
     from acclimate.models.recent_popularity import RecentPopularity as RecentPopularity
     from acclimate.models.sequence import SequenceModel as SequenceModel
+    from acclimate.models.user_knn import UserKNN as UserKNN
     from acclimate.models.vae import VAE as VAE
     from acclimate.policies.epsilon import Epsilon as Epsilon
     from acclimate.policies.greedy import Greedy as Greedy
@@ -29,6 +34,9 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 _WHERE = {
+    "ALS": "models.als",
+    "BPR": "models.bpr",
+    "Content": "models.content",
     "Dataset": "data.dataset",
     "EASE": "models.ease",
     "Epsilon": "policies.epsilon",
@@ -37,6 +45,7 @@ _WHERE = {
     "Item": "types",
     "ItemKNN": "models.item_knn",
     "LightGCN": "models.lightgcn",
+    "MatrixFactorisation": "models.mf",
     "Popularity": "models.popularity",
     "Query": "types",
     "Ranker": "models.ranker",
@@ -46,6 +55,7 @@ _WHERE = {
     "Snapshot": "snapshot",
     "TextEncoder": "encode.text",
     "TfidfEncoder": "encode.tfidf",
+    "UserKNN": "models.user_knn",
     "VAE": "models.vae",
     "evaluate": "evaluate",
 }

@@ -9,9 +9,10 @@ from numpy.typing import NDArray
 
 from acclimate.types import Codes, Floats, State, Times
 
+Columns = tuple[NDArray[Any], NDArray[Any], NDArray[Any]]
+
 KEPT = 100_000
 """Newest events that are kept at least, so that an earlier time can be asked for."""
-_EVENT = np.dtype([("item", np.int32), ("time", np.float64), ("weight", np.float32)])
 
 
 class FadingCounts:
@@ -37,11 +38,11 @@ class FadingCounts:
 
     def __init__(self, item: Codes, time: Times, weight: Floats, n_items: int, half_life: float) -> None:
         self._half_life, self._room = half_life, max(len(item), KEPT)
-        self._events = np.zeros(len(item), _EVENT)
-        self._events["item"], self._events["time"], self._events["weight"] = item, time, weight
+        columns = np.array(item, np.int32), np.array(time, np.float64), np.array(weight, np.float32)
+        self._columns: Columns = columns
         self._first, self._end = 0, len(item)
         self._since, self._older = -np.inf, np.zeros(n_items)
-        self._latest = self._count(self._kept)
+        self._latest = self._count(self._first, self._end)
 
     @property
     def n_items(self) -> int:
@@ -51,7 +52,7 @@ class FadingCounts:
     @property
     def until(self) -> float:
         """Time of the last event in seconds, ``-inf`` if there is none."""
-        return float(self._kept["time"][-1]) if self._end > self._first else -np.inf
+        return float(self._columns[1][self._end - 1]) if self._end > self._first else -np.inf
 
     def add(self, item: int, time: float, weight: float) -> None:
         """Take in one event of positive weight; it may be earlier than others."""
@@ -66,10 +67,11 @@ class FadingCounts:
             return
         self._insert(item, time, weight)
         if self._end - self._first > self._room:
-            oldest = self._events[self._first]
-            self._older *= self._faded(float(oldest["time"]) - self._since)
-            self._older[oldest["item"]] += oldest["weight"]
-            self._since, self._first = float(oldest["time"]), self._first + 1
+            items, times, weights = self._columns
+            oldest = float(times[self._first])
+            self._older *= self._faded(oldest - self._since)
+            self._older[items[self._first]] += weights[self._first]
+            self._since, self._first = oldest, self._first + 1
 
     def at(self, moments: Times) -> Floats:
         """Return the counts as of ``moments`` float64[m], events at it included: float32[m, n_items].
@@ -77,16 +79,16 @@ class FadingCounts:
         NaN for a time before the oldest event that is kept, if there were older ones.
         """
         out = np.empty((len(moments), self.n_items), np.float32)
-        kept = self._kept
-        stops = np.searchsorted(kept["time"], moments, side="right")
-        counts, done, since = self._older, 0, self._since
+        times = self._columns[1]
+        stops = self._first + np.searchsorted(times[self._first : self._end], moments, side="right")
+        counts, done, since = self._older, self._first, self._since
         for row in np.argsort(stops, kind="stable"):
             stop = int(stops[row])
-            if done < stop < len(kept):
-                last = float(kept["time"][stop - 1])
-                counts = counts * self._faded(last - since) + self._count(kept[done:stop])
+            if done < stop < self._end:
+                last = float(times[stop - 1])
+                counts = counts * self._faded(last - since) + self._count(done, stop)
                 done, since = stop, last
-            out[row] = self._latest if stop == len(kept) else counts
+            out[row] = self._latest if stop == self._end else counts
         out[moments < self._since] = np.nan
         return out
 
@@ -97,10 +99,10 @@ class FadingCounts:
 
     def state(self) -> State:
         """Return the events that are kept, the counts of older ones and of all."""
-        arrays: dict[str, Any] = {name: self._kept[name].copy() for name in _EVENT.names or ()}
+        item, time, weight = (column[self._first : self._end].copy() for column in self._columns)
         since = None if np.isinf(self._since) else self._since
         counts = {"older": self._older.copy(), "latest": self._latest.copy()}
-        return {**arrays, **counts}, {"room": self._room, "since": since}
+        return {"item": item, "time": time, "weight": weight, **counts}, {"room": self._room, "since": since}
 
     @classmethod
     def restored(cls, state: State, half_life: float) -> FadingCounts:
@@ -113,27 +115,31 @@ class FadingCounts:
         made._older, made._latest = np.array(arrays["older"]), np.array(arrays["latest"])
         return made
 
-    @property
-    def _kept(self) -> NDArray[Any]:
-        return self._events[self._first : self._end]
-
     def _faded(self, age: float) -> float:
         return float(0.5 ** (age / self._half_life))
 
-    def _count(self, events: NDArray[Any]) -> NDArray[np.float64]:
-        """Return what ``events`` count at the time of the last: float64[n_items]."""
-        worth = events["weight"] * 0.5 ** ((events["time"][-1:] - events["time"]) / self._half_life)
-        return np.bincount(events["item"], weights=worth, minlength=len(self._older)).astype(np.float64)
+    def _count(self, start: int, stop: int) -> NDArray[np.float64]:
+        """Return what the events ``start..stop-1`` count at the time of the last: float64[n_items]."""
+        item, time, weight = (column[start:stop] for column in self._columns)
+        worth = weight * 0.5 ** ((time[-1:] - time) / self._half_life)
+        return np.bincount(item, weights=worth, minlength=self._older.size).astype(np.float64)
 
     def _insert(self, item: int, time: float, weight: float) -> None:
         """Put an event behind all that are not later."""
-        if self._end == len(self._events):
-            kept, n = self._kept, self._end - self._first
-            self._events = np.zeros(max(16, 2 * n), _EVENT)
-            self._events[:n] = kept
-            self._first, self._end = 0, n
-        at = self._end
-        if time < self.until:
-            at = self._first + int(np.searchsorted(self._kept["time"], time, side="right"))
-            self._events[at + 1 : self._end + 1] = self._events[at : self._end].copy()
-        self._events[at], self._end = (item, time, weight), self._end + 1
+        late = time < self.until
+        if self._end == len(self._columns[0]):
+            self._make_room()
+        first, end = self._first, self._end
+        at = first + int(np.searchsorted(self._columns[1][first:end], time, side="right")) if late else end
+        for column, value in zip(self._columns, (item, time, weight), strict=True):
+            if late:
+                column[at + 1 : end + 1] = column[at:end].copy()
+            column[at] = value
+        self._end = end + 1
+
+    def _make_room(self) -> None:
+        """Drop what is no longer kept, and leave as much room again."""
+        items, times, weights = (column[self._first : self._end] for column in self._columns)
+        more = (0, max(16, len(items)))
+        self._columns = np.pad(items, more), np.pad(times, more), np.pad(weights, more)
+        self._first, self._end = 0, len(items)
