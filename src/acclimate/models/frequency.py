@@ -24,6 +24,7 @@ class Frequency(Popularity):
         half_life: Age in seconds at which an event counts half; positive.
 
     Example:
+        >>> from acclimate.data.dataset import Dataset
         >>> model = Frequency(half_life=60.0)
         >>> model.fit(Dataset.of([("ann", "tea", 1.0), ("bob", "tea", 2.0), ("bob", "cup", 3.0)]))
         >>> model.score(Histories.of([[1, 0, 1]], [[0.0, 60.0, 60.0]])).round(1).tolist()
