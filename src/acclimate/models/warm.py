@@ -40,7 +40,8 @@ class WarmItems(ABC):
         out = np.full((len(histories), self.n_items), np.nan, np.float32)
         x = self._matrix(histories)
         rows = np.flatnonzero(np.diff(x.indptr))
-        out[rows[:, None], self.items] = self._answer(x[rows])
+        heard = x if len(rows) == len(histories) else x[rows]
+        out[rows[:, None], self.items] = self._answer(heard)
         return out
 
     def similarity(self, items: Codes, others: Codes | None = None) -> Floats:
