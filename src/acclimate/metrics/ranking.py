@@ -1,4 +1,4 @@
-"""How good a ranking is: pure functions of scores and of the items that were the right ones.
+"""How good a ranking is, as pure functions of scores and of the items that were the right ones.
 
 **The tie rule.** Items of equal score stand in no order, so each metric is its expected value over all of
 their orders, exactly. A constant scorer looks like chance. What cannot be scored is NaN and ranks last: the
@@ -154,6 +154,30 @@ def metrics_at(places: Places, k: int) -> dict[str, NDArray[np.float64]]:
     }
 
 
+def ranking_auc(places: Places, ranked: NDArray[np.int64]) -> NDArray[np.float64]:
+    """Return the chance that a right item stands above one that is not, for each user float64[m].
+
+    Ties count half. It is 1 for a user of whom all items that are ranked are right.
+
+    Args:
+        places: Where the right items of m users stand.
+        ranked: How many items the ranking of each of them holds, int64[m].
+
+    Example:
+        >>> none = np.zeros(0, np.int32)
+        >>> scores = np.array([[0.9, 0.8, 0.7, 0.6]], np.float32)
+        >>> places = find_places(scores, np.array([1]), np.array([0, 1]), none, none)
+        >>> ranking_auc(places, np.array([4])).round(3)
+        array([0.667])
+    """
+    relevant = np.diff(places.offsets)
+    row, above, tied, count, before = _groups(places)
+    worse = count * (above - before + (tied - count) / 2)
+    pairs = relevant * (ranked - relevant)
+    lost = np.bincount(row, weights=worse, minlength=len(relevant)) / np.maximum(pairs, 1)
+    return 1.0 - lost
+
+
 def top_lists(
     scores: Floats, exclude_rows: NDArray[np.integer], exclude_cols: NDArray[np.integer], k: int
 ) -> Codes:
@@ -175,16 +199,6 @@ def top_lists(
         scored = np.isfinite(np.take_along_axis(keys, best, axis=1))
         out[start : start + len(keys), : best.shape[1]] = np.where(scored, best, -1)
     return out
-
-
-def coverage(lists: Codes, n_items: int) -> float:
-    """Return the share of the catalogue that stands in anyone's list; ``lists`` as from `top_lists`.
-
-    Example:
-        >>> coverage(np.array([[0, 3], [3, -1]]), n_items=4)
-        0.5
-    """
-    return len(np.unique(lists[lists >= 0])) / n_items if n_items else 0.0
 
 
 def _blocks(

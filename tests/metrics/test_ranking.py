@@ -9,10 +9,18 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from sklearn.metrics import ndcg_score
+from sklearn.metrics import ndcg_score, roc_auc_score
 
-from acclimate import metrics
-from acclimate.metrics import Places, coverage, find_places, metrics_at, rank_metrics, top_lists
+from acclimate.metrics import (
+    Places,
+    coverage,
+    find_places,
+    metrics_at,
+    rank_metrics,
+    ranking,
+    ranking_auc,
+    top_lists,
+)
 
 NAN = float("nan")
 NONE = np.zeros(0, np.int32)
@@ -137,10 +145,24 @@ def test_ndcg_agrees_with_scikit_learn_which_averages_ties_too() -> None:
     assert found.mean() == pytest.approx(ndcg_score(truth, scores, k=10))
 
 
+@settings(max_examples=100, deadline=None)
+@given(questions())
+def test_the_auc_of_a_ranking_is_scikit_learns(question: Any) -> None:
+    scores, targets, _, exclude = question
+    shown = [item for item in range(len(scores)) if item not in exclude]
+    columns, offsets = np.array(exclude, np.int32), np.array([0, len(targets)])
+    row = np.zeros(len(columns), np.int32)
+    places = find_places(np.array([scores], np.float32), np.array(targets), offsets, row, columns)
+    found = ranking_auc(places, np.array([len(shown)]))[0]
+    truth = [item in targets for item in shown]
+    keys = [-1e9 if np.isnan(scores[item]) else scores[item] for item in shown]
+    assert found == pytest.approx(1.0 if all(truth) else roc_auc_score(truth, keys))
+
+
 def test_a_batch_equals_its_members_and_blocks_do_not_show(monkeypatch: pytest.MonkeyPatch) -> None:
     scores, targets, offsets, rows, columns = made(1, m=50, n=40, levels=9)
     whole = find_places(scores, targets, offsets, rows, columns)
-    monkeypatch.setattr(metrics, "BLOCK", 7)
+    monkeypatch.setattr(ranking, "BLOCK", 7)
     for mine, theirs in zip(find_places(scores, targets, offsets, rows, columns), whole, strict=True):
         np.testing.assert_array_equal(mine, theirs)
     lists = top_lists(scores, rows, columns, 5)
