@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from acclimate.data.dataset import Dataset
@@ -36,6 +36,7 @@ def everything(model: ItemKNN) -> np.ndarray:
 
 
 @settings(max_examples=150, deadline=None)
+@example([(0, 0, 1.0), (0, 1, 0.5)], 0, 1, False)  # weights below 1 on nothing
 @given(st.lists(EVENT, max_size=60), st.integers(0, 60), st.integers(1, 12), st.booleans())
 def test_learning_is_a_fit_on_all(
     rows: list[tuple[int, int, float]], cut: int, neighbours: int, asked: bool

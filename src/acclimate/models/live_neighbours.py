@@ -36,7 +36,7 @@ class LiveNeighbours:
     def __init__(self, likes: Likes, n_items: int, neighbours: int, shrink: float) -> None:
         self.likes, self.neighbours, self.shrink = likes, neighbours, np.float32(shrink)
         _, item, weight = likes.pairs
-        self._squares = np.bincount(item, weight.astype(np.float64) ** 2, n_items)
+        self._squares = np.bincount(item, weight.astype(np.float64) ** 2, n_items).astype(np.float64)
         self._slot = np.zeros(0, np.int64)
         self._clear(n_items)
 
