@@ -12,7 +12,7 @@ from acclimate.models.common import check_positive
 from acclimate.models.item_to_item import ItemToItem, Weights
 from acclimate.types import Floats, State
 
-MAX_ITEMS = 40_000
+MAX_ITEMS = 45_000
 BLOCK = 512
 
 

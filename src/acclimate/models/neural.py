@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from scipy.sparse import csr_array
 from torch import Tensor, nn
 
@@ -95,17 +96,27 @@ class NeuralLikes(WarmItems):
         with torch.random.fork_rng():
             torch.manual_seed(p["seed"])
             net = self._new_net(x)
+        self.fitted = self._learn(net, x, self._matrix(asked), self._places(targets))
+        self._keep(net)
+
+    @property
+    def refit(self) -> dict[str, Any]:
+        """Arguments to fit the same on more data, with nothing held out: the epochs that were best here."""
+        watched = self.fitted and self.fitted.figure == self.fitted.figure  # NaN: nothing was held out
+        return {"epochs": self.fitted.epochs, "validation_users": 0} if self.fitted and watched else {}
+
+    def _learn(self, net: nn.Module, x: csr_array, asked: csr_array, goal: NDArray[np.int64]) -> Fitted:
+        """Fit ``net`` on the rows ``x``, watching that ``asked`` foresees ``goal`` int64[m]."""
+        p = self.params
 
         def batches(epoch: int) -> Iterator[Rows]:
             order = generator(p["seed"], "users", epoch).permutation(x.shape[0])
             for start in range(0, len(order), p["batch_users"]):
                 yield Rows.of(x[order[start : start + p["batch_users"]]])
 
-        rows, goal = self._matrix(asked), self._places(targets)
-
         def ndcg() -> float:
             self._keep(net)
-            return self._ndcg(rows, goal)
+            return self._ndcg(asked, goal)
 
         recipe = Recipe(
             p["epochs"],
@@ -117,16 +128,9 @@ class NeuralLikes(WarmItems):
         told = repr(p).encode() + b"".join(part.tobytes() for part in (x.indices, x.indptr, x.data, goal))
         key = hashlib.sha256(told).hexdigest()
         figure = ndcg if len(goal) else None
-        self.fitted = fit(net, batches, recipe, self.training, figure=figure, name=self.name, key=key)
-        self._keep(net)
+        return fit(net, batches, recipe, self.training, figure=figure, name=self.name, key=key)
 
-    @property
-    def refit(self) -> dict[str, Any]:
-        """Arguments to fit the same on more data, with nothing held out: the epochs that were best here."""
-        watched = self.fitted and self.fitted.figure == self.fitted.figure  # NaN: nothing was held out
-        return {"epochs": self.fitted.epochs, "validation_users": 0} if self.fitted and watched else {}
-
-    def _ndcg(self, x: csr_array, goal: np.ndarray[Any, Any]) -> float:
+    def _ndcg(self, x: csr_array, goal: NDArray[np.int64]) -> float:
         """Return the mean NDCG@10 of one right item for each row of ``x``; what a row holds is left out."""
         found = []
         at_once = max(1, AT_ONCE // x.shape[1])
