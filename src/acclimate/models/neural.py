@@ -9,7 +9,6 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from scipy.sparse import csr_array
 from torch import Tensor, nn
 
@@ -20,6 +19,7 @@ from acclimate.models.warm import WarmItems
 from acclimate.models.windows import hold_out
 from acclimate.rng import generator
 from acclimate.training import Fitted, Recipe, Training, fit
+from acclimate.types import Codes
 
 AT_ONCE = 8_000_000
 """Scores of held-out users that are held together: 32 MB."""
@@ -96,7 +96,7 @@ class NeuralLikes(WarmItems):
         with torch.random.fork_rng():
             torch.manual_seed(p["seed"])
             net = self._new_net(x)
-        self.fitted = self._learn(net, x, self._matrix(asked), self._places(targets))
+        self.fitted = self._learn(net, x, self._matrix(asked), self._places(targets).astype(np.int32))
         self._keep(net)
 
     @property
@@ -105,8 +105,8 @@ class NeuralLikes(WarmItems):
         watched = self.fitted and self.fitted.figure == self.fitted.figure  # NaN: nothing was held out
         return {"epochs": self.fitted.epochs, "validation_users": 0} if self.fitted and watched else {}
 
-    def _learn(self, net: nn.Module, x: csr_array, asked: csr_array, goal: NDArray[np.int64]) -> Fitted:
-        """Fit ``net`` on the rows ``x``, watching that ``asked`` foresees ``goal`` int64[m]."""
+    def _learn(self, net: nn.Module, x: csr_array, asked: csr_array, goal: Codes) -> Fitted:
+        """Fit ``net`` on the rows ``x``, watching that ``asked`` foresees ``goal`` int32[m]."""
         p = self.params
 
         def batches(epoch: int) -> Iterator[Rows]:
@@ -130,7 +130,7 @@ class NeuralLikes(WarmItems):
         figure = ndcg if len(goal) else None
         return fit(net, batches, recipe, self.training, figure=figure, name=self.name, key=key)
 
-    def _ndcg(self, x: csr_array, goal: NDArray[np.int64]) -> float:
+    def _ndcg(self, x: csr_array, goal: Codes) -> float:
         """Return the mean NDCG@10 of one right item for each row of ``x``; what a row holds is left out."""
         found = []
         at_once = max(1, AT_ONCE // x.shape[1])
