@@ -91,6 +91,7 @@ def test_sequences(table: Callable[..., Path]) -> None:
         ["y"],
     ]
     assert data.histories()[0].times.tolist() == [0, 1, 2, 3]
+    assert not data.timed
     assert [(d.reason, d.count, d.examples) for d in tables.dropped] == [
         ("a user without items", 1, [{"file": str(file), "line": 4, "text": "cid"}])
     ]

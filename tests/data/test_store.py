@@ -207,7 +207,7 @@ store.add(tables)
 """
 
 
-@pytest.mark.parametrize(("at", "events"), [(2, 1), (10, 1), (13, 1), (14, 2)])
+@pytest.mark.parametrize(("at", "events"), [(2, 1), (12, 1), (15, 1), (16, 2)])
 def test_a_killed_import_loses_nothing(store: Store, table: Write, at: int, events: int) -> None:
     """While writing, before the rename, before and after the pointer; `test_versions` has every point."""
     store.add(read_tables(table("user,item,time\na,x,1\n")))

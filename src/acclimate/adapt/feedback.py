@@ -97,7 +97,8 @@ def _joined(imported: Dataset, state: LiveState, logged: LiveState, forgotten: s
     counts = logged.counts[logged.users.codes(names)]
     past = [state.past(name) for name in names]
     fed_back = np.concatenate([state.past(""), *(p[len(p) - n :] for p, n in zip(past, counts, strict=True))])
-    keep = ~np.isin(imported.user, imported.users.codes(sorted(forgotten)))
+    erased = imported.users.codes(sorted(forgotten))
+    keep = ~np.isin(imported.user, erased)
     users = np.repeat(state.users.codes(names), counts)
     return Dataset(
         state.users.copy(),
@@ -110,5 +111,7 @@ def _joined(imported: Dataset, state: LiveState, logged: LiveState, forgotten: s
         kind=np.concatenate([imported.kind[keep], fed_back["kind"]]),
         catalogue=state.catalogue,
         people=[state.user(name) or User("") for name in state.users.ids],
+        searches=imported.searches.where(~np.isin(imported.searches.user, erased)),
         name=imported.name if len(imported) else state.name,
+        timed=imported.timed,
     )

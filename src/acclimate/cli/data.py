@@ -21,14 +21,25 @@ if TYPE_CHECKING:
 app = typer.Typer(help="Known data sets, and tables of your own, into the home.", no_args_is_help=True)
 
 PathsArgument = Annotated[
-    list[Path], typer.Argument(metavar="PATH...", help="Tables of interactions, or folders as published.")
+    list[str],
+    typer.Argument(
+        metavar="PATH...",
+        help="Tables of interactions: files, globs, folders (also as published), URLs of databases.",
+    ),
 ]
 FormatOption = Annotated[
     str | None,
-    typer.Option("--format", metavar="NAME", help="csv, movielens or sequences; found out if not given."),
+    typer.Option("--format", metavar="NAME", help="As in csv, parquet or sequences; found out if not given."),
 ]
-ItemsOption = Annotated[Path | None, typer.Option("--items", metavar="PATH", help="A table of items.")]
-UsersOption = Annotated[Path | None, typer.Option("--users", metavar="PATH", help="A table of users.")]
+ItemsOption = Annotated[str | None, typer.Option("--items", metavar="PATH", help="A table of items.")]
+UsersOption = Annotated[str | None, typer.Option("--users", metavar="PATH", help="A table of users.")]
+QueryOption = Annotated[
+    str | None, typer.Option("--query", metavar="SQL", help="What to ask a database for: one SELECT.")
+]
+TableOption = Annotated[
+    str | None,
+    typer.Option("--table", metavar="NAME", help="Which table of a database; its only one if not given."),
+]
 MapOption = Annotated[
     list[str] | None,
     typer.Option("--map", metavar="OURS=COLUMN", help="Name a column, as in user=uid; may be repeated."),
@@ -100,18 +111,30 @@ def _add_command(name: str, help: str, word: str, *, writes: bool) -> None:
         format: FormatOption = None,
         items: ItemsOption = None,
         users: UsersOption = None,
+        query: QueryOption = None,
+        table: TableOption = None,
         columns: MapOption = None,
         encoding: EncodingOption = None,
         home: HomeOption = None,
         as_json: JsonOption = False,
     ) -> None:
+        from acclimate.data.sources import name_of
         from acclimate.data.store import Store
         from acclimate.data.tables import read_tables
 
         out, store = Output(as_json), Store(Home(home).data)
         named = _named(columns or [])
-        out.step(f"reading {', '.join(str(path) for path in paths)}")
-        tables = read_tables(paths, format=format, items=items, users=users, columns=named, encoding=encoding)
+        out.step(f"reading {', '.join(map(name_of, paths))}")
+        tables = read_tables(
+            paths,
+            format=format,
+            query=query,
+            table=table,
+            items=items,
+            users=users,
+            columns=named,
+            encoding=encoding,
+        )
         _report(out, tables, store.add(tables) if writes else store.check(tables), word)
 
 
@@ -149,6 +172,8 @@ def _report(out: Output, tables: Tables, done: Imported, word: str) -> None:
         f"[bold]{done.interactions:,}[/] interactions, {done.users:,} users and {done.items:,} items {word}; "
         f"{done.already_present:,} interactions were already present"
     )
+    if done.searches:
+        out.show(f"{done.searches:,} searches {word}")
     for kind in ("users", "items"):
         if done.changed[kind] or done.unchanged[kind]:
             out.show(f"{done.changed[kind]:,} {kind} changed, {done.unchanged[kind]:,} already present")
@@ -157,6 +182,6 @@ def _report(out: Output, tables: Tables, done: Imported, word: str) -> None:
         for example in dropped.examples:
             out.show(Text(f"    {example['file']}:{example['line']}  {example['text']}"))
     out.document({**asdict(done), "notes": tables.notes})
-    if not len(tables.dataset):
+    if not len(tables.dataset) and not len(tables.dataset.searches):
         out.note("no interaction could be taken")
         raise typer.Exit(1)

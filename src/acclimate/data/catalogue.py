@@ -8,8 +8,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from acclimate.data.checks import TIME_FORMATS, check_ids, read_times
+from acclimate.data.checks import check_ids
 from acclimate.data.frames import Clean, Dropped, Raw
+from acclimate.data.times import TIME_FORMATS, read_times
 from acclimate.errors import InputError
 from acclimate.types import Item, User
 
@@ -18,12 +19,14 @@ if TYPE_CHECKING:
 
 NO_CATEGORY = ("(no genres listed)", "unknown")
 """What MovieLens writes where it knows no genre."""
+KINDS = ("events", "items", "users", "searches")
+"""Tables of a `Clean`, in its order."""
 MANY_ROWS = 12
 """From so many rows on, a table that repeats its ids is taken for another kind of table."""
 
 
 def _schema(kind: str) -> dict[str, pl.DataType]:
-    """Columns of a clean table of ``events``, ``items`` or ``users``; see `Clean`."""
+    """Columns of a clean table of ``events``, ``items``, ``users`` or ``searches``; see `Clean`."""
     import polars as pl
 
     text = pl.String()
@@ -35,6 +38,8 @@ def _schema(kind: str) -> dict[str, pl.DataType]:
             "value": pl.Float32(),
             "event_type": text,
         }
+    if kind == "searches":
+        return {"user_id": text, "time": pl.Float64(), "query": text}
     if kind == "users":
         return {"user_id": text, "attributes": text}
     flags = {"available": pl.Boolean(), "created_at": pl.Float64(), "expires_at": pl.Float64()}
@@ -46,7 +51,8 @@ def empty_clean() -> Clean:
     """Return clean tables without rows."""
     import polars as pl
 
-    return Clean(*(pl.DataFrame(schema=_schema(kind)) for kind in ("events", "items", "users")))
+    events, items, users, searches = (pl.DataFrame(schema=_schema(kind)) for kind in KINDS)
+    return Clean(events, items, users, searches)
 
 
 def clean_items(raw: Raw) -> tuple[pl.DataFrame, list[Dropped], list[str]]:
@@ -147,6 +153,27 @@ def merge(tables: Sequence[pl.DataFrame], kind: str) -> pl.DataFrame:
     merged = frame.group_by(name, maintain_order=True).agg(*others, every)
     objects = [_merge_json(texts) for texts in merged["every"].to_list()]
     return merged.with_columns(pl.Series("attributes", objects, dtype=pl.String)).select(frame.columns)
+
+
+def disagreements(tables: Sequence[pl.DataFrame], kind: str) -> list[str]:
+    """Return a note for each column of which several tables say something different of one id."""
+    import polars as pl
+
+    if len(tables) < 2:
+        return []
+    name = "user_id" if kind == "users" else "item_id"
+    frame = pl.concat(tables)
+    frame = frame.filter(frame[name].is_duplicated())
+    notes = []
+    for column in (each for each in frame.columns if each not in (name, "attributes")):
+        told = frame.select(name, column).drop_nulls().unique(maintain_order=True)
+        ids = told.filter(told[name].is_duplicated())[name].unique(maintain_order=True)
+        if len(ids):
+            notes.append(
+                f"{len(ids):,} of the {kind} have different {column} in several tables, as {ids[0]!r} has; "
+                "what the later table says wins"
+            )
+    return notes
 
 
 def _merge_json(texts: list[str]) -> str | None:

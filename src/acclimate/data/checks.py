@@ -5,8 +5,8 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING
 
-from acclimate.data.frames import MAX_EXAMPLES, Dropped, Raw, show_lines
-from acclimate.errors import InputError
+from acclimate.data.frames import Dropped, Raw
+from acclimate.data.times import TIME_FORMATS, order_notes, read_times
 
 if TYPE_CHECKING:
     import polars as pl
@@ -15,61 +15,95 @@ DECIMAL_COMMA = r"^\s*[+-]?\d+,\d+\s*$"
 """A number such as 4,5."""
 MAX_ID = 10_000
 """Longest id that is taken, in characters."""
-TIME_FORMATS = (
-    "times are read as seconds since 1970 (or milli-, micro-, nanoseconds), 2024-05-31, 2024/5/31, "
-    "2024-05-31 18:30, 2024-05-31T18:30:59Z or 2024-05-31T18:30:59.5+02:00"
-)
-"""For whoever has others."""
 EVENT_COLUMNS = ("user_id", "item_id", "time", "value", "event_type")
+SEARCH_COLUMNS = ("user_id", "time", "query")
+SEARCH = "search"
+"""The event type of a search, which has a query and needs no item."""
 _DAY = 86_400.0
 _LARGEST = 3.4e38  # of a float32
-_UNITS = ((1e17, 1e9, "nanoseconds"), (1e14, 1e6, "microseconds"), (1e11, 1e3, "milliseconds"))
+_SCALE = 10.0
+"""Highest value of usual scales of ratings."""
 
 
 def check_events(raw: Raw, event_types: frozenset[str]) -> tuple[pl.DataFrame, list[Dropped], list[str]]:
     """Return the rows that can be taken, what was dropped, and notes.
+
+    A row with a query and without an item, of type ``search`` or of none, is a search.
 
     Args:
         raw: One table of interactions, as read.
         event_types: Those that mean something; a row of another type is dropped.
 
     Returns:
-        A frame of ``user_id str, item_id str, time f64, value f32, event_type str, line u32``; ``time`` is
-        null in all rows if the table has no timestamp, ``value`` and ``event_type`` where there is none.
+        A frame of ``user_id str, item_id str, time f64, value f32, event_type str, query str, line u32``;
+        ``time`` is null in all rows if the table has no timestamp, ``value``, ``event_type`` and ``query``
+        where there is none; ``item_id`` is null in searches alone.
     """
     import polars as pl
 
-    frame, notes = raw.frame, list(raw.notes)
-    for name in ("timestamp", "value", "event_type"):
-        if name not in frame.columns:
-            frame = frame.with_columns(pl.lit(None, pl.String).alias(name))
-    timed = "timestamp" in raw.frame.columns
-    seconds, unit = read_times(frame["timestamp"])
-    if unit:
-        notes.append(f"{raw.file.name}: timestamps are in {unit}")
-    if not timed:
-        notes.append(f"{raw.file.name} has no timestamp: the order of its rows stands for the time")
-    value, written = pl.col("value"), pl.col("written")
-    frame = frame.rename({"value": "written"}).with_columns(
-        seconds.alias("time"), written.str.strip_chars().cast(pl.Float64, strict=False).alias("value")
+    frame, name = raw.frame, raw.file.name
+    absent = {"item_id", "timestamp", "value", "event_type", "query"} - set(frame.columns)
+    frame = frame.with_columns(pl.lit(None, pl.String).alias(column) for column in absent)
+    seconds, remarks = read_times(frame["timestamp"])
+    written = frame["value"]
+    number = written.str.strip_chars() if written.dtype == pl.String else written
+    frame = frame.with_columns(
+        seconds.alias("time"), number.cast(pl.Float64, strict=False), written.alias("written")
     )
-    reasons = {
+    frame, dropped = _sieve(frame, _reasons(raw.timed, event_types), raw)
+    if any(lost.reason == "unreadable time" for lost in dropped):
+        remarks.append(TIME_FORMATS)
+    remarks += [*order_notes(frame), *_scale_notes(frame)]
+    frame = frame.select(*EVENT_COLUMNS, "query", "line").cast({"value": pl.Float32})
+    searched = pl.when(~_blank("item_id")).then("item_id").alias("item_id")
+    notes = [*raw.notes, *(f"{name}: {remark}" for remark in remarks)]
+    if not (raw.timed or raw.by_user):
+        notes.append(f"{name} has no timestamp: the order of its rows stands for the time")
+    return frame.with_columns(searched), dropped, notes
+
+
+def _reasons(timed: bool, event_types: frozenset[str]) -> dict[str, pl.Expr]:
+    """Return why a row is not taken -> whether that holds; ``written`` is the value as it stands there."""
+    import polars as pl
+
+    value, written, kind = pl.col("value"), pl.col("written").cast(pl.String), pl.col("event_type")
+    asks = (kind.fill_null(SEARCH) == SEARCH) & ~_blank("query")
+    long = {
+        f"{word} longer than {MAX_ID} characters": pl.col(name).str.len_chars() > MAX_ID
+        for word, name in (("user id", "user_id"), ("item id", "item_id"), ("query", "query"))
+    }
+    return {
         "missing user": _blank("user_id"),
-        "missing item": _blank("item_id"),
-        f"user id longer than {MAX_ID} characters": pl.col("user_id").str.len_chars() > MAX_ID,
-        f"item id longer than {MAX_ID} characters": pl.col("item_id").str.len_chars() > MAX_ID,
+        "missing query": _blank("item_id") & (kind == SEARCH) & _blank("query"),
+        "missing item": _blank("item_id") & ~asks,
+        **long,
         "missing time": _blank("timestamp") & timed,
         "unreadable time": ~pl.col("time").is_finite().fill_null(not timed),
         "impossible time": (pl.col("time") < 0) | (pl.col("time") > time.time() + _DAY),
         "value with a decimal comma": value.is_null() & written.str.contains(DECIMAL_COMMA),
         "unreadable value": value.is_null() & written.is_not_null(),
         "value is not finite": value.is_nan() | (value.abs() > _LARGEST),
-        "unknown event type": ~pl.col("event_type").is_in(list(event_types)),
+        "unknown event type": ~kind.is_in(list(event_types)),
     }
-    frame, dropped = _sieve(frame, reasons, raw)
-    if any(lost.reason == "unreadable time" for lost in dropped):
-        notes.append(f"{raw.file.name}: {TIME_FORMATS}")
-    return frame.select(*EVENT_COLUMNS, "line").cast({"value": pl.Float32}), dropped, notes
+
+
+def _scale_notes(frame: pl.DataFrame) -> list[str]:
+    """Return a note if ratings are on a wide scale, of which a threshold would make better use."""
+    import polars as pl
+
+    rated = frame.filter(pl.col("event_type").is_null() | (pl.col("event_type") == "rating"))
+    values = rated["value"].drop_nulls()
+    low, high, middle = (float(str(values.quantile(share))) if len(values) else 0.0 for share in (0, 1, 0.5))
+    if low >= 0 and high <= _SCALE:
+        return []
+    if rated["event_type"].is_not_null().any():
+        return [
+            f"ratings go from {low:g} to {high:g}; an event of type rating weighs as on a scale of 1 to 5"
+        ]
+    return [
+        f"values go from {low:g} to {high:g} and are kept so; every row counts as positive, unless a "
+        f'threshold says which do: --set train.positive=">={middle:g}"'
+    ]
 
 
 def check_ids(raw: Raw, name: str) -> tuple[pl.DataFrame, list[Dropped]]:
@@ -82,48 +116,10 @@ def check_ids(raw: Raw, name: str) -> tuple[pl.DataFrame, list[Dropped]]:
     return _sieve(raw.frame, reasons, raw)
 
 
-def read_times(text: pl.Series) -> tuple[pl.Series, str | None]:
-    """Return seconds since 1970 UTC, null where unreadable, and the unit of numbers if not seconds.
-
-    Numbers are seconds, or milli-, micro- or nanoseconds if the middle one of the column would otherwise
-    lie after the year 5138. Everything else is read as ISO 8601, with ``-`` or ``/`` between year, month and
-    day; without a zone it is UTC.
-    """
-    import polars as pl
-
-    text = text.str.strip_chars()
-    seconds = text.cast(pl.Float64, strict=False)
-    middle = seconds.filter(seconds.is_finite()).median()
-    unit = None
-    for least, divisor, name in _UNITS:
-        if isinstance(middle, float) and abs(middle) >= least:
-            seconds, unit = seconds / divisor, name
-            break
-    if seconds.null_count() > text.null_count():
-        seconds = pl.select(pl.coalesce(seconds, _iso_seconds(text))).to_series()
-    return seconds, unit
-
-
-def _iso_seconds(text: pl.Series) -> pl.Series:
-    import polars as pl
-
-    text = (
-        text.str.replace(r"^(\d{4})/(\d{1,2})/(\d{1,2})", "$1-$2-$3")
-        .str.replace(" ", "T", literal=True)
-        .str.replace(r"[zZ]$", "+00:00")
-        .alias("text")
-    )
-    forms = ("%Y-%m-%dT%H:%M:%S%.f%#z", "%Y-%m-%dT%H:%M:%S%.f", "%Y-%m-%dT%H:%M", "%Y-%m-%d")
-    moments = [
-        pl.col("text").str.to_datetime(form, time_unit="us", time_zone="UTC", strict=False) for form in forms
-    ]
-    return pl.DataFrame([text]).select(pl.coalesce(moments).dt.timestamp("us") / 1e6).to_series()
-
-
 def _blank(name: str) -> pl.Expr:
     import polars as pl
 
-    return pl.col(name).is_null() | (pl.col(name).str.strip_chars() == "")
+    return pl.col(name).is_null() | (pl.col(name).cast(pl.String).str.strip_chars() == "")
 
 
 def _sieve(frame: pl.DataFrame, reasons: dict[str, pl.Expr], raw: Raw) -> tuple[pl.DataFrame, list[Dropped]]:
@@ -137,16 +133,5 @@ def _sieve(frame: pl.DataFrame, reasons: dict[str, pl.Expr], raw: Raw) -> tuple[
     for reason in reasons:
         lines = bad.filter(pl.col("why") == reason)["line"]
         if lines.len():
-            dropped.append(
-                Dropped(
-                    reason, lines.len(), show_lines(raw.file, lines[:MAX_EXAMPLES].to_list(), raw.encoding)
-                )
-            )
+            dropped.append(Dropped(reason, lines.len(), raw.examples(lines)))
     return frame.filter(why_series.is_null()), dropped
-
-
-def require_rows(raws: list[Raw]) -> None:
-    """Raise InputError if all tables together have no row at all."""
-    if not any(raw.frame.height or raw.dropped for raw in raws):
-        names = ", ".join(str(raw.file) for raw in raws)
-        raise InputError(f"{names}: a header and no rows; a table needs at least one row", code="empty_file")

@@ -16,7 +16,8 @@ ALIASES: dict[str, tuple[str, ...]] = {
     "event_type": ("event", "action", "behavior"),
     "title": ("name", "movie_title"),
     "text": ("description", "overview", "plot", "summary"),
-    "categories": ("genres", "genre", "category"),
+    "query": ("search_query", "search_term", "keywords"),
+    "categories": ("genres", "genre", "category", "class"),
     "created_at": (),
     "expires_at": (),
     "available": (),
@@ -24,7 +25,7 @@ ALIASES: dict[str, tuple[str, ...]] = {
 """Our name -> names that are taken without asking; case, ``_``, ``-`` and spaces do not matter."""
 
 TABLES: dict[str, tuple[str, ...]] = {
-    "events": ("user_id", "item_id", "timestamp", "value", "event_type"),
+    "events": ("user_id", "item_id", "timestamp", "value", "event_type", "query"),
     "items": ("item_id", "title", "text", "categories", "created_at", "expires_at", "available"),
     "users": ("user_id",),
 }
@@ -86,12 +87,28 @@ class Columns:
                 found[name] = indices[0]
                 _check_spelling(header, indices, name, file)
         for name in REQUIRED[kind]:
-            if name not in found:
+            if name not in found and not (name == "item_id" and "query" in found):
                 raise InputError(_missing(header, name, self._given.get(name), kind, file), field=name)
         self._check_kind(header, kind, file)
         return found
 
-    def passed_over(self, header: Sequence[str], kind: str, file: Path) -> list[str]:
+    def choose(self, header: Sequence[str], kind: str, file: Path) -> tuple[dict[int, str], list[str]]:
+        """Return index in ``header`` -> name in our frames, for the columns to keep, and notes.
+
+        Of events only our columns are kept; of the others each further column becomes an attribute, under
+        its name with ``@`` before it.
+
+        Raises:
+            InputError: As `find`; or a column that is kept stands twice.
+        """
+        names = {index: name for name, index in self.find(header, kind, file).items()}
+        if kind != "events":
+            names |= {i: f"@{name}" for i, name in enumerate(header) if name and i not in names}
+        if repeated := [header[i] for i in names if header.count(header[i]) > 1]:
+            raise InputError(f"{file.name} has the column {repeated[0]!r} twice; rename or remove one")
+        return names, self._passed_over(header, kind, file)
+
+    def _passed_over(self, header: Sequence[str], kind: str, file: Path) -> list[str]:
         """Return a note for each of our columns that more than one column of ``header`` could be."""
         notes = []
         for name in TABLES[kind]:

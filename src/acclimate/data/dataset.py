@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -11,7 +13,39 @@ import numpy as np
 from numpy.typing import NDArray
 
 from acclimate.data.vocab import Vocabulary
+from acclimate.errors import InputError
 from acclimate.types import Codes, Events, Floats, Histories, Item, Times, User
+
+
+@dataclass(frozen=True)
+class Searches:
+    """What users searched for, oldest first: events with a query and without an item.
+
+    Args:
+        user: User code of each, int32[n].
+        time: Seconds since 1970 UTC, float64[n].
+        queries: What was searched for, n texts.
+    """
+
+    user: Codes = field(default_factory=lambda: np.empty(0, np.int32))
+    time: Times = field(default_factory=lambda: np.empty(0))
+    queries: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        if not len(self.user) == len(self.time) == len(self.queries):
+            raise ValueError("user, time and queries must be equally long")
+        order = np.argsort(self.time, kind="stable")
+        object.__setattr__(self, "user", _read_only(np.asarray(self.user)[order], np.int32))
+        object.__setattr__(self, "time", _read_only(np.asarray(self.time)[order], np.float64))
+        object.__setattr__(self, "queries", tuple(self.queries[place] for place in order.tolist()))
+
+    def __len__(self) -> int:
+        return len(self.queries)
+
+    def where(self, keep: NDArray[np.bool_]) -> Searches:
+        """Return those for which ``keep`` bool[n] is true."""
+        kept = tuple(itertools.compress(self.queries, keep.tolist()))
+        return Searches(self.user[keep], self.time[keep], kept)
 
 
 def _read_only(array: NDArray[Any], dtype: Any) -> NDArray[Any]:
@@ -35,8 +69,10 @@ class Dataset:
             not say; all -1 if not given.
         catalogue: One Item for each item code; bare ids if not given.
         people: One User for each user code; bare ids if not given.
+        searches: What was searched for; nothing if not given.
         name: What a report calls it.
-        until: Nothing later can be reached from here; the last event's time if None.
+        until: Nothing later can be reached from here; the time of the last event or search if None.
+        timed: Whether times are times; if not, they only stand for the order.
 
     Example:
         >>> data = Dataset.of([("ann", "heat", 2.0), ("ann", "alien", 1.0), ("bob", "heat", 3.0)])
@@ -59,8 +95,10 @@ class Dataset:
         kind: NDArray[Any] | None = None,
         catalogue: Sequence[Item] | None = None,
         people: Sequence[User] | None = None,
+        searches: Searches | None = None,
         name: str = "made",
         until: float | None = None,
+        timed: bool = True,
     ) -> None:
         n = len(time)
         value = np.full(n, np.nan, np.float32) if value is None else value
@@ -73,7 +111,8 @@ class Dataset:
         if people is not None and len(people) != len(users):
             raise ValueError(f"people has {len(people)} users, the vocabulary {len(users)}")
         order = np.argsort(time, kind="stable")
-        self.users, self.items, self.name = users, items, name
+        self.users, self.items, self.name, self.timed = users, items, name, timed
+        self.searches = searches or Searches()
         self.user: Codes = _read_only(np.asarray(user)[order], np.int32)
         self.item: Codes = _read_only(np.asarray(item)[order], np.int32)
         self.time: Times = _read_only(np.asarray(time)[order], np.float64)
@@ -82,9 +121,10 @@ class Dataset:
         self.kind: NDArray[np.int8] = _read_only(np.asarray(kind)[order], np.int8)
         self._catalogue = None if catalogue is None else tuple(catalogue)
         self._people = None if people is None else tuple(people)
-        self.until = float(until) if until is not None else float(self.time[-1]) if n else 0.0
-        if n and self.time[-1] > self.until:
-            raise ValueError(f"until is {self.until}, but there is an event at {self.time[-1]}")
+        last = max([0.0, *self.time[-1:].tolist(), *self.searches.time[-1:].tolist()])
+        self.until = last if until is None else float(until)
+        if last > max(self.until, 0.0):
+            raise ValueError(f"until is {self.until}, but there is an event at {last}")
 
     @classmethod
     def of(cls, rows: Sequence[tuple[str, str, float]], **options: Any) -> Dataset:
@@ -162,7 +202,14 @@ class Dataset:
         return Events(self.user, self.item, self.time, self.weight, self.value)
 
     def where(self, keep: NDArray[np.bool_], *, until: float | None = None) -> Dataset:
-        """Return the events for which ``keep`` bool[n] is true; codes and catalogue stay."""
+        """Return the events for which ``keep`` bool[n] is true; codes and catalogue stay.
+
+        Searches stay up to ``until``, or up to the last event that is kept if it is None.
+        """
+        last = float(self.time[keep].max(initial=0.0)) if until is None else until
+        return self._part(keep, self.searches.time <= last, until)
+
+    def _part(self, keep: NDArray[np.bool_], asked: NDArray[np.bool_], until: float | None) -> Dataset:
         return Dataset(
             self.users,
             self.items,
@@ -174,10 +221,22 @@ class Dataset:
             kind=self.kind[keep],
             catalogue=self._catalogue,
             people=self._people,
+            searches=self.searches.where(asked),
             name=self.name,
             until=until,
+            timed=self.timed,
         )
 
     def before(self, cutoff: float) -> Dataset:
         """Return the events strictly before ``cutoff`` seconds."""
-        return self.where(self.time < cutoff, until=min(self.until, cutoff))
+        return self._part(self.time < cutoff, self.searches.time < cutoff, min(self.until, cutoff))
+
+    def check_timed(self, what: str) -> None:
+        """Raise InputError if the times only stand for the order; ``what`` needs them, as in "A replay"."""
+        if not self.timed:
+            raise InputError(
+                f"{self.name!r} has no times: the order of its rows stands for them. {what} needs the time "
+                "of each event; give a table with a timestamp column, or use the protocol 'last'",
+                code="no_times",
+                field="timestamp",
+            )

@@ -36,7 +36,7 @@ _BOMS = {  # the longer ones first: that of UTF-32 begins as that of UTF-16 does
     codecs.BOM_UTF16_BE: "utf-16",
 }
 _OTHERS = {"JSON": re.compile(rb"\s*(\{|\[\s*[\[{])"), "Parquet": re.compile(rb"PAR1")}
-"""Format that is known and not read -> how a file of it begins."""
+"""Format that is no text table -> how a file of it begins."""
 _SAMPLE, _SHARE, _VOTES = 1 << 18, 20, 7
 """Bytes that are looked at, lines of a sample at least, and samples at most."""
 
@@ -114,7 +114,6 @@ def read_text(file: Path, encoding: str | None = None, *, usual: str | None = No
     """
     with file.open("rb") as stream:
         start = stream.read(1 << 10)
-    _check_format(file, start)
     asked = check_encoding(encoding) if encoding else None
     name = asked or next((name for bom, name in _BOMS.items() if start.startswith(bom)), None)
     why = "as asked" if asked else "as its first bytes say"
@@ -202,12 +201,16 @@ def _vote(sample: bytes) -> str:
     return "cp1252" if near else best
 
 
-def _check_format(file: Path, start: bytes) -> None:
+def refuse_others(file: Path) -> None:
+    """Raise InputError if a file is in another format than a text table, as its first bytes say."""
+    with file.open("rb") as stream:
+        start = stream.read(1 << 10).removeprefix(codecs.BOM_UTF8)
     for name, begins in _OTHERS.items():
-        if begins.match(start.removeprefix(codecs.BOM_UTF8)):
+        if begins.match(start):
             raise InputError(
-                f"{file} is {name}, which is not read yet; convert it to CSV with a header line",
-                code="format_not_read",
+                f"{file} is {name}, not a text table; leave out --format, or name the right one",
+                code="another_format",
+                field="format",
             )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -10,6 +11,8 @@ if TYPE_CHECKING:
     import polars as pl
 
 MAX_EXAMPLES = 5
+Example = dict[str, Any]
+"""``{"file": ..., "line": ..., "text": ...}``; lines count from 1."""
 
 
 @dataclass(frozen=True)
@@ -19,24 +22,27 @@ class Dropped:
     Args:
         reason: Why, in a few words.
         count: How many.
-        examples: The first few: ``{"file": ..., "line": ..., "text": ...}``; lines count from 1.
+        examples: The first few.
     """
 
     reason: str
     count: int
-    examples: list[dict[str, Any]] = field(default_factory=list)
+    examples: list[Example] = field(default_factory=list)
 
 
 @dataclass(frozen=True)
 class Raw:
-    """One table as a source has read it: every cell text or null, nothing checked.
+    """One table as a source has read it: nothing checked.
 
     Args:
         file: Where it comes from.
-        frame: String columns under our names (`user_id`, ...), others under their own, and ``line`` uint32.
+        frame: Columns under our names (`user_id`, ...), others under their own, and ``line`` uint32. Cells
+            are text or null; ``timestamp`` (seconds) and ``value`` may be numbers, where the format has them.
         dropped: Rows that could not be cut into fields.
         notes: What was assumed about the file, in sentences.
         encoding: In which it is written.
+        show: Returns examples for some lines, where these are no lines of a text file.
+        by_user: Whether the order of a user's own rows is all that is known of time.
     """
 
     file: Path
@@ -44,15 +50,33 @@ class Raw:
     dropped: tuple[Dropped, ...] = ()
     notes: tuple[str, ...] = ()
     encoding: str = "utf-8-sig"
+    show: Callable[[Sequence[int]], list[Example]] | None = None
+    by_user: bool = False
+
+    @property
+    def timed(self) -> bool:
+        """Whether the rows have times."""
+        return "timestamp" in self.frame.columns
+
+    def examples(self, lines: pl.Series) -> list[Example]:
+        """Return the first few of some lines as examples."""
+        first = lines[:MAX_EXAMPLES].to_list()
+        return self.show(first) if self.show else show_lines(self.file, first, self.encoding)
 
 
 @dataclass(frozen=True)
 class Part:
-    """What one path holds: any of the three tables."""
+    """What one path holds: any of the three tables, and what else there is to say."""
 
     events: Raw | None = None
     items: Raw | None = None
     users: Raw | None = None
+    notes: tuple[str, ...] = ()
+
+    @classmethod
+    def of(cls, tables: Mapping[str, Raw | None]) -> Part:
+        """Return ``events``, ``items`` and ``users`` by name."""
+        return cls(tables.get("events"), tables.get("items"), tables.get("users"))
 
 
 @dataclass(frozen=True)
@@ -64,11 +88,15 @@ class Clean:
         items: ``item_id, title, text, categories list[str], available, created_at, expires_at, attributes``;
             attributes are a JSON object as text; null where nothing is known.
         users: ``user_id, attributes``.
+        searches: ``user_id str, time f64, query str``, in the order of the files.
+        timed: Whether times are times; if not, they only stand for the order.
     """
 
     events: pl.DataFrame
     items: pl.DataFrame
     users: pl.DataFrame
+    searches: pl.DataFrame
+    timed: bool = True
 
 
 def merge_dropped(parts: list[Dropped]) -> list[Dropped]:
@@ -86,7 +114,7 @@ def merge_dropped(parts: list[Dropped]) -> list[Dropped]:
     return list(merged.values())
 
 
-def show_lines(file: Path, lines: list[int], encoding: str = "utf-8-sig") -> list[dict[str, Any]]:
+def show_lines(file: Path, lines: Sequence[int], encoding: str = "utf-8-sig") -> list[Example]:
     """Return examples for `Dropped`: the text of some lines of a file, cut at 200 characters.
 
     Bytes that cannot be read are shown as ``\\xff``.

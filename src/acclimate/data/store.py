@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import msgspec
 
 from acclimate.config import EventsTable
-from acclimate.data.catalogue import empty_clean, merge
-from acclimate.data.checks import EVENT_COLUMNS
+from acclimate.data.catalogue import KINDS, empty_clean, merge
+from acclimate.data.checks import EVENT_COLUMNS, SEARCH_COLUMNS
 from acclimate.data.dataset import Dataset
 from acclimate.data.frames import Clean, Dropped
 from acclimate.data.tables import Tables, make_dataset
@@ -22,16 +22,16 @@ if TYPE_CHECKING:
     import polars as pl
 
 FORMAT = 1
-_KINDS = ("events", "items", "users")
 
 
 class Manifest(msgspec.Struct, frozen=True):
-    """What a version holds: rows and sha256 of each file, and the names of the sets."""
+    """What a version holds: rows and sha256 of each file, the names of the sets, whether they have times."""
 
     format: int
     names: list[str]
     rows: dict[str, int]
     sha256: dict[str, str]
+    timed: bool = True
 
 
 @dataclass(frozen=True)
@@ -42,11 +42,12 @@ class Imported:
         interactions: New events.
         users: New users, with or without events.
         items: New items, with or without events.
-        already_present: Events that the store had before.
+        already_present: Events and searches that the store had before.
         dropped: Rows that were not taken.
         changed: Users and items of the given tables that were known, and of which more or other is known now.
         unchanged: Users and items of the given tables that were known as they are.
         total: Events, users and items in the store now.
+        searches: New searches.
     """
 
     interactions: int
@@ -57,6 +58,7 @@ class Imported:
     changed: dict[str, int] = field(default_factory=dict)
     unchanged: dict[str, int] = field(default_factory=dict)
     total: dict[str, int] = field(default_factory=dict)
+    searches: int = 0
 
 
 class Store:
@@ -140,13 +142,20 @@ class Store:
 
         old, names = (empty_clean(), list[str]()) if self.empty else self._read()
         given = tables.clean
-        fresh = given.events.join(
-            old.events, on=EVENT_COLUMNS, how="anti", nulls_equal=True, maintain_order="left"
+        _check_times(old, given, tables.dataset.name)
+        fresh, asked = (
+            table.join(known, on=columns, how="anti", nulls_equal=True, maintain_order="left")
+            for table, known, columns in (
+                (given.events, old.events, EVENT_COLUMNS),
+                (given.searches, old.searches, SEARCH_COLUMNS),
+            )
         )
         new = Clean(
             pl.concat([old.events, fresh]),
             merge([old.items, given.items], "items"),
             merge([old.users, given.users], "users"),
+            pl.concat([old.searches, asked]),
+            timed=given.timed if len(given.events) else old.timed,
         )
         before, after = _count(old), _count(new)
         told = {kind: _told_again(old, given, new, kind) for kind in ("users", "items")}
@@ -154,13 +163,16 @@ class Store:
             interactions=len(fresh),
             users=after["users"] - before["users"],
             items=after["items"] - before["items"],
-            already_present=len(given.events) - len(fresh),
+            already_present=len(given.events) + len(given.searches) - len(fresh) - len(asked),
             dropped=tables.dropped,
             changed={kind: changed for kind, (changed, _) in told.items()},
             unchanged={kind: unchanged for kind, (_, unchanged) in told.items()},
             total=after,
+            searches=len(asked),
         )
-        same = not len(fresh) and new.items.equals(old.items) and new.users.equals(old.users)
+        same = (
+            not len(fresh) and not len(asked) and new.items.equals(old.items) and new.users.equals(old.users)
+        )
         return None if same else new, list(dict.fromkeys([*names, tables.dataset.name])), imported
 
     @property
@@ -183,21 +195,35 @@ class Store:
             for file, expected in manifest.sha256.items():
                 if _sha256(folder / file) != expected:
                     raise CorruptError(f"{folder / file} was altered; {self._mend}")
-            return Clean(
-                *(pl.read_parquet(folder / f"{kind}.parquet", glob=False) for kind in _KINDS)
-            ), manifest.names
+            tables = {
+                kind: pl.read_parquet(folder / f"{kind}.parquet", glob=False)
+                for kind in KINDS
+                if f"{kind}.parquet" in manifest.sha256
+            }
+            return replace(empty_clean(), **tables, timed=manifest.timed), manifest.names
         except (OSError, msgspec.DecodeError, pl.exceptions.PolarsError) as error:
             raise CorruptError(f"{folder} is incomplete ({error}); {self._mend}") from error
 
 
 def _write(folder: Path, clean: Clean, names: list[str]) -> None:
-    tables: dict[str, pl.DataFrame] = {kind: getattr(clean, kind) for kind in _KINDS}
+    tables: dict[str, pl.DataFrame] = {kind: getattr(clean, kind) for kind in KINDS}
     for kind, frame in tables.items():
         frame.write_parquet(folder / f"{kind}.parquet")
-    digests = {f"{kind}.parquet": _sha256(folder / f"{kind}.parquet") for kind in _KINDS}
+    digests = {f"{kind}.parquet": _sha256(folder / f"{kind}.parquet") for kind in KINDS}
     rows = {kind: len(frame) for kind, frame in tables.items()}
-    manifest = Manifest(FORMAT, names, rows, digests)
+    manifest = Manifest(FORMAT, names, rows, digests, clean.timed)
     (folder / "manifest.json").write_bytes(msgspec.json.format(msgspec.json.encode(manifest)))
+
+
+def _check_times(old: Clean, given: Clean, name: str) -> None:
+    """Raise InputError if events with times would come beside events without."""
+    if len(old.events) and len(given.events) and old.timed != given.timed:
+        has, there = ("no times", "has") if old.timed else ("times", "has none")
+        raise InputError(
+            f"{name} has {has}, and what was imported before {there}; use another --home for it",
+            code="times_differ",
+            field="timestamp",
+        )
 
 
 def _count(clean: Clean) -> dict[str, int]:
@@ -205,7 +231,9 @@ def _count(clean: Clean) -> dict[str, int]:
     import polars as pl
 
     def distinct(name: str, table: pl.DataFrame) -> int:
-        return pl.concat([clean.events[name], table[name]]).n_unique()
+        return pl.concat(
+            [each[name] for each in (clean.events, table, clean.searches) if name in each]
+        ).n_unique()
 
     return {
         "interactions": len(clean.events),

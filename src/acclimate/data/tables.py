@@ -11,12 +11,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from acclimate.config import EVENT_TYPES, EventsTable
-from acclimate.data.catalogue import clean_items, clean_users, make_items, make_users, merge
-from acclimate.data.checks import EVENT_COLUMNS, check_events, require_rows
+from acclimate.data.catalogue import make_items, make_users
 from acclimate.data.columns import Columns
-from acclimate.data.dataset import Dataset
-from acclimate.data.frames import MAX_EXAMPLES, Clean, Dropped, Part, Raw, merge_dropped, show_lines
-from acclimate.data.sources import read_path
+from acclimate.data.dataset import Dataset, Searches
+from acclimate.data.frames import Clean, Dropped, merge_dropped
+from acclimate.data.gather import Gathering
+from acclimate.data.sources import Asked, name_of, read_place
 from acclimate.data.vocab import Vocabulary
 from acclimate.data.weights import event_weights, parse_positive
 from acclimate.errors import InputError
@@ -46,6 +46,8 @@ def read_tables(
     paths: str | Path | Sequence[str | Path],
     *,
     format: str | None = None,
+    query: str | None = None,
+    table: str | None = None,
     items: str | Path | None = None,
     users: str | Path | None = None,
     columns: Mapping[str, str] | None = None,
@@ -60,8 +62,11 @@ def read_tables(
     order of time, then in the order of the item table; users likewise.
 
     Args:
-        paths: Files of interactions, or folders in a published layout, which bring their items and users.
+        paths: Files of interactions, globs of them, folders of them or in a published layout, which bring
+            their items and users, or URLs of databases: ``sqlite:///shop.db``, ``postgresql://host/shop``.
         format: A key of `acclimate.data.sources.SOURCES`; found out if None.
+        query: What to ask the databases for: one SELECT.
+        table: Which table of the databases to read instead; so does ``#table`` behind a URL.
         items: A table of items, or a folder that has one.
         users: A table of users, or a folder that has one.
         columns: Our column -> that of the files, where they cannot be guessed: ``{"user": "uid"}``.
@@ -71,7 +76,8 @@ def read_tables(
         events: What each event type is worth.
 
     Raises:
-        NotFoundError: No such file or format.
+        NotFoundError: No such file, format or table.
+        AcclimateError: A database does not answer, or goes away.
         InputError: A file cannot be read as a table: empty, not text, without a column that it needs, or
             another kind of table.
 
@@ -85,78 +91,24 @@ def read_tables(
         >>> tables.dropped[0].reason, tables.dropped[0].examples[0]["text"]
         ('unreadable value', '8,heat,x,30')
     """
-    table = events or EventsTable()
+    types = events or EventsTable()
     parse_positive(positive)
-    given = [Path(path) for path in ([paths] if isinstance(paths, str | Path) else paths)]
+    given = [paths] if isinstance(paths, str | Path) else list(paths)
     if not given:
         raise InputError("no files given; name at least one table of interactions", field="paths")
-    finder = Columns(columns)
-    parts = [read_path(path, "events", finder, format, encoding) for path in given]
-    for kind, path in (("items", items), ("users", users)):
-        parts += [] if path is None else [read_path(Path(path), kind, finder, encoding=encoding)]
+    finder, gathering = Columns(columns), Gathering(types)
+    asked = Asked(query, table)
+    asked.check(given)
+    for place in given:
+        for part in read_place(place, "events", finder, format, encoding, asked):
+            gathering.take(part)
+    for kind, other in (("items", items), ("users", users)):
+        for part in () if other is None else read_place(other, kind, finder, encoding=encoding):
+            gathering.take(part)
     finder.check_used()
-    clean, dropped, notes = _clean(parts, table)
-    label = name or (given[0].resolve().name if given[0].is_dir() else given[0].stem)
-    return Tables(make_dataset(clean, positive, table, label), merge_dropped(dropped), notes, clean)
-
-
-def _clean(parts: list[Part], table: EventsTable) -> tuple[Clean, list[Dropped], list[str]]:
-    """Check every table; return them joined by kind, what was dropped, and notes."""
-    dropped: list[Dropped] = []
-    notes: list[str] = []
-    raws = [part.events for part in parts if part.events]
-    require_rows(raws)
-    events = []
-    for raw in raws:
-        frame, lost, remarks = check_events(raw, frozenset(table.__struct_fields__))
-        events.append(frame)
-        dropped += [*raw.dropped, *lost]
-        notes += remarks
-    joined = _join(raws, events, dropped)
-    tables: dict[str, list[pl.DataFrame]] = {"items": [], "users": []}
-    for kind, clean in (("items", clean_items), ("users", clean_users)):
-        for raw in filter(None, (getattr(part, kind) for part in parts)):
-            frame, lost, remarks = clean(raw)
-            tables[kind].append(frame)
-            dropped += [*raw.dropped, *lost]
-            notes += remarks
-    return Clean(joined, merge(tables["items"], "items"), merge(tables["users"], "users")), dropped, notes
-
-
-def _join(raws: list[Raw], events: list[pl.DataFrame], dropped: list[Dropped]) -> pl.DataFrame:
-    """Return the events of all files without exact copies; where there is no time, the row number is it."""
-    import polars as pl
-
-    timed = ["timestamp" in raw.frame.columns for raw in raws]
-    if any(timed) and not all(timed):
-        without = ", ".join(raw.file.name for raw, has in zip(raws, timed, strict=True) if not has)
-        raise InputError(f"some files have a timestamp and {without} has none; give all of them one or none")
-    numbers = [pl.lit(number, pl.UInt32).alias("file") for number in range(len(events))]
-    joined = pl.concat(frame.with_columns(n) for frame, n in zip(events, numbers, strict=True))
-    if not all(timed):
-        return joined.with_columns(pl.int_range(pl.len()).cast(pl.Float64).alias("time")).select(
-            EVENT_COLUMNS
-        )
-    first = _first_of_equals(joined.select(EVENT_COLUMNS))
-    copies = joined.filter(~first)
-    for number, raw in enumerate(raws):
-        lines = copies.filter(pl.col("file") == number)["line"]
-        if lines.len():
-            examples = show_lines(raw.file, lines[:MAX_EXAMPLES].to_list(), raw.encoding)
-            dropped.append(Dropped("exact duplicate", lines.len(), examples))
-    return joined.filter(first).select(EVENT_COLUMNS)
-
-
-def _first_of_equals(frame: pl.DataFrame) -> pl.Series:
-    """Return bool[n], false for a row that equals an earlier one; only rows of equal hash are compared."""
-    import polars as pl
-
-    first = np.ones(len(frame), bool)
-    suspects = np.flatnonzero(frame.hash_rows().is_duplicated().to_numpy())
-    if len(suspects):
-        rows = frame[suspects].select(pl.struct(pl.all()).is_first_distinct().alias("first"))
-        first[suspects] = rows["first"].to_numpy()
-    return pl.Series("first", first)
+    clean = gathering.clean()
+    data = make_dataset(clean, positive, types, name or name_of(given[0]))
+    return Tables(data, merge_dropped(gathering.dropped), gathering.notes, clean)
 
 
 def make_dataset(clean: Clean, positive: str, table: EventsTable, name: str) -> Dataset:
@@ -168,8 +120,9 @@ def make_dataset(clean: Clean, positive: str, table: EventsTable, name: str) -> 
         table: What each event type is worth.
         name: What a report calls it.
     """
-    events = clean.events.sort("time", maintain_order=True)
-    users, items = _vocabulary(events, clean.users, "user_id"), _vocabulary(events, clean.items, "item_id")
+    events, searches = (frame.sort("time", maintain_order=True) for frame in (clean.events, clean.searches))
+    users = _vocabulary("user_id", events, clean.users, searches)
+    items = _vocabulary("item_id", events, clean.items)
     return Dataset(
         users,
         items,
@@ -181,7 +134,11 @@ def make_dataset(clean: Clean, positive: str, table: EventsTable, name: str) -> 
         kind=_kinds(events["event_type"]),
         catalogue=make_items(clean.items, items.ids),
         people=make_users(clean.users, users.ids),
+        searches=Searches(
+            _codes(searches["user_id"], users), searches["time"].to_numpy(), tuple(searches["query"])
+        ),
         name=name,
+        timed=clean.timed,
     )
 
 
@@ -192,10 +149,10 @@ def _kinds(types: pl.Series) -> NDArray[np.int8]:
     return types.replace_strict(places, default=-1, return_dtype=pl.Int8).to_numpy()
 
 
-def _vocabulary(events: pl.DataFrame, others: pl.DataFrame, name: str) -> Vocabulary:
+def _vocabulary(name: str, *tables: pl.DataFrame) -> Vocabulary:
     import polars as pl
 
-    return Vocabulary(pl.concat([events[name], others[name]]).unique(maintain_order=True).to_list())
+    return Vocabulary(pl.concat([table[name] for table in tables]).unique(maintain_order=True).to_list())
 
 
 def _codes(ids: pl.Series, vocabulary: Vocabulary) -> NDArray[Any]:

@@ -48,6 +48,7 @@ class Stream:
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "start", float(np.floor(self.start)))
+        self.data.check_timed("A replay")
         time = self.data.time
         if len(time) and time[0] == time[-1]:
             raise InputError(

@@ -3,17 +3,32 @@
 from __future__ import annotations
 
 import stat
+from collections.abc import Iterator
 from importlib import import_module
 from pathlib import Path
 from typing import Protocol
 
 from acclimate.data.columns import Columns
 from acclimate.data.frames import Part
+from acclimate.data.sources.places import Asked, files_of, is_database, name_of
 from acclimate.errors import InputError, NotFoundError, nearest
+
+__all__ = ["SOURCES", "Asked", "Source", "make_source", "name_of", "read_path", "read_place"]
 
 SOURCES: dict[str, str] = {
     "movielens": "movielens:MovieLens",
+    "amazon": "amazon:Amazon",
+    "open-bandit": "open_bandit:OpenBandit",
+    "lastfm": "lastfm:LastFM",
+    "complete-journey": "complete_journey:CompleteJourney",
+    "jester": "jester:Jester",
+    "gowalla": "gowalla:Gowalla",
+    "atomic": "atomic:Atomic",
+    "parquet": "parquet:Parquet",
+    "jsonl": "jsonl:JSONLines",
+    "sql": "sql:SQL",
     "sequences": "sequences:Sequences",
+    "tsv": "csv:TSV",
     "csv": "csv:CSV",
 }
 """Registered format -> file and class. The first that detects a path reads it."""
@@ -23,7 +38,7 @@ class Source(Protocol):
     """Reads one format."""
 
     def detect(self, path: Path) -> bool:
-        """Return whether ``path`` is in this format, by its name and the names beside it."""
+        """Return whether ``path`` is in this format, by its name, its first bytes and the names beside it."""
         ...
 
     def read(self, path: Path, kind: str, columns: Columns, encoding: str | None = None) -> Part:
@@ -49,8 +64,39 @@ def make_source(name: str) -> Source:
     return source
 
 
+def read_place(
+    place: str | Path,
+    kind: str,
+    columns: Columns,
+    format: str | None = None,
+    encoding: str | None = None,
+    asked: Asked | None = None,
+) -> Iterator[Part]:
+    """Read what a user names: a file, a glob, a folder, or the URL of a database; one part after the other.
+
+    A folder in a published layout is read whole; of another one each file is a table.
+
+    Raises:
+        NotFoundError: Nothing is there, or no such format.
+        InputError: It cannot be read; see `read_path`.
+        AcclimateError: A database does not answer.
+    """
+    sources = [make_source(name) for name in ([format] if format else SOURCES)]
+    if is_database(place) and format in (None, "sql"):
+        from acclimate.data.sources.sql import read_database
+
+        yield read_database(place, kind, columns, asked or Asked())
+        return
+    for path, own in files_of(place, kind, whole=lambda folder: any(each.detect(folder) for each in sources)):
+        yield read_path(path, own, columns, format, encoding)
+
+
 def read_path(
-    path: Path, kind: str, columns: Columns, format: str | None = None, encoding: str | None = None
+    path: Path,
+    kind: str,
+    columns: Columns,
+    format: str | None = None,
+    encoding: str | None = None,
 ) -> Part:
     """Read what is at ``path``, in the named format or the one that fits.
 
@@ -67,8 +113,8 @@ def read_path(
             except OSError as error:
                 raise InputError(f"cannot read {path}: {error.strerror}", field="path") from error
     raise InputError(
-        f"{path} is a folder in no layout we know (MovieLens folders are read whole); give the tables one "
-        "by one: acclimate data import ratings.csv --items items.csv",
+        f"{path} is a folder in no layout we know, and has no tables (.csv .tsv .parquet .jsonl .inter ...); "
+        "give the tables one by one: acclimate data import ratings.csv --items items.csv",
         field="path",
     )
 

@@ -9,11 +9,12 @@ from __future__ import annotations
 import csv
 import io
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
-from acclimate.data.encodings import MARK, NEVER, Text
+from acclimate.data.encodings import MARK, NEVER, Text, read_text
 from acclimate.data.frames import MAX_EXAMPLES, Dropped, Raw, show_lines
 from acclimate.errors import InputError
 
@@ -78,6 +79,29 @@ class Lost:
 def cut(layout: Layout) -> Raw:
     """Cut a file in the way that its text allows."""
     return cut_lines(layout) if layout.text.plain else cut_records(layout)
+
+
+def cut_named(
+    file: Path,
+    delimiter: str,
+    names: Sequence[str],
+    encoding: str | None = None,
+    *,
+    usual: str | None = None,
+    skip: int = 0,
+) -> Raw:
+    """Cut a published file whose columns are known.
+
+    Args:
+        file: Lines of text without quotes.
+        delimiter: What stands between fields.
+        names: Of its columns; those with an empty name are left out.
+        encoding: See `acclimate.data.encodings.read_text`, as for ``usual``.
+        usual: What such a file is written in if it is not UTF-8.
+        skip: Number of lines before the first row.
+    """
+    keep = {index: name for index, name in enumerate(names) if name}
+    return cut_lines(Layout(read_text(file, encoding, usual=usual), delimiter, len(names), keep, skip))
 
 
 def cut_lines(layout: Layout) -> Raw:

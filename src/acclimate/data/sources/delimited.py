@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import csv
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from acclimate.data.checks import DECIMAL_COMMA
 from acclimate.data.columns import Columns
-from acclimate.data.encodings import MARK, Text, read_text
+from acclimate.data.encodings import MARK, Text, read_text, refuse_others
 from acclimate.data.frames import Raw
 from acclimate.data.sources.cutting import Layout, cut
 from acclimate.errors import InputError
@@ -20,29 +21,31 @@ if TYPE_CHECKING:
 DELIMITERS = {",": "comma", "\t": "tab", ";": "semicolon", "|": "bar"}
 
 
-def read_delimited(file: Path, kind: str, columns: Columns, encoding: str | None = None) -> Raw:
+def read_delimited(
+    file: Path,
+    kind: str,
+    columns: Columns,
+    encoding: str | None = None,
+    delimiters: Sequence[str] = tuple(DELIMITERS),
+) -> Raw:
     """Read a table with a header line.
 
     Args:
         file: CSV with comma, tab, semicolon or bar.
-        kind: ``events``, ``items`` or ``users``. Of events only our columns are kept; of the others each
-            further column becomes an attribute, under its name with ``@`` before it.
-        columns: Finds our columns.
+        kind: ``events``, ``items`` or ``users``.
+        columns: Chooses the columns to keep.
         encoding: See `acclimate.data.encodings.read_text`.
+        delimiters: Keys of `DELIMITERS`, one of which divides the columns.
 
     Raises:
         InputError: The file is empty, not text, another kind of table, lacks a column or has it twice.
     """
+    refuse_others(file)
     text = read_text(file, encoding)
-    delimiter, header, skip = _header(text, columns)
-    names = {index: name for name, index in columns.find(header, kind, file).items()}
-    notes = columns.passed_over(header, kind, file)
-    if kind != "events":
-        names |= {i: f"@{name}" for i, name in enumerate(header) if name and i not in names}
-    if repeated := [header[i] for i in names if header.count(header[i]) > 1]:
-        raise InputError(f"{file.name} has the column {repeated[0]!r} twice; rename or remove one")
+    delimiter, header, skip = _header(text, columns, delimiters)
+    names, notes = columns.choose(header, kind, file)
     raw = cut(Layout(text, delimiter, len(header), names, skip))
-    if delimiter != "," and file.suffix != ".tsv":
+    if delimiter != "," and len(delimiters) > 1:
         notes.append(f"{file.name}: columns are divided by {DELIMITERS[delimiter]}")
     frame = raw.frame
     if delimiter != "," and "value" in names.values() and _decimal_comma(frame["value"]):
@@ -58,10 +61,10 @@ def _decimal_comma(values: pl.Series) -> bool:
     return bool(commas.any() and (commas | whole).all())
 
 
-def _header(text: Text, columns: Columns) -> tuple[str, list[str], int]:
+def _header(text: Text, columns: Columns, delimiters: Sequence[str]) -> tuple[str, list[str], int]:
     """Return the delimiter that gives the header most meaning, the header, and its last line."""
     found, broken = {}, False
-    for delimiter in DELIMITERS:
+    for delimiter in delimiters:
         with text.open() as stream:
             reader = csv.reader(stream, delimiter=delimiter, strict=True)
             try:

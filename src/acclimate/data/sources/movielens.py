@@ -11,9 +11,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from acclimate.data.columns import Columns
-from acclimate.data.encodings import read_text
 from acclimate.data.frames import Part, Raw
-from acclimate.data.sources.cutting import Layout, cut_lines
+from acclimate.data.sources.cutting import cut_named
 from acclimate.data.sources.delimited import read_delimited
 from acclimate.errors import InputError
 
@@ -67,13 +66,13 @@ class MovieLens:
         if path.is_file():
             if (own := HEADLESS[path.name][0]) != kind:
                 raise InputError(f"{path} is a table of {own}, a table of {kind} is wanted", field=kind)
-            return Part(**{kind: _table(path, kind, columns, encoding)})
+            return Part.of({kind: _table(path, kind, columns, encoding)})
         found = {k: file for k in (FILES if kind == "events" else [kind]) if (file := _find(path, k))}
         tables = {k: _table(file, k, columns, encoding) for k, file in found.items()}
         if "items" in tables and (plots := _plots(path)) is not None:
             items = tables["items"]
             tables["items"] = replace(items, frame=items.frame.join(plots, on="item_id", how="left"))
-        return Part(**tables)
+        return Part.of(tables)
 
 
 def _find(folder: Path, kind: str) -> Path | None:
@@ -84,9 +83,7 @@ def _table(file: Path, kind: str, columns: Columns, encoding: str | None) -> Raw
     if file.name not in HEADLESS:
         return read_delimited(file, kind, columns, encoding)
     _, delimiter, names = HEADLESS[file.name]
-    keep = {index: name for index, name in enumerate(names) if name}
-    text = read_text(file, encoding, usual="latin-1")
-    raw = cut_lines(Layout(text, delimiter, len(names), keep))
+    raw = cut_named(file, delimiter, names, encoding, usual="latin-1")
     frame = _genres(raw.frame) if file.name == "u.item" else raw.frame
     return replace(raw, frame=frame, notes=())  # Latin-1 is what these files are
 

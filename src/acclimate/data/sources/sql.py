@@ -1,0 +1,110 @@
+"""Databases: a table, or the rows of a query; SQLite by the standard library, PostgreSQL by psycopg."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from contextlib import closing
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from acclimate.data.columns import Columns
+from acclimate.data.frames import Example, Part, Raw
+from acclimate.data.sources.cells import Rows
+from acclimate.data.sources.databases import Database, connect
+from acclimate.data.sources.places import Asked, is_database, is_url
+from acclimate.errors import InputError, NotFoundError, nearest
+
+if TYPE_CHECKING:
+    import polars as pl
+
+
+class SQL:
+    """A file of SQLite that holds one table; see `read_database` for everything else."""
+
+    def detect(self, path: Path) -> bool:
+        """Take files that begin as SQLite does."""
+        return not is_url(str(path)) and is_database(path)
+
+    def read(self, path: Path, kind: str, columns: Columns, encoding: str | None = None) -> Part:
+        """Read the only table of a file; ``encoding`` means nothing here."""
+        return read_database(path, kind, columns, Asked())
+
+
+def read_database(place: str | Path, kind: str, columns: Columns, asked: Asked) -> Part:
+    """Read one table, or the rows of a query, in the order in which the database gives them.
+
+    The database is only read from. Rows are counted from 1.
+
+    Args:
+        place: ``sqlite:///FILE``, ``postgresql://USER@HOST/NAME``, each with ``#TABLE`` behind it or not, or
+            a file of SQLite.
+        kind: ``events``, ``items`` or ``users``.
+        columns: Chooses the columns to keep.
+        asked: Of tables of events, what is asked for; else ``#TABLE`` or the only table.
+
+    Raises:
+        InputError: The URL or the query cannot be understood, or a column is missing.
+        NotFoundError: No such file or table.
+        MissingExtraError: The package for this database is not installed.
+        AcclimateError: The database does not answer, or went away; nothing was taken.
+    """
+    with closing(connect(place)) as database:
+        query = asked.query if asked.query is not None else _select(database, kind, columns, asked)
+        header, cells = database.ask(query)
+        label = Path(database.label)
+        names, notes = columns.choose(header, kind, label)
+        rows = Rows(lambda name: True)
+        for number, row in enumerate(cells, start=1):
+            rows.add(number, {name: row[index] for index, name in names.items()})
+    frame = rows.frame()
+    absent = [name for name in names.values() if name not in frame.columns]
+    frame = frame.with_columns(_nothing(name) for name in absent)
+    return Part.of({kind: Raw(label, frame, notes=tuple(notes), show=_show(database.label, frame))})
+
+
+def _nothing(name: str) -> pl.Expr:
+    import polars as pl
+
+    return pl.lit(None, pl.String).alias(name)
+
+
+def _select(database: Database, kind: str, columns: Columns, asked: Asked) -> str:
+    """Return a query for the columns of a table that are kept."""
+    tables, wanted = database.tables(), asked.table or database.table
+    if wanted is None and len(tables) == 1:
+        (wanted,) = tables
+    if wanted is None:
+        listed = ", ".join(tables) or "none"
+        raise InputError(
+            f"{database.label} has the tables {listed}; say which one with --table NAME or #NAME behind the "
+            'URL, or what to ask for with --query "select ..."',
+            code="which_table",
+            field="table",
+        )
+    if wanted not in tables:
+        hint = nearest(wanted, tables) if tables else "it has none"
+        message = f"{database.label} has no table {wanted!r}: {hint}"
+        raise NotFoundError(message, code="unknown_table", field="table")
+    table = ".".join(map(quoted, wanted.split(".", 1))) if tables[wanted] else quoted(wanted)
+    header, _ = database.ask(f"SELECT * FROM {table} LIMIT 0")
+    names, _ = columns.choose(header, kind, Path(database.label))
+    return f"SELECT {', '.join(quoted(header[index]) for index in sorted(names))} FROM {table}"
+
+
+def quoted(name: str) -> str:
+    """Return a name of SQL as it is written in a query.
+
+    Example:
+        >>> quoted('or"der')
+        '"or""der"'
+    """
+    return '"' + name.replace('"', '""') + '"'
+
+
+def _show(label: str, frame: pl.DataFrame) -> Callable[[Sequence[int]], list[Example]]:
+    def show(lines: Sequence[int]) -> list[Example]:
+        rows = (frame.row(line - 1) for line in lines)
+        texts = [",".join(cell or "" for cell in row[1:])[:200] for row in rows]
+        return [{"file": label, "line": line, "text": text} for line, text in zip(lines, texts, strict=True)]
+
+    return show
