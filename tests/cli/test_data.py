@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from acclimate.data.fetch import KNOWN
+from acclimate.data.known import KNOWN
 from tests.cli.conftest import Run
 
 BAD = "user,item,time\na,x,1\n,x,2\na,y,never\nb,y,3\n"

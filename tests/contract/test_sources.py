@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import Callable
+from contextlib import closing
 from dataclasses import replace
+from datetime import datetime
 from pathlib import Path
 
 import polars as pl
@@ -36,10 +39,104 @@ def sequences_sample(folder: Path) -> Sample:
     return Sample(folder / "s.txt", lines)
 
 
+def tsv_sample(folder: Path) -> Sample:
+    lines = [f"{user}\tx,y\t{n}" for n, user in enumerate(USERS)] + ["lonely"]
+    (folder / "r.tsv").write_text("user\titem\ttime\n" + "\n".join(lines), "utf-8")
+    return Sample(folder / "r.tsv", lines)
+
+
+def parquet_sample(folder: Path) -> Sample:
+    frame = pl.DataFrame(
+        {"user": USERS, "item": [1, 2, 3, 4], "ts": [10, 20, 30, 40], "stars": [0.5, 1, 2, 3]}
+    )
+    frame.write_parquet(folder / "r.parquet")
+    lines = [",".join(map(str, (*row[:3], f"{row[3]:g}"))) for row in frame.rows()]
+    return Sample(folder / "r.parquet", lines, broken=False)
+
+
+def jsonl_sample(folder: Path) -> Sample:
+    lines = [f'{{"user": "{user}", "item": {n}, "ts": {n}}}' for n, user in enumerate(USERS)] + ['{"user": "']
+    (folder / "r.jsonl").write_text("\n".join(lines), "utf-8")
+    return Sample(folder / "r.jsonl", lines)
+
+
+def sql_sample(folder: Path) -> Sample:
+    with closing(sqlite3.connect(folder / "shop.db")) as connection, connection:
+        connection.execute("create table orders (user, item, ts)")
+        connection.executemany("insert into orders values (?, ?, ?)", [(user, 7, 1.5) for user in USERS])
+    return Sample(folder / "shop.db", [f"{user},7,1.5" for user in USERS], broken=False)
+
+
+def atomic_sample(folder: Path) -> Sample:
+    lines = [f"{user}\tx\t{n}" for n, user in enumerate(USERS)] + ["lonely"]
+    header = "user_id:token\titem_id:token\ttimestamp:float\n"
+    (folder / "r.inter").write_text(header + "\n".join(lines), "utf-8")
+    return Sample(folder / "r.inter", lines)
+
+
+def amazon_sample(folder: Path) -> Sample:
+    sample = sequences_sample(folder)
+    (folder / "s3rec_id_to_asin.json").write_text('{"x": "B000"}')
+    return Sample(folder, sample.lines)
+
+
+def gowalla_sample(folder: Path) -> Sample:
+    lines = [f"{user} 1 2" for user in USERS] + ["lonely"]
+    (folder / "train.txt").write_text("\n".join(lines[:2]), "utf-8")
+    (folder / "test.txt").write_text("\n".join(lines[2:]), "utf-8")
+    return Sample(folder, lines)
+
+
+def lastfm_sample(folder: Path) -> Sample:
+    lines = [f"{user}\t1\t{n}" for n, user in enumerate(USERS)] + ["lonely"]
+    (folder / "user_artists.dat").write_text("userID\tartistID\tweight\n" + "\n".join(lines), "utf-8")
+    (folder / "artists.dat").write_text("id\tname\turl\tpictureURL\n1\tNina\thttp://x\thttp://y\n")
+    return Sample(folder, lines)
+
+
+def jester_sample(folder: Path) -> Sample:
+    lines = [f"{user},1,{n}" for n, user in enumerate(USERS)] + ["lonely"]
+    (folder / "ratings.csv").write_text("user,joke,rating\n" + "\n".join(lines), "utf-8")
+    (folder / "jokes.csv").write_text('joke,text\n1,"Knock, knock"\n')
+    return Sample(folder, lines)
+
+
+def open_bandit_sample(folder: Path) -> Sample:
+    header = ",timestamp,item_id,position,click,propensity_score,user_feature_0,user_feature_1"
+    lines = [f"{n},2019-11-24 00:0{n},1,1,0,0.5,{user},f" for n, user in enumerate(USERS)] + ["lonely"]
+    (folder / "men.csv").write_text(f"{header}\n" + "\n".join(lines), "utf-8")
+    (folder / "item_context.csv").write_text(",item_id,item_feature_0\n0,1,0.5\n")
+    return Sample(folder, lines, [f"{user}|f" for user in USERS])
+
+
+def complete_journey_sample(folder: Path) -> Sample:
+    names = ["household_id", "product_id", "transaction_timestamp", "sales_value"]
+    rows = [(user, 7, datetime(2017, 1, 1, n), 0.5) for n, user in enumerate(USERS)]
+    pl.DataFrame(rows, names, orient="row").write_parquet(folder / "transactions.parquet")
+    goods = ["product_id", "product_type", "department", "product_category", "brand", "manufacturer_id"]
+    frame = pl.DataFrame(
+        [(7, "ROLLS", "PASTRY", "BREAD", "National", 2, "4 OZ")], [*goods, "package_size"], orient="row"
+    )
+    frame.write_parquet(folder / "products.parquet")
+    lines = [f"{user},7,2017-01-01T0{n}:00:00,0.5" for n, user in enumerate(USERS)]
+    return Sample(folder, lines, broken=False)
+
+
 SAMPLES: dict[str, Callable[[Path], Sample]] = {
     "csv": csv_sample,
+    "tsv": tsv_sample,
+    "parquet": parquet_sample,
+    "jsonl": jsonl_sample,
+    "sql": sql_sample,
+    "atomic": atomic_sample,
     "movielens": movielens_sample,
     "sequences": sequences_sample,
+    "amazon": amazon_sample,
+    "gowalla": gowalla_sample,
+    "lastfm": lastfm_sample,
+    "jester": jester_sample,
+    "open-bandit": open_bandit_sample,
+    "complete-journey": complete_journey_sample,
 }
 
 

