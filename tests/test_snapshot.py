@@ -261,8 +261,18 @@ def test_a_newer_layout_is_refused(registry):
     newer = registry.folder / snapshots._id(manifest)
     shutil.copytree(snapshot.path, newer)
     (newer / "snapshot.json").write_text(json.dumps(manifest))
-    with pytest.raises(InputError, match=r"newer Acclimate \(layout 99, this one reads 1\)"):
+    with pytest.raises(InputError, match=r"newer Acclimate \(layout 99, this one reads 2\)"):
         registry.get(newer.name)
+
+
+def test_an_earlier_layout_says_to_train_again(registry):
+    snapshot = write(registry)
+    manifest = {**snapshot.manifest, "format": 1}
+    older = registry.folder / snapshots._id(manifest)
+    shutil.copytree(snapshot.path, older)
+    (older / "snapshot.json").write_text(json.dumps(manifest))
+    with pytest.raises(InputError, match=r"layout 1, this one reads 2\): train again"):
+        registry.get(older.name).load()
 
 
 def test_a_full_disk_leaves_nothing_behind(registry, monkeypatch):

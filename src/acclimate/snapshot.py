@@ -25,7 +25,7 @@ from acclimate.models import make_model
 from acclimate.state.fold import LiveState
 from acclimate.types import Encoder, Floats, Model, State, Verdict
 
-FORMAT = 1
+FORMAT = 2
 """Layout of a snapshot's folder."""
 OTHERWISE = "go back to another (acclimate snapshots rollback ID), or train anew"
 """What to do when a snapshot cannot be used."""
@@ -96,7 +96,14 @@ class Snapshot:
 
         Raises:
             CorruptError: A file is missing, incomplete or altered; names it.
+            InputError: An earlier version wrote it.
         """
+        if self.manifest["format"] < FORMAT:
+            raise InputError(
+                f"snapshot {self.id} was written by an earlier Acclimate (layout {self.manifest['format']}, "
+                f"this one reads {FORMAT}): train again with acclimate train",
+                code="old_snapshot",
+            )
         notes: list[str] = []
         encoder = self._encoder(cache, notes) if self.manifest["encoder"] else None
         model = make_model(self.manifest["model"], encoder, **self.manifest["params"])

@@ -26,7 +26,7 @@ from acclimate.evaluate.protocols import evaluate
 from acclimate.evaluate.results import Report
 from acclimate.locks import lock
 from acclimate.models import AUTO, MODELS, arguments, make_model
-from acclimate.snapshot import Registry, Snapshot
+from acclimate.snapshot import FORMAT, Registry, Snapshot
 from acclimate.training import Training
 from acclimate.types import Encoder, Model, Verdict
 
@@ -62,8 +62,8 @@ class Trainer:
 
     Args:
         home: Where data, log, cache and snapshots lie.
-        settings: The tables ``train`` and ``events`` are used. ``train.params`` go to every model that
-            takes an argument of that name.
+        settings: The tables ``train``, ``events`` and ``repeat`` are used. ``train.params`` go to every
+            model that takes an argument of that name.
         progress: Whether fits and encoders say on stderr how far they are.
         say: Hears one line when a new part of the work begins.
     """
@@ -147,7 +147,13 @@ class Trainer:
             raise InputError(f"train.params of {name}: {error}", field="train.params") from error
 
     def compare(
-        self, names: Sequence[str], data: Dataset, *, protocol: str = "last", k: int = 10, seeds: int = 1
+        self,
+        names: Sequence[str],
+        data: Dataset,
+        *,
+        protocol: str = "last",
+        k: int | Sequence[int] = 10,
+        seeds: int = 1,
     ) -> Report:
         """Fit each model on the training part of ``data`` and measure what it foresees.
 
@@ -165,7 +171,13 @@ class Trainer:
         }
         self.say(f"comparing {', '.join(names)} on {data!r}")
         report = evaluate(
-            list(models.values()), data, protocol=protocol, k=k, seed=first, progress=self.progress
+            list(models.values()),
+            data,
+            protocol=protocol,
+            k=k,
+            seed=first,
+            again=self.settings.repeat.again,
+            progress=self.progress,
         )
         self._refit = {name: getattr(group[0], "refit", {}) for name, group in models.items()}
         return report
@@ -182,7 +194,7 @@ class Trainer:
         self.check(names)
         gathered = gathered or gather(self.home, self.settings)
         report, name = None, names[0]
-        if split_last(gathered.data).n_targets:
+        if split_last(gathered.data, again=self.settings.repeat.again).n_targets:
             report = self.compare(list(dict.fromkeys([*names, BASELINE])), gathered.data)
             name = best(report, names)
         model = self.build(name, **self._refit.get(name, {}))
@@ -196,9 +208,11 @@ class Trainer:
         """Return a hash of what decides `train`: imported data, settings, models, encoder."""
         made = {
             "version": __version__,
+            "format": FORMAT,
             "data": data_sha256(data),
             "train": msgspec.to_builtins(self.settings.train),
             "events": msgspec.to_builtins(self.settings.events),
+            "repeat": msgspec.to_builtins(self.settings.repeat),
             "encoder": self.encoder.name,
             "models": list(names),
         }
