@@ -31,7 +31,7 @@ def report(ours, theirs, name="item-knn"):
         ModelReport(each, {}, {"ndcg@10": value + (noise if each == name else -noise)}, 0.0, 0.0)
         for each, value in ((name, ours), ("popularity", theirs))
     ]
-    return Report("made", "last", "", 200, 10, models, ())
+    return Report("made", "last", "", 200, (10,), models, ())
 
 
 def test_a_sound_model_passes_with_figures(registry):

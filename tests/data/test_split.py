@@ -4,6 +4,7 @@ import hashlib
 import random
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -11,6 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from acclimate.data.dataset import Dataset
+from acclimate.data.held_out import targets_sha256
 from acclimate.data.split import SPLITS, Split, split_last, split_time
 from acclimate.data.tables import read_tables
 from acclimate.errors import InputError
@@ -81,35 +83,47 @@ def test_split_last_agrees_with_a_slow_oracle(rows: list[Row]) -> None:
     assert len(split.train) == kept
 
 
-def slow_time(rows: list[Row], quantile: float) -> tuple[dict[str, list[str]], dict[str, int]]:
+def slow_time(rows: list[Row], quantile: float) -> tuple[dict[str, list[str]], int, dict[str, set[Any]]]:
     ordered = sorted(rows, key=lambda row: row[2])
     cut = ordered[int(quantile * len(ordered))][2] if ordered else 0.0
     past = [row for row in ordered if row[2] < cut and row[3] > 0]
     users, items = {row[0] for row in past}, {row[1] for row in past}
-    had = {(row[0], row[1]) for row in past}
-    unseen, skipped, targets = set(), {"had before": 0, "items unseen before the cut": 0}, {}
+    had, again, targets = {(row[0], row[1]) for row in past}, 0, dict[str, list[str]]()
+    parts: dict[str, set[Any]] = {"known": set(), "new users": set(), "new items": set()}
     for user, item, time, weight in ordered:
         if time < cut or weight <= 0:
             continue
+        if (user, item) in had:
+            again += 1
+            continue
+        had.add((user, item))
+        targets.setdefault(user, []).append(item)
+        if user in users and item in items:
+            parts["known"].add((user, item))
         if user not in users:
-            unseen.add(user)
-        elif (user, item) in had:
-            skipped["had before"] += 1
-        else:
-            had.add((user, item))
-            if item in items:
-                targets.setdefault(user, []).append(item)
-            else:
-                skipped["items unseen before the cut"] += 1
-    return targets, {"users unseen before the cut": len(unseen), **skipped}
+            parts["new users"].add((user, item))
+        if item not in items:
+            parts["new items"].add((user, item))
+    return targets, again, parts
+
+
+def members(split: Split, part: str) -> set[Any]:
+    """The (user, item) ids of the targets of a part."""
+    keep, users, items = split.parts[part][1], split.train.users.ids, split.train.items.ids
+    asked = split.users[split.rows][keep]
+    return {(users[u], items[i]) for u, i in zip(asked, split.targets[keep], strict=True)}
 
 
 @given(rows, st.floats(0.05, 0.95))
 def test_split_time_agrees_with_a_slow_oracle(rows: list[Row], quantile: float) -> None:
     split = split_time(made(rows), quantile)
-    targets, skipped = slow_time(rows, quantile)
+    targets, again, parts = slow_time(rows, quantile)
+    if not len(split.train.where(split.train.weight > 0)):
+        assert not split.n_targets
+        return
     assert answers(split) == targets
-    assert split.skipped == skipped
+    assert split.skipped == {"had before": again}
+    assert {part: members(split, part) for part in split.parts} == parts
     cut = split.histories.now
     assert all((split.train.time < moment).all() for moment in cut)
     assert (split.histories.times < np.repeat(cut, split.histories.lengths)).all()
@@ -149,8 +163,21 @@ def test_ten_shufflings_of_the_rows_have_the_same_targets(table: Callable[..., P
         draw.shuffle(lines)
         again = read_tables(table("user,item,time\n" + "".join(lines))).dataset
         assert again.items.ids == data.items.ids
-        for split in SPLITS.values():
-            assert split(again).targets_sha256 == split(data).targets_sha256
+        for protocol in SPLITS.values():
+            assert targets_sha256(protocol(again, 1, np.inf)) == targets_sha256(protocol(data, 1, np.inf))
+
+
+def test_a_repeat_is_a_target_after_a_time_and_takes_a_place() -> None:
+    rows = [("a", "x", 0.0), ("a", "y", 5.0), ("a", "x", 10.0)]
+    assert split_last(Dataset.of(rows)).skipped["had before"] == 1
+    assert split_last(Dataset.of(rows), again=10.1).skipped["had before"] == 1
+    for again in (10.0, 0.0):
+        split = split_last(Dataset.of(rows), again=again)
+        assert answers(split) == {"a": ["x"]}
+    split = split_last(Dataset.of([*rows[:2], ("a", "z", 10.0)]), again=7.0)
+    assert [split.train.items.ids[item] for item in split.closed().items] == ["y"], "x may come again"
+    later = split_time(Dataset.of([*rows, ("b", "x", 1.0)]), 0.75, again=10.0)
+    assert answers(later) == {"a": ["x"]}
 
 
 def test_the_hash_is_that_of_the_sorted_lines() -> None:
@@ -162,7 +189,7 @@ def test_the_hash_is_that_of_the_sorted_lines() -> None:
 @pytest.mark.parametrize("protocol", SPLITS)
 @pytest.mark.parametrize("n", [0, 1])
 def test_no_event_or_one_gives_no_target(protocol: str, n: int) -> None:
-    split = SPLITS[protocol](Dataset.of([("a", "x", 1.0)][:n]))
+    (split,) = SPLITS[protocol](Dataset.of([("a", "x", 1.0)][:n]), 0, np.inf)
     assert split.n_targets == 0
     assert len(split.histories) == len(split.users) == 0
     assert split.target_offsets.tolist() == [0]
@@ -171,10 +198,10 @@ def test_no_event_or_one_gives_no_target(protocol: str, n: int) -> None:
 @pytest.mark.parametrize("protocol", SPLITS)
 def test_arrays_are_read_only_and_typed(protocol: str) -> None:
     data = Dataset.of([(u, i, float(t)) for t, (i, u) in enumerate((i, u) for i in "vwxyz" for u in "ab")])
-    split = SPLITS[protocol](data)
+    split = SPLITS[protocol](data, 0, np.inf)[0]
     assert split.protocol == protocol
     assert split.n_targets
-    assert (split.users.dtype, split.targets.dtype) == (np.int32, np.int32)
+    assert {split.users.dtype.name, split.targets.dtype.name} == {"int32"}
     assert split.target_offsets.dtype == np.int64
     assert not any(array.flags.writeable for array in (split.users, split.targets, split.target_offsets))
 

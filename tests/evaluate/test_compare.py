@@ -2,12 +2,24 @@
 
 from __future__ import annotations
 
+from itertools import product
+
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from acclimate.evaluate import compare
-from acclimate.evaluate.compare import Interval, bootstrap, coverage_interval, paired
-from acclimate.metrics import coverage
+from acclimate.evaluate.compare import (
+    Interval,
+    bootstrap,
+    coverage_interval,
+    holm,
+    jackknife,
+    paired,
+    sign_flip,
+)
+from acclimate.metrics import coverage, gini
 
 
 def test_the_interval_has_the_width_of_theory() -> None:
@@ -71,3 +83,36 @@ def test_blocks_do_not_show(monkeypatch: pytest.MonkeyPatch) -> None:
     whole = bootstrap(values)
     monkeypatch.setattr(compare, "BLOCK", 400)
     assert bootstrap(values) == whole
+
+
+def test_sign_flips_are_the_share_of_all_signs() -> None:
+    apart = np.random.default_rng(6).normal(0.3, 1.0, (10, 2))
+    signs = np.array(list(product([-1, 1], repeat=10)))
+    exact = (np.abs(signs @ apart) >= np.abs(apart.sum(axis=0)) - 1e-9).mean(axis=0)
+    assert sign_flip(apart) == pytest.approx(exact, abs=0.02)
+    assert sign_flip(apart, seed=3).tolist() == sign_flip(apart, seed=3).tolist()
+    assert sign_flip(np.zeros((5, 1))).tolist() == [1.0]
+
+
+def test_by_chance_one_in_twenty_is_below_05() -> None:
+    same = np.random.default_rng(7).normal(size=(50, 400))
+    assert (sign_flip(same) < 0.05).mean() == pytest.approx(0.05, abs=0.03)
+
+
+@given(st.lists(st.floats(0, 1), min_size=1, max_size=8))
+def test_holm_steps_down(chances: list[float]) -> None:
+    found, largest = {}, 0.0
+    for step, place in enumerate(sorted(range(len(chances)), key=chances.__getitem__)):
+        largest = max(largest, min(1.0, (len(chances) - step) * chances[place]))
+        found[place] = largest
+    assert holm(np.array(chances)) == pytest.approx([found[place] for place in range(len(chances))])
+
+
+def test_the_jackknife_of_groups() -> None:
+    lists = np.random.default_rng(8).integers(0, 30, (40, 3)).astype(np.int32)
+    found = jackknife(lists, lambda some: gini(some, 30))
+    left = [gini(lists[np.arange(40) % 20 != group], 30) for group in range(20)]
+    half = 1.96 * np.sqrt(19 / 20 * np.var(left) * 20)
+    assert (found.mean, found.low) == pytest.approx((gini(lists, 30), gini(lists, 30) - half))
+    one = jackknife(lists[:1], lambda some: gini(some, 30))
+    assert one.low == one.mean == one.high

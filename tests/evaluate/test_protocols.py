@@ -15,11 +15,12 @@ from acclimate.errors import InputError, NotFoundError
 from acclimate.evaluate import ranking
 from acclimate.evaluate.protocols import evaluate
 from acclimate.evaluate.ranking import measure
+from acclimate.evaluate.scene import ENOUGH, Scene, item_vectors
 from acclimate.models import ease
 from acclimate.models.ease import EASE
 from acclimate.models.item_knn import ItemKNN
 from acclimate.models.popularity import Popularity
-from acclimate.types import Codes, Floats, Histories
+from acclimate.types import Codes, Floats, Histories, Item, User
 
 
 class Clairvoyant(Popularity):
@@ -27,14 +28,18 @@ class Clairvoyant(Popularity):
 
     name = "clairvoyant"
 
-    def __init__(self, split: Split, worth: float = 1.0) -> None:
+    def __init__(self, splits: list[Split], worth: float = 1.0) -> None:
         super().__init__()
-        self.split, self.worth = split, worth
+        self.splits, self.worth, self.fits = splits, worth, 0
+
+    def fit(self, data: Dataset) -> None:
+        super().fit(data)
+        self.split = self.splits[self.fits % len(self.splits)]
+        self.fits += 1
 
     def score(self, histories: Histories) -> Floats:
         out = np.zeros((len(histories), self.n_items), np.float32)
-        users = np.repeat(np.arange(len(histories)), np.diff(self.split.target_offsets))
-        out[users, self.split.targets] = self.worth
+        out[self.split.rows, self.split.targets] = self.worth
         return out
 
 
@@ -51,26 +56,31 @@ def world(seed: int = 0, n_users: int = 40, n_items: int = 30) -> Dataset:
 @pytest.mark.parametrize("protocol", SPLITS)
 def test_who_knows_the_answers_gets_everything(protocol: str) -> None:
     data = world()
-    split = SPLITS[protocol](data)
-    right, wrong = Clairvoyant(split), Clairvoyant(split, worth=-1.0)
+    splits = SPLITS[protocol](data, 0, np.inf)
+    right, wrong = Clairvoyant(splits), Clairvoyant(splits, worth=-1.0)
     report = evaluate([right, wrong], data, protocol=protocol, k=12)
     best, worst = (model.metrics for model in report.models)
+    assert best["auc"].mean == 1.0
+    assert worst["auc"].mean == 0.0
     assert best["ndcg@12"].mean == best["map@12"].mean == best["mrr@12"].low == best["recall@12"].mean == 1.0
     assert worst["hr@12"].mean == 0.0
-    assert [(each.model, each.against, each.difference.mean) for each in report.comparisons] == [
-        ("clairvoyant (2)", "clairvoyant", -1.0)
-    ]
+    (tested,) = report.comparisons
+    found = tested.comparison
+    assert (found.model, found.against) == ("clairvoyant (2)", "clairvoyant")
+    assert found.difference.mean == pytest.approx(-1.0)
+    assert tested.p == tested.p_holm < 0.05
 
 
 def test_taste_beats_popularity_and_chance_is_chance() -> None:
     data = world(n_users=120)
-    constant = Clairvoyant(split_last(data), worth=0.0)
+    constant = Clairvoyant([split_last(data)], worth=0.0)
     report = evaluate([Popularity(), EASE(l2=5.0), constant], data, k=5)
     popularity, ease, chance = (model.metrics["hr@5"] for model in report.models)
     assert ease.low > popularity.high
     assert chance.mean == pytest.approx(5 / (30 - 7))
-    assert {each.against for each in report.comparisons} == {"ease"}
-    assert all(each.difference.sign == -1 for each in report.comparisons)
+    assert {each.comparison.against for each in report.comparisons} == {"ease"}
+    assert all(each.comparison.difference.sign == -1 for each in report.comparisons)
+    assert all(each.p_holm >= each.p for each in report.comparisons)
 
 
 def test_items_of_the_history_are_left_out_but_not_the_targets() -> None:
@@ -110,7 +120,7 @@ def test_activity_is_cut_into_thirds_and_head_holds_80_percent() -> None:
     rows = [(f"u{u}", f"i{min(n, 3 + u % 7)}", 10.0 * u + n) for u in range(30) for n in range(3 + u // 3)]
     data = Dataset.of(list(dict.fromkeys(rows)))
     split = split_last(data)
-    segments = {name: (what, keep) for name, what, keep in ranking.segments(split)}
+    segments = {name: (what, keep) for name, _, what, keep in Scene(split).portions}
     lengths = split.histories.lengths
     thirds = [segments[name][1] for name in ("few events", "some events", "many events")]
     assert np.array_equal(np.sum(thirds, axis=0), np.ones(len(lengths)))
@@ -125,6 +135,10 @@ def test_activity_is_cut_into_thirds_and_head_holds_80_percent() -> None:
     assert share[size - 1] >= 0.8 > share[size - 2]
 
 
+RANKING = ["hr", "recall", "precision", "f1", "ndcg", "mrr", "map"]
+LISTS = ["coverage", "gini", "novelty", "serendipity", "popularity", "lift"]
+
+
 def test_the_document_is_that_of_the_interface() -> None:
     report = evaluate([Popularity(), ItemKNN()], world(), protocol="time", k=3)
     document = json.loads(json.dumps(report.document()))
@@ -132,13 +146,14 @@ def test_the_document_is_that_of_the_interface() -> None:
     assert document["protocol"] == "time"
     assert document["targets_sha256"] == split_time(world()).targets_sha256
     assert document["n_targets"] == split_time(world()).n_targets
-    names = {f"{name}@3" for name in ["hr", "recall", "precision", "f1", "ndcg", "mrr", "map", "coverage"]}
+    names = {f"{name}@3" for name in [*RANKING, *LISTS]} | {"auc"}
     for model in document["models"]:
         assert set(model["metrics"]) == names
         assert all(set(each) == {"mean", "low", "high"} for each in model["metrics"].values())
         assert all(each["low"] <= each["mean"] <= each["high"] for each in model["metrics"].values())
         assert model["fit_seconds"] >= 0
-    assert {"model", "against", "metric", "mean", "low", "high"} == set(document["comparisons"][0])
+    keys = {"model", "against", "metric", "mean", "low", "high", "p", "p_holm"}
+    assert keys == set(document["comparisons"][0])
 
 
 def test_what_cannot_be_scored_is_told_and_ranks_last() -> None:
@@ -207,6 +222,102 @@ def test_a_model_that_refuses_the_data_is_left_out_and_named(monkeypatch: pytest
     assert report.document()["left_out"].keys() == {"ease"}
     with pytest.raises(InputError, match="it takes up to 3 items: use item-knn"):
         evaluate([EASE()], world())
+
+
+def test_several_lengths_at_once() -> None:
+    several = evaluate([ItemKNN()], world(), k=(5, 3, 5))
+    assert (several.k, several.ks, several.document()["ks"]) == (5, (5, 3), [5, 3])
+    for k in (3, 5):
+        alone = evaluate([ItemKNN()], world(), k=k).models[0].metrics
+        for name in alone:
+            assert several.models[0].metrics[name] == pytest.approx(alone[name], abs=1e-12)
+    with pytest.raises(InputError, match=r"k must be 1\.\.1000, got nothing"):
+        evaluate([ItemKNN()], world(), k=())
+
+
+def test_folds_are_joined_and_their_spread_is_told() -> None:
+    data = world(n_users=60)
+    report = evaluate([Popularity(), ItemKNN()], data, protocol="kfold", seed=4)
+    splits = SPLITS["kfold"](data, 4, np.inf)
+    for ours, model in zip(report.models, (Popularity(), ItemKNN()), strict=True):
+        folds = []
+        for split in splits:
+            model.fit(split.train)
+            folds.append(measure(model, split))
+        assert ours.folds is not None
+        for name in ("ndcg@10", "auc", "coverage@10"):
+            values = [fold.metrics[name].mean for fold in folds]
+            assert ours.folds.values[name] == pytest.approx(values)
+        values = np.concatenate([fold.per_user["ndcg@10"] for fold in folds])
+        np.testing.assert_array_equal(ours.per_user["ndcg@10"], values)
+        assert ours.document()["folds"]["n"] == 5
+    assert report.n_targets == report.n_users == sum(split.n_targets for split in splits)
+
+
+def test_cold_users_are_averaged_over_their_questions() -> None:
+    data = world(n_users=60)
+    (split,) = SPLITS["cold-user"](data, 0, np.inf)
+    report = evaluate([ItemKNN()], data, protocol="cold-user").models[0]
+    assert report.segments["1 event"].n_users == report.segments["3 events"].n_users == 12
+    assert "10 events" not in report.segments, "nobody has so many"
+    assert len(report.per_user["ndcg@10"]) == 12 == len(np.unique(split.users))
+    parts = [report.segments[name].metrics["ndcg@10"].mean for name in ("1 event", "3 events")]
+    assert report.metrics["ndcg@10"].mean == pytest.approx(np.mean(parts))
+
+
+def test_cold_items_are_ranked_among_all_and_among_the_cold() -> None:
+    data = world(n_users=60)
+    (split,) = SPLITS["cold-item"](data, 0, np.inf)
+    cold = split.among["among the cold"][1]
+    report = evaluate([Clairvoyant([split], worth=0.0)], data, protocol="cold-item", k=5).models[0]
+    narrow = report.segments["among the cold"]
+    assert narrow.n_users == len(split.users)
+    left = [cold.sum() - cold[np.unique(split.closed()[row].items)].sum() for row in range(len(split.users))]
+    assert narrow.metrics["hr@5"].mean == pytest.approx(np.mean([min(5 / n, 1) for n in left]))
+    assert narrow.metrics["hr@5"].mean > report.metrics["hr@5"].mean
+    assert narrow.metrics["auc"].mean == pytest.approx(0.5)
+
+
+def test_where_items_come_again_they_are_ranked_and_may_be_targets() -> None:
+    rows = [(user, item, t + 0.1 * n) for n, user in enumerate("abcd") for t, item in enumerate("xyzx", 1)]
+    with pytest.raises(InputError, match="had before: 4"):
+        evaluate([Popularity()], Dataset.of(rows), k=1)
+    always = evaluate([Popularity()], Dataset.of(rows), k=1, again=0.0)
+    assert always.n_targets == 4
+    assert always.models[0].metrics["hr@1"].mean == pytest.approx(1 / 3), "all three are equally popular"
+
+
+def test_values_of_user_attributes_are_segments() -> None:
+    data = world(n_users=ENOUGH * 2 + 5)
+    people = [
+        User(name, {"sex": "f" if n < ENOUGH else "m", "rare": n, "list": ["f"]})
+        for n, name in enumerate(data.users.ids)
+    ]
+    told = Dataset(data.users, data.items, data.user, data.item, data.time, people=people)
+    report = evaluate([ItemKNN()], told).models[0]
+    mine = {name: part for name, part in report.segments.items() if part.group == "user attribute"}
+    assert {name: part.n_users for name, part in mine.items()} == {"sex: f": ENOUGH, "sex: m": ENOUGH + 5}
+    women = report.per_user["ndcg@10"][:ENOUGH]
+    assert mine["sex: f"].metrics["ndcg@10"].mean == pytest.approx(women.mean())
+
+
+def test_what_items_are_like() -> None:
+    data = world(n_users=10, n_items=30)
+
+    def known(*items: Item) -> Dataset:
+        catalogue = [*items, *(Item(name) for name in data.items.ids[len(items) :])]
+        return Dataset(data.users, data.items, data.user, data.item, data.time, catalogue=catalogue)
+
+    assert item_vectors(data) is None
+    by_words = item_vectors(known(Item("i0", "black tea"), Item("i1", "black tea"), Item("i2", "pot")))
+    assert by_words is not None
+    assert by_words[0] @ by_words[1] > 0.9 > by_words[0] @ by_words[2]
+    by_label = item_vectors(known(*(Item(f"i{n}", "same", categories=("a", "bc"[n % 2])) for n in range(16))))
+    assert by_label is not None
+    assert by_label[0] @ by_label[2] == pytest.approx(1.0)
+    assert by_label[0] @ by_label[1] == pytest.approx(0.5)
+    report = evaluate([Popularity()], known(*(Item(f"i{n}", categories=("a",)) for n in range(30))))
+    assert report.models[0].metrics["diversity@10"].mean == 0.0, "all are of one kind"
 
 
 def test_progress_goes_to_stderr(capsys: pytest.CaptureFixture[str]) -> None:

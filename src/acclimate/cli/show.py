@@ -130,7 +130,7 @@ class Show:
             self.out.console.print(Text(diary.table), soft_wrap=True)
             return {**diary.document, "reused": True}
         gathered = gather(self.home, self.settings)
-        check_targets(split_last(gathered.data))
+        check_targets(split_last(gathered.data, again=self.settings.repeat.again))
         self.out.note(
             f"now {len(AUTO)} models are fitted and measured, then the best is fitted on everything: "
             + EXPECTED.get(name, "each fit says how far it is")

@@ -18,7 +18,13 @@ MEANING = {
     "f1": "recall and precision in one",
     "mrr": "1 / rank of the first right item",
     "map": "precision, averaged over the right items",
+    "auc": "chance that a right item stands above another",
     "coverage": "share of the catalogue in anyone's list",
+    "gini": "how unequally the lists share out the catalogue: 0 evenly, 1 always the same",
+    "novelty": "bits of surprise of what is listed",
+    "diversity": "how unlike the items of a list are",
+    "serendipity": "how often lists are right where popularity is not",
+    "popularity": "share of users who had what is listed",
 }
 
 
@@ -75,9 +81,11 @@ def frame(kind: str, title: str, lead: str, sections: str) -> str:
 
 
 def _is_told(name: str, document: Document) -> bool:
-    """With one target for each user, four of the metrics say nothing new."""
+    """Whether a metric is plotted: at the first k, and with one target for each user only if it says more."""
+    kind, _, k = name.partition("@")
     one_each = document["n_targets"] == document["n_users"]
-    return not (one_each and name.split("@")[0] in ("recall", "precision", "f1", "map"))
+    said = one_each and kind in ("recall", "precision", "f1", "map")
+    return kind in MEANING and k in ("", str(document["k"])) and not said
 
 
 def _named(model: Document) -> dict[str, Any]:
@@ -88,7 +96,7 @@ def _lead(document: Document) -> str:
     metric = f"ndcg@{document['k']}"
     best = max(document["models"], key=lambda model: float(model["metrics"][metric]["mean"]))
     words = f"<strong>{escape(best['name'])}</strong> is the best of {len(document['models'])} by {metric}"
-    close = [each["model"] for each in document["comparisons"] if each["high"] >= 0]
+    close = [each["model"] for each in document["comparisons"] if each["p_holm"] >= 0.05]
     if close:
         words += f"; {escape(', '.join(close))} {'is' if len(close) == 1 else 'are'} not significantly worse"
     return f"{words}. {document['n_users']:,} users, {document['n_targets']:,} targets."
@@ -142,9 +150,10 @@ def _row(name: str, interval: Document, top: float, best: bool, seeds: Sequence[
 
 def _table(document: Document) -> str:
     names = list(document["models"][0]["metrics"])
+    apart = {each["model"]: each for each in document["comparisons"]}
     rows = []
     for model in document["models"]:
-        cells = [escape(model["name"])]
+        cells = [escape(model["name"]), _gap(apart.get(model["name"]))]
         for name in names:
             found = model["metrics"][name]
             best = found["mean"] >= max(other["metrics"][name]["mean"] for other in document["models"])
@@ -153,7 +162,9 @@ def _table(document: Document) -> str:
         seconds = (model["fit_seconds"], model["score_seconds"])
         rows.append([*cells, *("" if value is None else f"{value:.2f}" for value in seconds)])
     caption = "Mean over users, with 95 % intervals; the best of each column in bold"
-    return figures_table(caption, ["model", *names, "fit s", "score s"], rows)
+    return figures_table(
+        caption, ["model", f"ndcg@{document['k']} to the best", *names, "fit s", "score s"], rows
+    )
 
 
 def told(lines: Sequence[str]) -> str:
@@ -181,8 +192,19 @@ def figures_table(caption: str, head: Sequence[str], rows: Sequence[Sequence[str
     )
 
 
+def _gap(comparison: Document | None) -> str:
+    """Return how far a model is from the best, and how probable that is by chance."""
+    if comparison is None:
+        return "the best"
+    low, high = comparison["low"], comparison["high"]
+    return (
+        f"{comparison['mean']:+.4f}<small>{low:+.4f} to {high:+.4f}<br>p = {comparison['p_holm']:.4f}</small>"
+    )
+
+
 def _spread(model: Document, metric: str) -> str:
-    """Return the interval of a figure and, with several seeds, their standard deviation."""
-    found, seeds = model["metrics"][metric], model["seeds"]
-    by_seed = f"<br>±{seeds['metrics'][metric]['deviation']:.4f} by seed" if seeds else ""
-    return f"{found['low']:.4f}–{found['high']:.4f}{by_seed}"
+    """Return the interval of a figure and the standard deviation over several seeds or folds."""
+    found = model["metrics"][metric]
+    told = [(model["seeds"], "by seed"), (model["folds"], "by fold")]
+    more = [f"<br>±{fits['metrics'][metric]['deviation']:.4f} {words}" for fits, words in told if fits]
+    return f"{found['low']:.4f}–{found['high']:.4f}{''.join(more)}"

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from time import perf_counter
 
 from acclimate.data.dataset import Dataset
-from acclimate.data.split import SPLITS, Split
-from acclimate.errors import InputError, NotFoundError, check_range, nearest
-from acclimate.evaluate.ranking import check_targets, run, summary
+from acclimate.data.held_out import targets_sha256
+from acclimate.data.split import SPLITS
+from acclimate.errors import InputError, NotFoundError, nearest
+from acclimate.evaluate.ranking import check_targets, lengths, run, summary
 from acclimate.evaluate.results import ModelReport, Report, against_the_best
+from acclimate.evaluate.scene import Scene
 from acclimate.types import Model
 
 
@@ -18,8 +21,9 @@ def evaluate(
     data: Dataset,
     *,
     protocol: str = "last",
-    k: int = 10,
+    k: int | Sequence[int] = 10,
     seed: int = 0,
+    again: float = math.inf,
     progress: bool = False,
 ) -> Report:
     """Fit each model on the training part of ``data`` and measure how well it foresees the rest.
@@ -32,8 +36,9 @@ def evaluate(
             with several seeds: its figures are their mean, and the report tells how far they lie apart.
         data: The whole; it is split here.
         protocol: A key of `acclimate.data.split.SPLITS`.
-        k: Length of the lists, 1..1000.
-        seed: Of the intervals.
+        k: Length of the lists, 1..1000, or several lengths; the first one is that of the table.
+        seed: Of the intervals, and of what the protocol draws.
+        again: Seconds after which an item that the user has had is ranked again; infinite for never.
         progress: Whether stderr says how far it is.
 
     Raises:
@@ -47,31 +52,35 @@ def evaluate(
         >>> report.n_targets, report.models[0].metrics["hr@1"].mean
         (2, 1.0)
     """
-    check_range("k", k, 1, 1000)
+    ks = lengths(k)
     check_protocol(protocol)
     groups = [list(each) if isinstance(each, Sequence) else [each] for each in models]
     if not groups or not all(groups):
         raise InputError("there is no model to evaluate: give at least one", field="models")
-    split = SPLITS[protocol](data)
-    check_targets(split)
+    if 0 < again < math.inf:
+        data.check_timed("An item that may come again after a time")
+    splits = SPLITS[protocol](data, seed, again)
+    for split in splits:
+        check_targets(split)
+    scenes = [Scene(split) for split in splits]
     reports: list[ModelReport] = []
     left_out: dict[str, str] = {}
     for name, group in zip(_names([group[0] for group in groups]), groups, strict=True):
         try:
-            reports.append(_one(name, group, split, k, seed, progress))
+            reports.append(_one(name, group, scenes, ks, seed, progress))
         except InputError as refused:
             left_out[name] = refused.message
             if len(left_out) == len(groups):
                 raise
     return Report(
-        split.train.name,
+        data.name,
         protocol,
-        split.targets_sha256,
-        split.n_targets,
-        k,
+        targets_sha256(splits),
+        sum(split.n_targets for split in splits),
+        ks,
         reports,
-        against_the_best(reports, f"ndcg@{k}", seed),
-        split.skipped,
+        against_the_best(reports, f"ndcg@{ks[0]}", seed),
+        {why: n for split in splits for why, n in split.skipped.items()},
         left_out,
     )
 
@@ -83,17 +92,24 @@ def check_protocol(name: str) -> None:
         raise NotFoundError(f"no protocol {name!r}: {hint}", code="unknown_protocol", field="protocol")
 
 
-def _one(name: str, group: Sequence[Model], split: Split, k: int, seed: int, progress: bool) -> ModelReport:
-    """Fit and measure the models of a group, which differ by their seeds."""
+def _one(
+    name: str, group: Sequence[Model], scenes: Sequence[Scene], ks: Sequence[int], seed: int, progress: bool
+) -> ModelReport:
+    """Fit and measure the models of a group, which differ by their seeds, on each fold."""
     runs = []
     for number, model in enumerate(group, 1):
-        if progress:
-            which = f", seed {number} of {len(group)}," if len(group) > 1 else ""
-            _say(f"fitting {name}{which} on {split.train!r}")
-        started = perf_counter()
-        model.fit(split.train)
-        runs.append(run(model, split, k, fit_seconds=perf_counter() - started, progress=progress))
-    return summary(name, runs, k, seed)
+        folds = []
+        for fold, scene in enumerate(scenes, 1):
+            if progress:
+                which = f", seed {number} of {len(group)}," if len(group) > 1 else ""
+                which += f", fold {fold} of {len(scenes)}," if len(scenes) > 1 else ""
+                _say(f"fitting {name}{which} on {scene.split.train!r}")
+            started = perf_counter()
+            model.fit(scene.split.train)
+            seconds = perf_counter() - started
+            folds.append(run(model, scene, ks, fit_seconds=seconds, progress=progress))
+        runs.append(folds)
+    return summary(name, runs, seed)
 
 
 def _names(models: Sequence[Model]) -> list[str]:

@@ -27,7 +27,7 @@ def print_table(report: Report | Document, console: Console) -> None:
     document = report.document() if isinstance(report, Report) else report
     console.print(_main_table(document, console.width))
     if any(model["segments"] for model in document["models"]):
-        console.print(_segment_table(document))
+        console.print(_segment_table(document, console.width))
     for line in remarks(document):
         console.print(line, style="dim", highlight=False, markup=False, soft_wrap=True)
 
@@ -56,20 +56,30 @@ def remarks(document: Document) -> list[str]:
     if skipped:
         lines.append(f"Not measured: {', '.join(skipped)}.")
     lines += [f"{name} was left out: {why}" for name, why in document["left_out"].items()]
+    if document["comparisons"]:
+        lines.append(
+            f"p: how probable so large a difference of ndcg@{k} is by chance, by flipping signs of users, "
+            f"with Holm's correction for {len(document['comparisons'])} comparisons."
+        )
     for model in document["models"]:
-        if seeds := model["seeds"]:
-            found = seeds["metrics"][f"ndcg@{k}"]
-            low, high = min(found["values"]), max(found["values"])
-            lines.append(
-                f"{model['name']}: means over {seeds['n']} seeds; by seed ndcg@{k} is {low:.4f} to "
-                f"{high:.4f}, with standard deviation {found['deviation']:.4f}."
-            )
+        for fits, one in ((model["seeds"], "seed"), (model["folds"], "fold")):
+            if fits:
+                lines.append(f"{model['name']}: {_between(fits, one, f'ndcg@{k}')}")
         lines += [f"{model['name']}: {note}" for note in model["notes"]]
     lines.append(
         f"{document['n_targets']:,} targets of protocol {document['protocol']}, "
         f"sha256 {document['targets_sha256']}"
     )
     return lines
+
+
+def _between(fits: Document, one: str, metric: str) -> str:
+    """Return how far a metric lies apart between seeds or folds, in words."""
+    found = fits["metrics"][metric]
+    return (
+        f"means over {fits['n']} {one}s; by {one} {metric} is {min(found['values']):.4f} to "
+        f"{max(found['values']):.4f}, with standard deviation {found['deviation']:.4f}."
+    )
 
 
 def _columns(document: Document, width: int) -> list[str]:
@@ -105,31 +115,32 @@ def _main_table(document: Document, width: int) -> Table:
     apart = {each["model"]: each for each in document["comparisons"]}
     for model in models:
         cells = [_cell(model["metrics"][column], _is_best(model, models, column)) for column in columns]
-        gap = _cell(apart[model["name"]], sign="+") if model["name"] in apart else "the best"
+        gap = _gap(apart[model["name"]]) if model["name"] in apart else "the best"
         fit = "" if model["fit_seconds"] is None else f"{model['fit_seconds']:.1f}"
         by_seed = [_deviation(model["seeds"], columns[0])] if spread else []
         table.add_row(Text(model["name"]), *cells, *by_seed, gap, fit)
     return table
 
 
-def _segment_table(document: Document) -> Table:
+def _segment_table(document: Document, width: int) -> Table:
     from rich import box
     from rich.table import Table
     from rich.text import Text
 
     metric, models = f"ndcg@{document['k']}", document["models"]
-    names = list(dict.fromkeys(name for model in models for name in model["segments"]))
+    parts = models[0]["segments"].items()
+    names = [name for name, part in parts if part["group"] != "user attribute"][: width // 12 - 1]
     table = Table(title=f"{metric} by segment", box=box.SIMPLE_HEAVY, padding=(0, 1, 0, 0))
     table.add_column("model", no_wrap=True)
     for name in names:
         n_users = models[0]["segments"][name]["n_users"]
         table.add_column(f"{name}\n{n_users:,} users", justify="right")
     for model in models:
-        parts = [model["segments"][name] for name in names]
+        own = [model["segments"][name] for name in names]
         rivals = [[other["segments"][name] for other in models] for name in names]
         cells = (
             _cell(part["metrics"][metric], _is_best(part, others, metric))
-            for part, others in zip(parts, rivals, strict=True)
+            for part, others in zip(own, rivals, strict=True)
         )
         table.add_row(Text(model["name"]), *cells)
     return table
@@ -147,6 +158,13 @@ def _cell(interval: Document, best: bool = False, sign: str = "") -> Text:
     return Text.assemble(
         (mean, "bold green" if best else ""), (f"\n{low}{' to ' if sign else '–'}{high}", "dim")
     )
+
+
+def _gap(comparison: Document) -> Text:
+    from rich.text import Text
+
+    chance = f"p {comparison['p_holm']:.4f}".replace("0.", ".", 1)
+    return Text.assemble(_cell(comparison, sign="+"), (f"\n{chance}", "dim"))
 
 
 def _deviation(seeds: Document | None, metric: str) -> Text:

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from acclimate.evaluate.compare import Interval, paired
+from acclimate.evaluate.compare import Interval, bootstrap, holm, sign_flip
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,39 +17,48 @@ class Segment:
     """The metrics of a part of the users or of the targets.
 
     Args:
+        group: What it is a part by: ``"protocol"``, ``"activity"``, ``"items"`` or ``"user attribute"``.
         what: Which part, in words.
         n_users: Users who have a target in it.
         metrics: Only targets in this part count as right; the ranking is still over all items.
     """
 
+    group: str
     what: str
     n_users: int
     metrics: Mapping[str, Interval]
 
     def document(self) -> dict[str, Any]:
         """Return the JSON object."""
-        return {"what": self.what, "n_users": self.n_users, "metrics": _plain(self.metrics)}
+        told = {"group": self.group, "what": self.what, "n_users": self.n_users}
+        return {**told, "metrics": _plain(self.metrics)}
 
 
 @dataclass(frozen=True, slots=True)
-class Seeds:
-    """How far the figures of one model depend on its seed.
+class Spread:
+    """How far the figures of one model lie apart between fits: with several seeds, or on several folds.
 
     Args:
-        values: Each metric, its mean over users for each seed, in the order of the seeds; two or more.
+        values: Each metric, its mean over users for each fit, in their order; two or more.
 
     Example:
-        >>> round(Seeds({"ndcg@10": (0.06, 0.07, 0.08)}).deviation("ndcg@10"), 3)
+        >>> round(Spread({"ndcg@10": (0.06, 0.07, 0.08)}).deviation("ndcg@10"), 3)
         0.01
     """
 
     values: Mapping[str, tuple[float, ...]]
 
+    @classmethod
+    def of(cls, fits: Sequence[Mapping[str, float]]) -> Spread:
+        """Return the spread of ``fits``, each the means of one of them."""
+        shared = [name for name in fits[0] if all(name in each for each in fits)]
+        return cls({name: tuple(each[name] for each in fits) for name in shared})
+
     def __len__(self) -> int:
         return len(next(iter(self.values.values())))
 
     def deviation(self, metric: str) -> float:
-        """Return the standard deviation over the seeds, with n - 1."""
+        """Return the standard deviation, with n - 1."""
         return float(np.std(self.values[metric], ddof=1))
 
     def document(self) -> dict[str, Any]:
@@ -67,13 +76,14 @@ class ModelReport:
 
     Args:
         name: Of the model; a second one of the same name is called ``"ease (2)"``.
-        metrics: ``"ndcg@10"`` and the others of `acclimate.metrics`, and ``"coverage@10"``.
-        per_user: Each metric of each user float64[m], but coverage.
+        metrics: ``"ndcg@10"`` and the others of `acclimate.metrics`.
+        per_user: Each metric of each user float64[m], but those of all lists together.
         fit_seconds: Time of one fit; None if it was fitted before.
         score_seconds: Time to score all users once.
         segments: By name, as in ``"tail items"``.
         notes: What a reader of the figures should know, a line each.
         seeds: What it reached with each of several seeds; the figures are the means over them.
+        folds: What it reached on each of several folds; the figures are those of all users together.
     """
 
     name: str
@@ -83,7 +93,8 @@ class ModelReport:
     score_seconds: float
     segments: Mapping[str, Segment] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
-    seeds: Seeds | None = None
+    seeds: Spread | None = None
+    folds: Spread | None = None
 
     def document(self) -> dict[str, Any]:
         """Return the JSON object, without the figures of single users."""
@@ -95,6 +106,7 @@ class ModelReport:
             "segments": {name: segment.document() for name, segment in self.segments.items()},
             "notes": list(self.notes),
             "seeds": self.seeds.document() if self.seeds else None,
+            "folds": self.folds.document() if self.folds else None,
         }
 
 
@@ -113,6 +125,25 @@ class Comparison:
         return {**names, **self.difference.document()}
 
 
+@dataclass(frozen=True, slots=True)
+class Tested:
+    """A comparison, and how probable so large a difference is by chance.
+
+    Args:
+        comparison: Of two models.
+        p: The chance, 0..1.
+        p_holm: The same, allowing for how many models are compared.
+    """
+
+    comparison: Comparison
+    p: float
+    p_holm: float
+
+    def document(self) -> dict[str, Any]:
+        """Return the JSON object."""
+        return {**self.comparison.document(), "p": self.p, "p_holm": self.p_holm}
+
+
 @dataclass(frozen=True)
 class Report:
     """What several models reached on the same targets.
@@ -122,9 +153,9 @@ class Report:
         protocol: A key of `acclimate.data.split.SPLITS`.
         targets_sha256: Equal hashes, equal task.
         n_targets: Right items of all users.
-        k: Length of the lists.
+        ks: Lengths of the lists that were measured; that of the table first.
         models: In the order in which they were given.
-        comparisons: Each model against the best by ndcg.
+        comparisons: Each model against the best by ndcg, tested.
         skipped: Why a user or an event was not measured, and how many.
         left_out: Models that refused to be fitted, and why.
     """
@@ -133,11 +164,16 @@ class Report:
     protocol: str
     targets_sha256: str
     n_targets: int
-    k: int
+    ks: Sequence[int]
     models: Sequence[ModelReport]
-    comparisons: Sequence[Comparison]
+    comparisons: Sequence[Tested]
     skipped: Mapping[str, int] = field(default_factory=dict)
     left_out: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def k(self) -> int:
+        """Length of the lists in the table: the first of ``ks``."""
+        return self.ks[0]
 
     @property
     def n_users(self) -> int:
@@ -153,6 +189,7 @@ class Report:
             "n_targets": self.n_targets,
             "n_users": self.n_users,
             "k": self.k,
+            "ks": list(self.ks),
             "models": [model.document() for model in self.models],
             "comparisons": [comparison.document() for comparison in self.comparisons],
             "skipped": dict(self.skipped),
@@ -170,13 +207,21 @@ class Report:
         return captured.get()
 
 
-def against_the_best(models: Sequence[ModelReport], metric: str, seed: int = 0) -> list[Comparison]:
-    """Compare each model with the one of the highest mean ``metric``, by `paired`; the best is left out."""
+def against_the_best(models: Sequence[ModelReport], metric: str, seed: int = 0) -> list[Tested]:
+    """Compare each model with the one of the highest mean ``metric``, by `paired`; the best is left out.
+
+    The p-values are those of `sign_flip`, and together those of `holm`.
+    """
     best = max(models, key=lambda model: model.metrics[metric].mean)
+    others = [each for each in models if each is not best]
+    if not others:
+        return []
+    apart = np.column_stack([each.per_user[metric] - best.per_user[metric] for each in others])
+    chances = sign_flip(apart, seed)
+    rows = zip(others, bootstrap(apart, seed), chances, holm(chances), strict=True)
     return [
-        Comparison(each.name, best.name, metric, paired(each.per_user[metric], best.per_user[metric], seed))
-        for each in models
-        if each is not best
+        Tested(Comparison(each.name, best.name, metric, found), float(p), float(p_holm))
+        for each, found, p, p_holm in rows
     ]
 
 

@@ -1,0 +1,156 @@
+"""What the measures of all models share: what is left out of rankings, what items are like, the segments."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from acclimate.data.dataset import Dataset
+from acclimate.data.split import Split
+from acclimate.types import Floats, Histories
+
+HEAD = 0.8
+"""Share of the training events that the head items hold."""
+ENOUGH = 30
+"""A value of a user attribute is a segment if so many users have it."""
+MOST = 12
+"""Values of one attribute that are segments at most, the most frequent ones."""
+LABELS = 256
+"""Categories that make up the vector of an item at most, the most frequent ones."""
+USER = "user attribute"
+
+
+class Portion(NamedTuple):
+    """A part of the targets that is reported apart.
+
+    Args:
+        name: As in ``"tail items"``.
+        group: What it is a part by: ``"protocol"``, ``"activity"``, ``"items"`` or ``"user attribute"``.
+        what: Which part, in words.
+        keep: Which targets are in it, bool[n_targets].
+    """
+
+    name: str
+    group: str
+    what: str
+    keep: NDArray[np.bool_]
+
+
+@dataclass(frozen=True)
+class Scene:
+    """A split, and what is computed once for all models that have to foresee it."""
+
+    split: Split
+
+    @cached_property
+    def closed(self) -> Histories:
+        """The events whose items are left out of each ranking."""
+        return self.split.closed()
+
+    @cached_property
+    def counts(self) -> NDArray[np.int64]:
+        """How many users of the training part chose each item, int64[n_items]."""
+        train = self.split.train
+        liked = train.weight > 0
+        pairs = np.unique(train.item[liked].astype(np.int64) * train.n_users + train.user[liked])
+        return np.bincount(pairs // max(train.n_users, 1), minlength=train.n_items)
+
+    @cached_property
+    def n_users(self) -> int:
+        """How many users of the training part chose anything, at least 1."""
+        train = self.split.train
+        return max(len(np.unique(train.user[train.weight > 0])), 1)
+
+    @cached_property
+    def usual(self) -> NDArray[np.float64]:
+        """The mean share of users who chose what is in each history, float64[m]; NaN for an empty one."""
+        liked = self.split.histories.liked()
+        sums = np.bincount(liked.rows, weights=self.counts[liked.items] / self.n_users, minlength=len(liked))
+        return np.where(liked.lengths > 0, sums / np.maximum(liked.lengths, 1), np.nan)
+
+    @cached_property
+    def vectors(self) -> Floats | None:
+        """What each item is like, float32[n_items, d] of length 1 or 0; None if nothing is known of them."""
+        return item_vectors(self.split.train)
+
+    @cached_property
+    def portions(self) -> tuple[Portion, ...]:
+        """The parts of the targets that are reported apart, those of the protocol first."""
+        split = self.split
+        own = [Portion(name, "protocol", *part) for name, part in split.parts.items()]
+        return (*own, *_by_activity(split), *_by_popularity(split), *_by_attribute(split))
+
+    def ranked(self, among: NDArray[np.bool_] | None = None) -> NDArray[np.int64]:
+        """Return how many items the ranking of each question holds, int64[m]; of ``among`` bool[n_items]."""
+        n, closed = self.split.train.n_items, self.closed
+        pairs = np.unique(closed.rows * n + closed.items)
+        within = pairs if among is None else pairs[among[pairs % n]]
+        out = np.bincount(within // max(n, 1), minlength=len(self.split.users))
+        return (n if among is None else int(among.sum())) - out
+
+
+def item_vectors(data: Dataset) -> Floats | None:
+    """Return unit vectors of the categories of the items, or of the words of their texts if few have any.
+
+    Returns:
+        float32[n_items, d]; zero for an item of which nothing is known, None if that is each of them.
+    """
+    labels = Counter(label for item in data.catalogue for label in set(item.categories))
+    if 2 * sum(bool(item.categories) for item in data.catalogue) >= data.n_items > 0:
+        places = {label: place for place, (label, _) in enumerate(labels.most_common(LABELS))}
+        out = np.zeros((data.n_items, len(places)), np.float32)
+        for code, item in enumerate(data.catalogue):
+            out[code, [places[label] for label in item.categories if label in places]] = 1.0
+        out /= np.maximum(np.linalg.norm(out, axis=1, keepdims=True), 1.0)
+        return out
+    if not any(data.texts):
+        return None
+    from acclimate.encode.tfidf import TfidfEncoder
+
+    encoder = TfidfEncoder()
+    encoder.fit(data.texts)
+    return encoder.encode(data.texts)
+
+
+def _by_activity(split: Split) -> Iterator[Portion]:
+    """Thirds of the users by the length of their histories, unless that is what the protocol varies."""
+    if split.had is not None:
+        return
+    lengths = np.repeat(split.histories.lengths, np.diff(split.target_offsets))
+    low, high = (int(np.quantile(split.histories.lengths, part)) for part in (1 / 3, 2 / 3))
+    some = (lengths > low) & (lengths <= high)
+    yield Portion("few events", "activity", f"users with up to {low} events", lengths <= low)
+    yield Portion("some events", "activity", f"users with {low + 1} to {high} events", some)
+    yield Portion("many events", "activity", f"users with more than {high} events", lengths > high)
+
+
+def _by_popularity(split: Split) -> Iterator[Portion]:
+    liked = split.train.item[split.train.weight > 0]
+    counts = np.bincount(liked, minlength=split.train.n_items)
+    order = np.argsort(-counts, kind="stable")
+    size = int(np.searchsorted(np.cumsum(counts[order]), HEAD * len(liked))) + 1
+    is_head = np.zeros(len(counts), bool)
+    is_head[order[:size]] = True
+    head = is_head[split.targets]
+    words = f"targets among the {size} items that hold {100 * HEAD:.0f} % of the events"
+    yield Portion("head items", "items", words, head)
+    yield Portion("tail items", "items", f"targets among the other {len(counts) - size} items", ~head)
+
+
+def _by_attribute(split: Split) -> Iterator[Portion]:
+    """Values of attributes that enough of the users have who are asked for."""
+    people = [split.train.people[user] for user in split.users.tolist()]
+    for attribute in sorted({name for user in people for name in user.attributes}):
+        given = [user.attributes.get(attribute) for user in people]
+        words = np.array([str(value) if isinstance(value, str | int | float) else "" for value in given])
+        firsts = words[np.unique(split.users, return_index=True)[1]]
+        for value, n in Counter(firsts[firsts != ""].tolist()).most_common(MOST):
+            if n >= ENOUGH:
+                keep = (words == value)[split.rows]
+                yield Portion(f"{attribute}: {value}", USER, f"users whose {attribute} is {value}", keep)
