@@ -14,7 +14,9 @@ from acclimate.models.examples import hold_back
 from acclimate.models.hybrid import Hybrid
 from acclimate.models.item_knn import ItemKNN
 from acclimate.models.popularity import Popularity
+from acclimate.models.vae import VAE
 from acclimate.rng import generator
+from acclimate.training import Training
 from acclimate.types import Floats, Histories
 from tests.models.two_tastes import knows_the_taste, two_tastes
 
@@ -108,3 +110,11 @@ def test_sources_that_are_not_there_are_refused() -> None:
         Hybrid(sources="ease")
     with pytest.raises(NotFoundError, match="no model 'eese': did you mean 'ease'"):
         Hybrid(sources=["eese"])
+
+
+def test_sources_by_name_get_the_seed_and_where_to_run() -> None:
+    training = Training(device="cpu", resume=False)
+    (source,) = Hybrid(sources=["vae"], seed=3, training=training).sources
+    assert isinstance(source, VAE)
+    assert source.params["seed"] == 3
+    assert source.training is training

@@ -13,10 +13,11 @@ from scipy.special import logsumexp
 from acclimate.data.dataset import Dataset
 from acclimate.errors import InputError, check_range
 from acclimate.metrics import top_lists
-from acclimate.models import make_model
+from acclimate.models import arguments, make_model
 from acclimate.models.common import not_fitted
 from acclimate.models.examples import Examples, hold_back
 from acclimate.rng import generator
+from acclimate.training import Training
 from acclimate.types import Codes, Encoder, Floats, Histories, Item, Model, State
 
 SOURCES = ("ease", "item-knn", "recent-popularity")
@@ -57,7 +58,8 @@ class Hybrid:
         held_back: Likes of each user that teach the weights, at most; a user keeps two thirds.
         examples: Likes that teach the weights, at most.
         candidates: Items that a like is compared with.
-        seed: Decides which likes.
+        seed: Decides which likes; also of the sources given by name.
+        training: Where and how sources given by name are fitted, if they are neural.
 
     Example:
         >>> from acclimate.models.item_knn import ItemKNN
@@ -85,10 +87,13 @@ class Hybrid:
         examples: int = 10_000,
         candidates: int = 100,
         seed: int = 0,
+        training: Training | None = None,
     ) -> None:
         if isinstance(sources, str) or not sources:
             raise InputError("sources must be a list of one model or more", field="sources")
-        self.sources = [make_model(each, encoder) if isinstance(each, str) else each for each in sources]
+        self.training = training or Training()
+        ours = {"seed": seed, "training": self.training}
+        self.sources = [_built(each, encoder, ours) if isinstance(each, str) else each for each in sources]
         self.encoder = next((each.encoder for each in self.sources if each.encoder), None)
         self.params: dict[str, Any] = {
             "held_back": check_range("held_back", held_back, 1, 1000),
@@ -228,6 +233,11 @@ class Hybrid:
         if self.weights is None:
             raise not_fitted(self.name)
         return self.weights
+
+
+def _built(name: str, encoder: Encoder | None, ours: dict[str, Any]) -> Model:
+    """Return the registered model of that name, with those of ``ours`` that it takes."""
+    return make_model(name, encoder, **{key: ours[key] for key in ours.keys() & set(arguments(name))})
 
 
 def picked(stands: Floats, items: Codes) -> Floats:

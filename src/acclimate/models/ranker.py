@@ -75,7 +75,7 @@ class Ranker(Hybrid):
         learning_rate: AdamW's.
         batch_size: Choices in a batch.
         seed: Decides start, order, dropout and who teaches.
-        training: Where and how the fit runs.
+        training: Where and how the fit runs, also of sources given by name.
 
     Example:
         >>> from acclimate.models.popularity import Popularity
@@ -113,7 +113,7 @@ class Ranker(Hybrid):
         training: Training | None = None,
     ) -> None:
         options: dict[str, int] = {"held_back": held_back, "examples": examples, "candidates": candidates}
-        super().__init__(encoder, sources=sources, **options, seed=seed)
+        super().__init__(encoder, sources=sources, **options, seed=seed, training=training)
         self.params |= {
             "width": check_range("width", width, 1, 100_000),
             "cross": check_range("cross", cross, 1, 100),
@@ -125,7 +125,6 @@ class Ranker(Hybrid):
             "batch_size": check_range("batch_size", batch_size, 1, 10**9),
         }
         self.encoder = encoder or self.encoder
-        self.training = training or Training()
         self.fitted: Fitted | None = None
         self.report: dict[str, float] = {}
         self._net: RankerNet | None = None
