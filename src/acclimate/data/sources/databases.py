@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import sqlite3
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, Protocol
 from urllib.parse import quote, unquote, urlsplit
@@ -132,10 +132,11 @@ class PostgreSQL:
             raise InputError(
                 f"the URL cannot be understood: {error}", code="bad_url", field="path"
             ) from error
-        self.label, self.table, self._errors, self._asked = f"{host}/{name}", table, psycopg, 0
+        self.label, self.table, self._errors = f"{host}/{name}", table, psycopg
         with self._told():
             self._connection = psycopg.connect(url, connect_timeout=10)
             self._connection.read_only = True
+        self._cursors: list[Any] = []
 
     def tables(self) -> dict[str, bool]:
         """Return the tables and views; those outside the schema ``public`` with their schema."""
@@ -151,14 +152,14 @@ class PostgreSQL:
     def ask(self, query: str) -> tuple[list[str], Iterator[Sequence[Any]]]:
         """Return the header of a query, and its rows as they come."""
         with self._told():
-            self._asked += 1
-            cursor = self._connection.cursor(name=f"acclimate_{self._asked}")
+            cursor = self._connection.cursor(name=f"acclimate_{len(self._cursors)}")
+            self._cursors.append(cursor)
             cursor.itersize = _CHUNK_ROWS
             cursor.execute(query)
             return _header(cursor.description), self._rows(cursor)
 
     def _rows(self, cursor: Any) -> Iterator[Sequence[Any]]:
-        with self._told(), cursor:
+        with self._told():
             yield from cursor
 
     @contextmanager
@@ -172,6 +173,9 @@ class PostgreSQL:
 
     def close(self) -> None:
         """Hang up."""
+        for cursor in self._cursors:
+            with suppress(self._errors.Error):
+                cursor.close()
         self._connection.close()
 
 
