@@ -209,7 +209,13 @@ def test_recommend_for_a_known_user(run: Run, home: Path) -> None:
     assert all(item.keys() >= {"item_id", "score", "propensity", "reasons"} for item in document["items"])
     assert all(item["title"].endswith(f" {item['item_id']}") for item in document["items"])
     assert document["items"][0]["reasons"][0]["kind"] == "because"
+    profile = document["profile"]
+    assert (profile["likes"], profile["since_last"]) == (6, None)  # times of 1970 are no dates
+    assert dict(profile["tastes"]) == {"Drama": 0.5, "Film": 0.5}
+    told = run("recommend", "--user", "u0", "-k", 3, "--explain", "--home", home).out
+    assert "u0: 6 events with 6 items; likes Drama (50 %), Film (50 %); rates 4.0 on average" in told
     shown = run("recommend", "--user", "u0", "-k", 3, "--home", home)
+    assert "u0: 6 events" not in shown.out
     assert document["items"][0]["item_id"] in shown.out
     assert "Kitchen story" in shown.out
 

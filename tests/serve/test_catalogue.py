@@ -5,6 +5,8 @@ from __future__ import annotations
 import time
 from typing import Any
 
+import pytest
+
 from tests.serve.conftest import Client
 
 
@@ -106,12 +108,27 @@ def test_users_of_a_moderate_history_can_be_asked_for(client: Client) -> None:
     assert found(client, max_events=0) == []
 
 
+def test_a_history_comes_with_what_it_says_of_the_user(client: Client) -> None:
+    user = {"user_id": "profiled"}
+    for kind, value in (("rating", 4.0), ("purchase", 99.0), ("dislike", None)):
+        event = {**user, "item_id": "book-gothic-1", "event_type": kind, "value": value}
+        assert client.post("/v1/events", json=event).status_code == 200
+    profile = client.get("/v1/history", params=user).json()["profile"]
+    assert (profile["dislikes"], profile["items"], profile["mean_value"]) == (1, 1, 4.0)
+    assert sum(taste["share"] for taste in profile["tastes"]) == pytest.approx(1.0)
+    assert sum(profile["hours"]) == pytest.approx(1.0)
+    assert profile["words"][-1] == "rates 4.0 on average"
+
+
 def test_a_forgotten_user_is_a_stranger(client: Client) -> None:
     user = {"user_id": "reader-0"}
     assert client.delete("/v1/users", params=user).status_code == 200
     assert client.get("/v1/users", params=user).status_code == 404
     assert client.delete("/v1/users", params=user).status_code == 404
-    assert client.get("/v1/history", params=user).json() == {
+    answer = client.get("/v1/history", params=user).json()
+    profile = answer.pop("profile")
+    assert (profile["likes"], profile["tastes"], profile["words"]) == (0, [], [])
+    assert answer == {
         "user_id": "reader-0",
         "known": False,
         "log_offset": 1,

@@ -14,6 +14,7 @@ from acclimate.config import Home, Settings
 from acclimate.errors import InputError, NotFoundError, check_range
 
 if TYPE_CHECKING:
+    from acclimate.data.profile import Profile
     from acclimate.recommend import Recommender
     from acclimate.types import Slate
 
@@ -23,7 +24,9 @@ def recommend(
     call: Call,
     user: Annotated[str, typer.Option("--user", metavar="ID", help="Whom for; a stranger gets a list too.")],
     k: LengthOption = "10",
-    explain: Annotated[bool, typer.Option("--explain", help="Say why each item is listed.")] = False,
+    explain: Annotated[
+        bool, typer.Option("--explain", help="Say what is known of the user, and why each item is listed.")
+    ] = False,
 ) -> None:
     """Print one list for a user. Nothing is written: the list does not count as shown."""
     length = check_range("k", k, 1, 1000)
@@ -35,6 +38,9 @@ def recommend(
     request_id = None if call.seed is None else f"cli-{call.seed}"
     slate = recommender.recommend(Query(user, length, explain=explain, request_id=request_id))
     titles = [_title(recommender, listed.item_id) for listed in slate.items]
+    profile = recommender.state.profile(user, slate.now) if explain else None
+    if profile is not None:
+        _show_profile(call.out, user, profile)
     _show(call.out, slate, titles)
     call.out.document(
         {
@@ -44,6 +50,7 @@ def recommend(
             "log_offset": slate.log_offset,
             "policy": slate.policy,
             "fallback": None if slate.fallback is None else {"reason": slate.fallback},
+            "profile": None if profile is None else asdict(profile),
             "items": [
                 asdict(listed) | {"title": title} for listed, title in zip(slate.items, titles, strict=True)
             ],
@@ -78,6 +85,15 @@ def _title(recommender: Recommender, item_id: str) -> str:
     """Return the title of an item; empty if it has none."""
     item = recommender.state.find_item(item_id)
     return item.title if item else ""
+
+
+def _show_profile(out: Output, user: str, profile: Profile) -> None:
+    from rich.text import Text
+
+    from acclimate.data.profile import in_words
+
+    if lines := in_words(profile):
+        out.show(Text(f"{user}: {'; '.join(lines)}"))
 
 
 def _show(out: Output, slate: Slate, titles: Sequence[str]) -> None:

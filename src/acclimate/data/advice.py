@@ -28,7 +28,8 @@ def advise(data: Dataset) -> list[Advice]:
     return sorted(found, key=lambda advice: SEVERITIES.index(advice.severity))
 
 
-def _suspects(data: Dataset) -> Iterator[Advice]:
+def suspects(data: Dataset) -> Iterator[Advice]:
+    """Say what the detectors found; see `acclimate.data.suspects`."""
     flags = find_suspects(data)
     for flag in flags:
         whose = f" of {len(flag.users):,} users" if len(flag.users) else ""
@@ -51,6 +52,6 @@ PARTS: tuple[Callable[[Dataset], Iterator[Advice]], ...] = (
     advice_items.texts,
     advice_items.doubles,
     advice_items.columns,
-    _suspects,
+    suspects,
 )
 """What is looked at."""

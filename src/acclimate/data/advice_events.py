@@ -104,7 +104,10 @@ def cold(data: Dataset) -> Iterator[Advice]:
                 else "ask new users for a few likes, or give what is known of them"
             )
             yield Advice(
-                "hint", f"cold {what}", told, f"{todo}; --k-core {FEW_EVENTS} makes a published-style set"
+                "hint",
+                f"cold {what}",
+                told,
+                f"{todo}; --k-core {FEW_EVENTS} trims the set as published ones are",
             )
         else:
             yield Advice("fine", f"cold {what}", told)

@@ -87,13 +87,13 @@ def _of_users(data: Dataset, name: str, reason: str, users: Mask) -> Flag:
 
 def copies(data: Dataset) -> Flag:
     """Find events that repeat user, item, time and type of an earlier one, with another value."""
-    first = np.zeros(len(data), bool)
-    keys = np.column_stack([data.user, data.item, data.kind]).astype(np.int64)
-    order = np.lexsort((*keys.T, data.time))
-    keys, times = keys[order], data.time[order]
-    same = (keys[1:] == keys[:-1]).all(axis=1) & (times[1:] == times[:-1])
-    first[order[1:][same]] = data.timed
-    return _of_events(data, "copies", "same user, item, time and type as an earlier row", first)
+    repeats = np.zeros(len(data), bool)
+    if data.timed:
+        keys = (data.user.astype(np.int64) * data.n_items + data.item) * 128 + data.kind
+        order = np.argsort(keys, kind="stable")  # events of one key stay in order of time
+        same = (np.diff(keys[order]) == 0) & (np.diff(data.time[order]) == 0)
+        repeats[order[1:][same]] = True
+    return _of_events(data, "copies", "same user, item, time and type as an earlier row", repeats)
 
 
 def early(data: Dataset) -> Flag:
@@ -180,10 +180,11 @@ def bursts(data: Dataset) -> Flag:
     first, last = np.full(data.n_items, np.inf), np.full(data.n_items, -np.inf)
     np.minimum.at(first, data.item, data.time)
     np.maximum.at(last, data.item, data.time)
-    pairs = np.unique(data.item.astype(np.int64) * data.n_users + data.user)
-    users = np.bincount(pairs // data.n_users, minlength=data.n_items)
     enough = counts >= BURST_EVENTS
     short = enough & (last - first <= window)
+    theirs = short[data.item]
+    pairs = np.unique(data.item[theirs].astype(np.int64) * data.n_users + data.user[theirs])
+    users = np.bincount(pairs // data.n_users, minlength=data.n_items)
     if short.sum() > max(USUAL * enough.sum(), 1.0):
         usual = np.median((last - first)[enough])
         if usual <= 10 * window:

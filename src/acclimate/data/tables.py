@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from acclimate.config import EVENT_TYPES, EventsTable
 from acclimate.data.catalogue import make_items, make_users
+from acclimate.data.cleaning import Wanted, sweep
 from acclimate.data.columns import Columns
 from acclimate.data.dataset import Dataset, Searches
 from acclimate.data.frames import Clean, Dropped, merge_dropped
@@ -55,6 +56,7 @@ def read_tables(
     positive: str = "all",
     name: str | None = None,
     events: EventsTable | None = None,
+    wanted: Wanted | None = None,
 ) -> Tables:
     """Read interactions, items and users.
 
@@ -74,6 +76,7 @@ def read_tables(
         positive: Which rows of a ratings set are positive: "all", or a threshold such as ">=4".
         name: What a report calls it; by default from the first path.
         events: What each event type is worth.
+        wanted: What suspicious or thin there is to remove; nothing if None.
 
     Raises:
         NotFoundError: No such file, format or table.
@@ -108,6 +111,10 @@ def read_tables(
     finder.check_used()
     clean = gathering.clean()
     data = make_dataset(clean, positive, types, name or name_of(given[0]))
+    if wanted:
+        clean, removed = sweep(clean, data, wanted)
+        gathering.dropped += removed
+        data = make_dataset(clean, positive, types, data.name)
     return Tables(data, merge_dropped(gathering.dropped), gathering.notes, clean)
 
 

@@ -249,10 +249,38 @@ class PastEvent(Struct, frozen=True):
     value: float | None
 
 
+class TasteAnswer(Struct, frozen=True):
+    """A category, and its share of what a user liked; newer likes count more."""
+
+    category: str
+    share: float
+
+
+class ProfileAnswer(Struct, frozen=True):
+    """What is known of a user now, from the events that are kept in full.
+
+    ``hours`` (24, UTC) and ``weekdays`` (Monday first) are shares of the events, empty where times are no
+    dates. ``variety`` is how many categories the tastes are worth. ``words`` says it for a person.
+    """
+
+    likes: int
+    dislikes: int
+    items: int
+    since_last: float | None
+    active_days: int
+    hours: list[float]
+    weekdays: list[float]
+    tastes: list[TasteAnswer]
+    variety: float
+    mean_value: float | None
+    words: list[str]
+
+
 class HistoryAnswer(Struct, frozen=True):
     """What a user did with items, newest first; empty for a user who is not known.
 
-    ``total`` is how many events are kept in full, ``more`` whether there were older ones.
+    ``total`` is how many events are kept in full, ``more`` whether there were older ones; ``profile`` sums
+    up those that are kept.
     """
 
     user_id: str
@@ -261,6 +289,7 @@ class HistoryAnswer(Struct, frozen=True):
     total: int
     more: bool
     events: list[PastEvent]
+    profile: ProfileAnswer
 
 
 class SnapshotAnswer(Struct, frozen=True):

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from acclimate.config import EVENT_TYPES, EventsTable
 from acclimate.data.dataset import Dataset
+from acclimate.data.profile import Profile, UserProfile
 from acclimate.data.vocab import Vocabulary
 from acclimate.events.codec import event_of, item_from, to_body, user_from
 from acclimate.events.log import Record
@@ -162,6 +163,17 @@ class LiveState:
     def has_older(self, user_id: str) -> bool:
         """Return whether the user did more than `past` holds."""
         return self._histories.has_older(self.users.code(user_id))
+
+    def profile(self, user_id: str | None, now: float) -> Profile:
+        """Return what is known of a user at ``now`` seconds, from the events that `past` holds."""
+        past = self._histories.of(-1 if user_id is None else self.users.code(user_id))
+        past = past[past["time"] <= now]
+        rated = np.isin(past["kind"], (-1, KINDS["rating"]))  # other values are amounts
+        labels = [self.item(code).categories for code in past["item"].tolist()]
+        user = UserProfile()
+        values = np.where(rated, past["value"], np.nan)
+        user.learn(past["item"], past["time"], past["weight"], values, labels)
+        return user.at(now)
 
     @property
     def counts(self) -> NDArray[np.int64]:

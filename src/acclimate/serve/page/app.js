@@ -66,6 +66,8 @@ async function refresh(feedback = null, itemId = null) {
   historyView.show($("history"), $("past"), past);
   $("history-count").textContent = historyView.extent(past);
   $("history-empty").hidden = past.events.length > 0;
+  $("profile").textContent = past.profile.words.slice(1).join("; ");
+  $("profile").hidden = past.profile.words.length < 2;
   const { items } = await api.health();
   $("empty").hidden = items > 0;
   if (items === 0) $("add").open = true;

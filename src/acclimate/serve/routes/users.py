@@ -11,6 +11,7 @@ from litestar.params import JSONBody
 from numpy.typing import NDArray
 
 from acclimate.config import EVENT_TYPES
+from acclimate.data.profile import Profile, in_words
 from acclimate.errors import NotFoundError
 from acclimate.events.codec import user_entry
 from acclimate.recommend import Recommender
@@ -19,7 +20,16 @@ from acclimate.serve.meaning import user_of
 from acclimate.serve.problems import documented
 from acclimate.serve.routes.events import check_batch
 from acclimate.serve.routes.parameters import Id, Limit, MaxEvents, MaybeId, Prefix, Served
-from acclimate.serve.schemas import HistoryAnswer, PastEvent, UserAnswer, UserBody, UsersAnswer, WriteAnswer
+from acclimate.serve.schemas import (
+    HistoryAnswer,
+    PastEvent,
+    ProfileAnswer,
+    TasteAnswer,
+    UserAnswer,
+    UserBody,
+    UsersAnswer,
+    WriteAnswer,
+)
 from acclimate.state.fold import LiveState
 from acclimate.types import Item
 
@@ -68,14 +78,20 @@ async def delete_user(engine: Served, user_id: Id) -> WriteAnswer:
 
 @get("/v1/history", tags=["users"], responses=documented(400, 422))
 async def history(engine: Served, user_id: Id, limit: Limit = 50) -> HistoryAnswer:
-    """Show what a user did with items, newest first; empty for a user who is not known."""
+    """Show what a user did with items, newest first, and what that says; empty for one who is not known."""
 
     def ask(recommender: Recommender) -> HistoryAnswer:
         state = recommender.state
         past = state.past(user_id)
         events = [_event(state.item(int(event["item"])), event) for event in past[::-1][:limit]]
         return HistoryAnswer(
-            user_id, state.known(user_id), state.offset, len(past), state.has_older(user_id), events
+            user_id,
+            state.known(user_id),
+            state.offset,
+            len(past),
+            state.has_older(user_id),
+            events,
+            _profile(state.profile(user_id, time.time())),
         )
 
     return await engine.ask(ask)
@@ -108,6 +124,22 @@ def _shown(state: LiveState, user_id: str) -> UserAnswer:
     user = state.user(user_id)
     attributes = {} if user is None else dict(user.attributes)
     return UserAnswer(user_id, attributes, len(state.past(user_id)), state.has_older(user_id))
+
+
+def _profile(profile: Profile) -> ProfileAnswer:
+    return ProfileAnswer(
+        likes=profile.likes,
+        dislikes=profile.dislikes,
+        items=profile.items,
+        since_last=profile.since_last,
+        active_days=profile.active_days,
+        hours=list(profile.hours),
+        weekdays=list(profile.weekdays),
+        tastes=[TasteAnswer(name, share) for name, share in profile.tastes],
+        variety=profile.variety,
+        mean_value=profile.mean_value,
+        words=in_words(profile),
+    )
 
 
 def _event(item: Item, event: np.void) -> PastEvent:
