@@ -216,6 +216,15 @@ def test_what_is_no_bug_is_told_plainly(error: Exception, message: str, code: in
     assert (failure.message, failure.exit_code) == (message, code)
 
 
+def test_threads_that_wait_do_not_spin_unless_asked_to(monkeypatch: pytest.MonkeyPatch) -> None:
+    """On a busy machine a fit takes five times as long if they do."""
+    code = "import os; from acclimate.cli import main; main(['--version']); print(os.environ['OMP_WAIT_POLICY'])"
+    for given, found in ((None, "PASSIVE"), ("ACTIVE", "ACTIVE")):
+        if given:
+            monkeypatch.setenv("OMP_WAIT_POLICY", given)
+        assert python(code).stdout.splitlines()[-1] == found
+
+
 def test_a_reader_that_leaves_is_no_error(home: Path) -> None:
     command = f"{sys.executable} -c 'import sys; from acclimate.cli import main; sys.exit(main())'"
     piped = f"{command} data list --json --home {home} | head -c 1"

@@ -82,6 +82,7 @@ def main(args: Sequence[str] | None = None) -> int:
         acclimate 0.1.0
         0
     """
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # torch's threads leave the cores while they wait
     words = list(sys.argv[1:] if args is None else args)
     as_json = "--json" in words
     try:
