@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from acclimate.cli.options import Call, LengthOption, shared
+from acclimate.cli.options import Call, shared
 from acclimate.errors import InputError, check_range
 
 
@@ -22,8 +22,19 @@ def evaluate(
             help="Registered model; may be repeated.  \\[default: the five that train compares]",
         ),
     ] = None,
-    protocol: Annotated[str, typer.Option("--protocol", metavar="P", help="last or time.")] = "last",
-    k: LengthOption = "10",
+    protocol: Annotated[
+        str,
+        typer.Option("--protocol", metavar="P", help="last, time, kfold, cold-item or cold-user."),
+    ] = "last",
+    k: Annotated[
+        str,
+        typer.Option(
+            "-k",
+            "--k",
+            metavar="K[,K...]",
+            help="Length of a list, 1..1000, or several as in 10,5,20; the first is that of the table.",
+        ),
+    ] = "10",
     seeds: Annotated[
         str,
         typer.Option(
@@ -38,7 +49,8 @@ def evaluate(
 ) -> None:
     """Measure models: each is fitted on what came before, and has to find what came next among all items."""
     out, home, settings = call.out, call.home, call.settings
-    length, n_seeds = check_range("k", k, 1, 1000), check_range("seeds", seeds, 1, 100)
+    lengths = [check_range("k", each.strip(), 1, 1000) for each in k.split(",")]
+    n_seeds = check_range("seeds", seeds, 1, 100)
     if html is not None and html.is_dir():
         raise InputError(f"--html wants a file, {html} is a folder: {html / 'report.html'}", field="html")
     from acclimate.adapt.feedback import gather
@@ -53,7 +65,7 @@ def evaluate(
     trainer.check(names)
     with trainer.alone():
         data = gather(home, settings).data
-        report = trainer.compare(names, data, protocol=protocol, k=length, seeds=n_seeds)
+        report = trainer.compare(names, data, protocol=protocol, k=lengths, seeds=n_seeds)
     print_table(report, out.console)
     if html is not None:
         html.parent.mkdir(parents=True, exist_ok=True)

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from dataclasses import replace
 from time import perf_counter
 
 from acclimate.data.dataset import Dataset
 from acclimate.data.held_out import targets_sha256
 from acclimate.data.split import SPLITS
 from acclimate.errors import InputError, NotFoundError, nearest
+from acclimate.evaluate.leaks import Leak, find_leaks, find_model_leak
 from acclimate.evaluate.ranking import check_targets, lengths, run, summary
 from acclimate.evaluate.results import ModelReport, Report, against_the_best
 from acclimate.evaluate.scene import Scene
@@ -29,7 +31,8 @@ def evaluate(
     """Fit each model on the training part of ``data`` and measure how well it foresees the rest.
 
     All items are ranked for each user, but those that stand in the user's history. A model that refuses to
-    be fitted on so much data is left out, and the report says why.
+    be fitted on so much data is left out, and the report says why. What knows the answers already (an
+    attribute that was made of them, a model that saw them) is found as far as it shows, and named.
 
     Args:
         models: Not fitted, or to be fitted again. A sequence of models in the place of one is the same model
@@ -65,9 +68,10 @@ def evaluate(
     scenes = [Scene(split) for split in splits]
     reports: list[ModelReport] = []
     left_out: dict[str, str] = {}
+    leaks = find_leaks(data, splits[0])
     for name, group in zip(_names([group[0] for group in groups]), groups, strict=True):
         try:
-            reports.append(_one(name, group, scenes, ks, seed, progress))
+            reports.append(_one(name, group, scenes, ks, seed, progress, leaks))
         except InputError as refused:
             left_out[name] = refused.message
             if len(left_out) == len(groups):
@@ -82,6 +86,7 @@ def evaluate(
         against_the_best(reports, f"ndcg@{ks[0]}", seed),
         {why: n for split in splits for why, n in split.skipped.items()},
         left_out,
+        leaks,
     )
 
 
@@ -93,9 +98,15 @@ def check_protocol(name: str) -> None:
 
 
 def _one(
-    name: str, group: Sequence[Model], scenes: Sequence[Scene], ks: Sequence[int], seed: int, progress: bool
+    name: str,
+    group: Sequence[Model],
+    scenes: Sequence[Scene],
+    ks: Sequence[int],
+    seed: int,
+    progress: bool,
+    leaks: list[Leak],
 ) -> ModelReport:
-    """Fit and measure the models of a group, which differ by their seeds, on each fold."""
+    """Fit and measure the models of a group, which differ by their seeds, on each fold; add to ``leaks``."""
     runs = []
     for number, model in enumerate(group, 1):
         folds = []
@@ -108,6 +119,10 @@ def _one(
             model.fit(scene.split.train)
             seconds = perf_counter() - started
             folds.append(run(model, scene, ks, fit_seconds=seconds, progress=progress))
+            if fold == number == 1:
+                ndcg = folds[0].means[f"ndcg@{ks[0]}"]
+                if leak := find_model_leak(model, scene.split, ndcg, ks[0]):
+                    leaks.append(replace(leak, name=name))
         runs.append(folds)
     return summary(name, runs, seed)
 

@@ -87,7 +87,7 @@ def lengths(k: int | Sequence[int]) -> tuple[int, ...]:
     Raises:
         InputError: One of them is not 1..1000, or there is none.
     """
-    given = k if isinstance(k, Sequence) and not isinstance(k, str) else [k]
+    given: Sequence[object] = k if isinstance(k, list | tuple) else [k]
     if not given:
         raise InputError("k must be 1..1000, got nothing", code="k_out_of_range", field="k")
     return tuple(dict.fromkeys(check_range("k", each, 1, 1000) for each in given))

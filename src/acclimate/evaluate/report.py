@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from rich.text import Text
 
 Document = Mapping[str, Any]
+WARNING = "warning: this knows the answers:"
+"""How a remark about a leak begins."""
 
 
 def print_table(report: Report | Document, console: Console) -> None:
@@ -29,7 +31,8 @@ def print_table(report: Report | Document, console: Console) -> None:
     if any(model["segments"] for model in document["models"]):
         console.print(_segment_table(document, console.width))
     for line in remarks(document):
-        console.print(line, style="dim", highlight=False, markup=False, soft_wrap=True)
+        style = "bold yellow" if line.startswith(WARNING) else "dim"
+        console.print(line, style=style, highlight=False, markup=False, soft_wrap=True)
 
 
 def write_html(report: Report | Document, path: str | Path) -> None:
@@ -45,7 +48,8 @@ def write_html(report: Report | Document, path: str | Path) -> None:
 
 def remarks(document: Document) -> list[str]:
     """Return what a reader of the figures should know, a sentence or a line each."""
-    k, lines = document["k"], []
+    k = document["k"]
+    lines = [f"{WARNING} {leak['kind']} {leak['name']!r} {leak['why']}" for leak in document["leaks"]]
     if document["n_targets"] == document["n_users"]:
         lines.append(f"One target for each user: recall = hr, map = mrr, precision = hr / {k}.")
     lines.append(

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from acclimate.evaluate.compare import Interval, bootstrap, holm, sign_flip
+from acclimate.evaluate.leaks import Leak
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,6 +159,7 @@ class Report:
         comparisons: Each model against the best by ndcg, tested.
         skipped: Why a user or an event was not measured, and how many.
         left_out: Models that refused to be fitted, and why.
+        leaks: What knows the targets already, so that the figures are too good.
     """
 
     dataset: str
@@ -169,6 +171,7 @@ class Report:
     comparisons: Sequence[Tested]
     skipped: Mapping[str, int] = field(default_factory=dict)
     left_out: Mapping[str, str] = field(default_factory=dict)
+    leaks: Sequence[Leak] = ()
 
     @property
     def k(self) -> int:
@@ -194,6 +197,7 @@ class Report:
             "comparisons": [comparison.document() for comparison in self.comparisons],
             "skipped": dict(self.skipped),
             "left_out": dict(self.left_out),
+            "leaks": [leak.document() for leak in self.leaks],
         }
 
     def __str__(self) -> str:
