@@ -117,9 +117,10 @@ def drift(data: Dataset) -> Iterator[Advice]:
     """Say how much of what was chosen most in the first half of the events still is in the second."""
     if not data.timed or data.time[0] == data.time[-1]:
         return
-    share = shift(data)
+    share, chance = shift(data)
     told = f"{share:.0%} of the items chosen most in the first half of the events are so in the second"
-    if share < 0.3:
+    told += f" ({chance:.0%} between two halves at random)"
+    if share < 0.5 * chance and chance >= 0.5:
         todo = "what is popular changes: compare with recent-popularity, and measure with acclimate replay"
         yield Advice("hint", "drift", told, todo)
     else:

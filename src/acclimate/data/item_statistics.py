@@ -111,16 +111,23 @@ class ItemStatistics:
         return np.argsort(-self._likes, kind="stable")[:n].astype(np.int32)
 
 
-def shift(data: Dataset) -> float:
-    """Return which share of the items chosen most in the first half of the events are so in the second."""
+def shift(data: Dataset) -> tuple[float, float]:
+    """Return which share of the items chosen most in the first half of the events are so in the second.
+
+    The other number is the same of the events with even and with odd places: how alike two halves are that
+    differ by chance alone.
+    """
     half = len(data) // 2
     n = min(TOP, max(1, len(np.unique(data.item)) // 10))
-    tops = []
-    for part in (slice(half), slice(half, None)):
-        statistics = ItemStatistics(data.n_items)
-        statistics.learn(data.events.part(part))
-        tops.append(statistics.top(n))
-    return len(np.intersect1d(tops[0], tops[1])) / n
+    shares = []
+    for parts in ((slice(half), slice(half, None)), (slice(0, None, 2), slice(1, None, 2))):
+        tops = []
+        for part in parts:
+            statistics = ItemStatistics(data.n_items)
+            statistics.learn(data.events.part(part))
+            tops.append(statistics.top(n))
+        shares.append(len(np.intersect1d(tops[0], tops[1])) / n)
+    return shares[0], shares[1]
 
 
 def _known(seconds: Numbers) -> Numbers:

@@ -24,7 +24,7 @@ MOMENTS = 60
 """...if they have at least so many different times; a batch that was stored at once has one."""
 GAPS = 50
 """Gaps of a user from which on their regularity says something."""
-REGULAR = 0.05
+REGULAR = 0.1
 """Spread of the middle half of the gaps, as a share of the middle one, below which a clock made them."""
 RESTLESS_EVENTS, RESTLESS_HOURS = 1_000, 20
 """So many events in one day, in so many of its hours, leave no time for sleep."""
