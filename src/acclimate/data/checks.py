@@ -50,7 +50,8 @@ def check_events(raw: Raw, event_types: frozenset[str]) -> tuple[pl.DataFrame, l
     frame = frame.with_columns(
         seconds.alias("time"), number.cast(pl.Float64, strict=False), written.alias("written")
     )
-    frame, dropped = _sieve(frame, _reasons(raw.timed, event_types), raw)
+    del seconds, number, written
+    frame, dropped = _sieve(frame, _reasons(raw, frame.schema, event_types), raw)
     if any(lost.reason == "unreadable time" for lost in dropped):
         remarks.append(TIME_FORMATS)
     remarks += [*order_notes(frame), *_scale_notes(frame)]
@@ -62,11 +63,13 @@ def check_events(raw: Raw, event_types: frozenset[str]) -> tuple[pl.DataFrame, l
     return frame.with_columns(searched), dropped, notes
 
 
-def _reasons(timed: bool, event_types: frozenset[str]) -> dict[str, pl.Expr]:
+def _reasons(raw: Raw, schema: pl.Schema, event_types: frozenset[str]) -> dict[str, pl.Expr]:
     """Return why a row is not taken -> whether that holds; ``written`` is the value as it stands there."""
     import polars as pl
 
-    value, written, kind = pl.col("value"), pl.col("written").cast(pl.String), pl.col("event_type")
+    value, written, kind = pl.col("value"), pl.col("written"), pl.col("event_type")
+    comma = written.str.contains(DECIMAL_COMMA) if schema["written"] == pl.String else pl.lit(False)
+    no_time = _blank("timestamp") if schema["timestamp"] == pl.String else pl.col("timestamp").is_null()
     asks = (kind.fill_null(SEARCH) == SEARCH) & ~_blank("query")
     long = {
         f"{word} longer than {MAX_ID} characters": pl.col(name).str.len_chars() > MAX_ID
@@ -77,10 +80,10 @@ def _reasons(timed: bool, event_types: frozenset[str]) -> dict[str, pl.Expr]:
         "missing query": _blank("item_id") & (kind == SEARCH) & _blank("query"),
         "missing item": _blank("item_id") & ~asks,
         **long,
-        "missing time": _blank("timestamp") & timed,
-        "unreadable time": ~pl.col("time").is_finite().fill_null(not timed),
+        "missing time": no_time & raw.timed,
+        "unreadable time": ~pl.col("time").is_finite().fill_null(not raw.timed),
         "impossible time": (pl.col("time") < 0) | (pl.col("time") > time.time() + _DAY),
-        "value with a decimal comma": value.is_null() & written.str.contains(DECIMAL_COMMA),
+        "value with a decimal comma": value.is_null() & comma,
         "unreadable value": value.is_null() & written.is_not_null(),
         "value is not finite": value.is_nan() | (value.abs() > _LARGEST),
         "unknown event type": ~kind.is_in(list(event_types)),
@@ -119,19 +122,22 @@ def check_ids(raw: Raw, name: str) -> tuple[pl.DataFrame, list[Dropped]]:
 def _blank(name: str) -> pl.Expr:
     import polars as pl
 
-    return pl.col(name).is_null() | (pl.col(name).cast(pl.String).str.strip_chars() == "")
+    return pl.col(name).is_null() | (pl.col(name).str.strip_chars() == "")
 
 
 def _sieve(frame: pl.DataFrame, reasons: dict[str, pl.Expr], raw: Raw) -> tuple[pl.DataFrame, list[Dropped]]:
     """Return the rows to which no reason applies; the others are counted under the first that does."""
     import polars as pl
 
-    why = pl.coalesce(pl.when(applies).then(pl.lit(reason)) for reason, applies in reasons.items())
+    number = {reason: pl.lit(place, pl.Int8) for place, reason in enumerate(reasons)}
+    why = pl.coalesce(pl.when(applies).then(number[reason]) for reason, applies in reasons.items())
     why_series = frame.select(why.alias("why")).to_series()
+    if why_series.null_count() == len(frame):
+        return frame, []
     bad = frame.select("line").with_columns(why_series).filter(why_series.is_not_null())
     dropped = []
-    for reason in reasons:
-        lines = bad.filter(pl.col("why") == reason)["line"]
+    for place, reason in enumerate(reasons):
+        lines = bad.filter(pl.col("why") == place)["line"]
         if lines.len():
             dropped.append(Dropped(reason, lines.len(), raw.examples(lines)))
     return frame.filter(why_series.is_null()), dropped

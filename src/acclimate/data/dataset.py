@@ -17,6 +17,11 @@ from acclimate.errors import InputError
 from acclimate.types import Codes, Events, Floats, Histories, Item, Times, User
 
 
+def _ordered(array: NDArray[Any], order: NDArray[np.int64] | None, dtype: Any) -> NDArray[Any]:
+    """Return a copy of our own, in the given order or as it is."""
+    return _read_only(np.array(array, dtype) if order is None else np.asarray(array)[order], dtype)
+
+
 @dataclass(frozen=True)
 class Searches:
     """What users searched for, oldest first: events with a query and without an item.
@@ -35,8 +40,8 @@ class Searches:
         if not len(self.user) == len(self.time) == len(self.queries):
             raise ValueError("user, time and queries must be equally long")
         order = np.argsort(self.time, kind="stable")
-        object.__setattr__(self, "user", _read_only(np.asarray(self.user)[order], np.int32))
-        object.__setattr__(self, "time", _read_only(np.asarray(self.time)[order], np.float64))
+        object.__setattr__(self, "user", _ordered(self.user, order, np.int32))
+        object.__setattr__(self, "time", _ordered(self.time, order, np.float64))
         object.__setattr__(self, "queries", tuple(self.queries[place] for place in order.tolist()))
 
     def __len__(self) -> int:
@@ -110,15 +115,15 @@ class Dataset:
             raise ValueError(f"catalogue has {len(catalogue)} items, the vocabulary {len(items)}")
         if people is not None and len(people) != len(users):
             raise ValueError(f"people has {len(people)} users, the vocabulary {len(users)}")
-        order = np.argsort(time, kind="stable")
+        order = None if (np.diff(time) >= 0).all() else np.argsort(time, kind="stable")
         self.users, self.items, self.name, self.timed = users, items, name, timed
         self.searches = searches or Searches()
-        self.user: Codes = _read_only(np.asarray(user)[order], np.int32)
-        self.item: Codes = _read_only(np.asarray(item)[order], np.int32)
-        self.time: Times = _read_only(np.asarray(time)[order], np.float64)
-        self.value: Floats = _read_only(np.asarray(value)[order], np.float32)
-        self.weight: Floats = _read_only(np.asarray(weight)[order], np.float32)
-        self.kind: NDArray[np.int8] = _read_only(np.asarray(kind)[order], np.int8)
+        self.user: Codes = _ordered(user, order, np.int32)
+        self.item: Codes = _ordered(item, order, np.int32)
+        self.time: Times = _ordered(time, order, np.float64)
+        self.value: Floats = _ordered(value, order, np.float32)
+        self.weight: Floats = _ordered(weight, order, np.float32)
+        self.kind: NDArray[np.int8] = _ordered(kind, order, np.int8)
         self._catalogue = None if catalogue is None else tuple(catalogue)
         self._people = None if people is None else tuple(people)
         last = max([0.0, *self.time[-1:].tolist(), *self.searches.time[-1:].tolist()])

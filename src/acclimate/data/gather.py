@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
+from numpy.typing import NDArray
 
 from acclimate.config import EventsTable
 from acclimate.data.catalogue import clean_items, clean_users, disagreements, merge
@@ -73,8 +74,6 @@ class Gathering:
         Raises:
             InputError: There was no row of events at all, or only some of the files have times.
         """
-        import polars as pl
-
         if not self._rows:
             names = ", ".join(str(raw.file) for raw in self._raws) or "what was given"
             raise InputError(
@@ -83,9 +82,9 @@ class Gathering:
         joined = self._join()
         for kind, tables in self._others.items():
             self.notes += disagreements(tables, kind)
-        searched = pl.col("item_id").is_null()
+        searched = joined["item_id"].is_null()
         return Clean(
-            joined.filter(~searched).select(EVENT_COLUMNS),
+            (joined.filter(~searched) if searched.any() else joined).select(EVENT_COLUMNS),
             merge(self._others["items"], "items"),
             merge(self._others["users"], "users"),
             joined.filter(searched).select(SEARCH_COLUMNS),
@@ -122,13 +121,16 @@ class Gathering:
         return joined.filter(first)
 
 
-def _first_of_equals(frame: pl.DataFrame) -> pl.Series:
+def _first_of_equals(frame: pl.DataFrame) -> NDArray[np.bool_]:
     """Return bool[n], false for a row that equals an earlier one; only rows of equal hash are compared."""
     import polars as pl
 
     first = np.ones(len(frame), bool)
-    suspects = np.flatnonzero(frame.hash_rows().is_duplicated().to_numpy())
-    if len(suspects):
+    hashes = frame.hash_rows().to_numpy()
+    ordered = np.sort(hashes)
+    twice = ordered[1:][ordered[1:] == ordered[:-1]]
+    if len(twice):
+        suspects = np.flatnonzero(np.isin(hashes, twice))
         rows = frame[suspects].select(pl.struct(pl.all()).is_first_distinct().alias("first"))
         first[suspects] = rows["first"].to_numpy()
-    return pl.Series("first", first)
+    return first

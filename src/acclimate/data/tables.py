@@ -127,7 +127,10 @@ def make_dataset(clean: Clean, positive: str, table: EventsTable, name: str) -> 
         table: What each event type is worth.
         name: What a report calls it.
     """
-    events, searches = (frame.sort("time", maintain_order=True) for frame in (clean.events, clean.searches))
+    events, searches = (
+        frame if frame["time"].is_sorted() else frame.sort("time", maintain_order=True)
+        for frame in (clean.events, clean.searches)
+    )
     users = _vocabulary("user_id", events, clean.users, searches)
     items = _vocabulary("item_id", events, clean.items)
     return Dataset(
@@ -139,8 +142,8 @@ def make_dataset(clean: Clean, positive: str, table: EventsTable, name: str) -> 
         value=events["value"].fill_null(float("nan")).to_numpy(),
         weight=event_weights(events, positive, table),
         kind=_kinds(events["event_type"]),
-        catalogue=make_items(clean.items, items.ids),
-        people=make_users(clean.users, users.ids),
+        catalogue=make_items(clean.items, items.ids) if len(clean.items) else None,
+        people=make_users(clean.users, users.ids) if len(clean.users) else None,
         searches=Searches(
             _codes(searches["user_id"], users), searches["time"].to_numpy(), tuple(searches["query"])
         ),
@@ -152,6 +155,8 @@ def make_dataset(clean: Clean, positive: str, table: EventsTable, name: str) -> 
 def _kinds(types: pl.Series) -> NDArray[np.int8]:
     import polars as pl
 
+    if types.null_count() == len(types):
+        return np.full(len(types), -1, np.int8)
     places = {name: place for place, name in enumerate(EVENT_TYPES)}
     return types.replace_strict(places, default=-1, return_dtype=pl.Int8).to_numpy()
 

@@ -53,21 +53,31 @@ def event_weights(events: pl.DataFrame, positive: str, table: EventsTable) -> Fl
     import polars as pl
 
     least = parse_positive(positive)
-    kind, value = pl.col("event_type"), pl.col("value")
-    weight = pl.lit(1.0) if least is None else (value >= least).fill_null(False).cast(pl.Float64)
+    weight = pl.lit(1.0) if least is None else (pl.col("value") >= least).fill_null(False).cast(pl.Float64)
+    if events["event_type"].null_count() < len(events):
+        weight = _by_type(weight, table)
+    return (
+        events.with_columns(weight.cast(pl.Float32).alias("weight"))["weight"].to_numpy().astype(np.float32)
+    )
+
+
+def _by_type(untyped: pl.Expr, table: EventsTable) -> pl.Expr:
+    """Return the weight of events that may have a type; ``untyped`` is that of those without."""
+    import polars as pl
+
+    kind = pl.col("event_type")
     fixed = {
         name: worth for name in table.__struct_fields__ if not isinstance(worth := getattr(table, name), str)
     }
     by_value = [name for name in table.__struct_fields__ if name not in fixed]
     typed = kind.replace_strict(fixed, default=0.0, return_dtype=pl.Float64)
-    weight = (
+    return (
         pl.when(kind.is_null())
-        .then(weight)
+        .then(untyped)
         .when(kind.is_in(by_value))
         .then(_around_mean(by_value))
         .otherwise(typed)
     )
-    return events.select(weight.cast(pl.Float32).alias("weight"))["weight"].to_numpy().astype(np.float32)
 
 
 def _around_mean(by_value: list[str]) -> pl.Expr:
