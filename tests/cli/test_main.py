@@ -218,7 +218,9 @@ def test_what_is_no_bug_is_told_plainly(error: Exception, message: str, code: in
 
 def test_threads_that_wait_do_not_spin_unless_asked_to(monkeypatch: pytest.MonkeyPatch) -> None:
     """On a busy machine a fit takes five times as long if they do."""
-    code = "import os; from acclimate.cli import main; main(['--version']); print(os.environ['OMP_WAIT_POLICY'])"
+    code = (
+        "import os; from acclimate.cli import main; main(['--version']); print(os.environ['OMP_WAIT_POLICY'])"
+    )
     for given, found in ((None, "PASSIVE"), ("ACTIVE", "ACTIVE")):
         if given:
             monkeypatch.setenv("OMP_WAIT_POLICY", given)
