@@ -4,7 +4,6 @@ import hashlib
 import random
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
@@ -83,50 +82,41 @@ def test_split_last_agrees_with_a_slow_oracle(rows: list[Row]) -> None:
     assert len(split.train) == kept
 
 
-def slow_time(rows: list[Row], quantile: float) -> tuple[dict[str, list[str]], int, dict[str, set[Any]]]:
+def slow_time(rows: list[Row], quantile: float) -> tuple[list[dict[str, list[str]]], dict[str, int]]:
     ordered = sorted(rows, key=lambda row: row[2])
     cut = ordered[int(quantile * len(ordered))][2] if ordered else 0.0
     past = [row for row in ordered if row[2] < cut and row[3] > 0]
     users, items = {row[0] for row in past}, {row[1] for row in past}
-    had, again, targets = {(row[0], row[1]) for row in past}, 0, dict[str, list[str]]()
-    parts: dict[str, set[Any]] = {"known": set(), "new users": set(), "new items": set()}
+    had = {(row[0], row[1]) for row in past}
+    unseen, skipped = set(), {"had before": 0, "items unseen before the cut": 0}
+    main, new_users, new_items = dict[str, list[str]](), dict[str, list[str]](), dict[str, list[str]]()
     for user, item, time, weight in ordered:
         if time < cut or weight <= 0:
             continue
-        if (user, item) in had:
-            again += 1
-            continue
-        had.add((user, item))
-        targets.setdefault(user, []).append(item)
-        if user in users and item in items:
-            parts["known"].add((user, item))
         if user not in users:
-            parts["new users"].add((user, item))
-        if item not in items:
-            parts["new items"].add((user, item))
-    return targets, again, parts
-
-
-def members(split: Split, part: str) -> set[Any]:
-    """The (user, item) ids of the targets of a part."""
-    keep, users, items = split.parts[part][1], split.train.users.ids, split.train.items.ids
-    asked = split.users[split.rows][keep]
-    return {(users[u], items[i]) for u, i in zip(asked, split.targets[keep], strict=True)}
+            unseen.add(user)
+            if item not in new_users.setdefault(user, []):
+                new_users[user].append(item)
+        elif (user, item) in had:
+            skipped["had before"] += 1
+        else:
+            had.add((user, item))
+            (main if item in items else new_items).setdefault(user, []).append(item)
+            skipped["items unseen before the cut"] += item not in items
+    return [main, new_users, new_items], {"users unseen before the cut": len(unseen), **skipped}
 
 
 @given(rows, st.floats(0.05, 0.95))
 def test_split_time_agrees_with_a_slow_oracle(rows: list[Row], quantile: float) -> None:
     split = split_time(made(rows), quantile)
-    targets, again, parts = slow_time(rows, quantile)
-    if not len(split.train.where(split.train.weight > 0)):
-        assert not split.n_targets
-        return
-    assert answers(split) == targets
-    assert split.skipped == {"had before": again}
-    assert {part: members(split, part) for part in split.parts} == parts
-    cut = split.histories.now
-    assert all((split.train.time < moment).all() for moment in cut)
-    assert (split.histories.times < np.repeat(cut, split.histories.lengths)).all()
+    targets, skipped = slow_time(rows, quantile)
+    assert split.skipped == skipped
+    assert list(split.beside) == ["new users", "new items"]
+    for each, expected in zip([split, *(other for _, other in split.beside.values())], targets, strict=True):
+        assert answers(each) == expected
+        cut = each.histories.now
+        assert all((each.train.time < moment).all() for moment in cut)
+        assert (each.histories.times < np.repeat(cut, each.histories.lengths)).all()
 
 
 def test_the_question_is_asked_at_the_time_of_the_target() -> None:

@@ -254,6 +254,23 @@ def test_folds_are_joined_and_their_spread_is_told() -> None:
     assert report.n_targets == report.n_users == sum(split.n_targets for split in splits)
 
 
+def test_new_users_and_items_are_reported_apart() -> None:
+    rows = [(f"u{n % 30}", f"i{n % 13}", float(n)) for n in range(350)]
+    late = [("late", "i1", 360.0), ("late", "i2", 361.0), ("u1", "fresh", 362.0), ("u1", "i12", 363.0)]
+    data = Dataset.of([*rows[:340], *late])
+    report = evaluate([Popularity()], data, protocol="time", k=2)
+    split = split_time(data)
+    assert report.n_targets == split.n_targets
+    segments = report.models[0].segments
+    assert {"new users", "new items"} <= segments.keys()
+    assert (segments["new users"].n_users, segments["new items"].n_users) == (1, 1)
+    assert segments["new items"].metrics["hr@2"].mean < 1
+    _, asked = split.beside["new users"]
+    model = Popularity()
+    model.fit(split.train)
+    assert segments["new users"].metrics["ndcg@2"] == measure(model, asked, k=2).metrics["ndcg@2"]
+
+
 def test_cold_users_are_averaged_over_their_questions() -> None:
     data = world(n_users=60)
     (split,) = SPLITS["cold-user"](data, 0, np.inf)

@@ -37,7 +37,8 @@ class Split:
         again: Seconds after which an item may come again; infinite for never.
         had: What each of them did before, where that is more than ``histories`` tell.
         parts: Targets that are reported apart as well, by name: bool[total].
-        among: Items among which their targets are ranked as well, by name: bool[n_items].
+        among: Items among which the targets are ranked as well, by name: bool[n_items].
+        beside: Other questions to a model that was fitted on the same, by name, and in words what they are.
     """
 
     protocol: str
@@ -51,6 +52,7 @@ class Split:
     had: Histories | None = None
     parts: Mapping[str, Part] = field(default_factory=dict)
     among: Mapping[str, Part] = field(default_factory=dict)
+    beside: Mapping[str, tuple[str, Split]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         for array in (self.users, self.targets, self.target_offsets):

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from acclimate.data.cold import FEW, HAD, split_cold_item, split_cold_user, split_kfold
 from acclimate.data.dataset import Dataset
-from acclimate.data.held_out import Part, last_positive, pair_codes
 from acclimate.data.held_out import Split as Split
+from acclimate.data.held_out import last_positive, pair_codes
 from acclimate.errors import InputError
 
 
@@ -40,12 +41,12 @@ def split_last(data: Dataset, *, again: float = math.inf) -> Split:
 
 
 def split_time(data: Dataset, quantile: float = 0.9, *, again: float = math.inf) -> Split:
-    """Cut the time once, for all: train on what is before, foresee what is after.
+    """Cut the time once, for all: train on what is before, foresee everything after.
 
-    The cut is the time of the event at ``quantile`` of all events; events at the cut are after it. Every
-    later positive event is a target, with an item that is new to the user, each item once. Histories end at
-    the cut. Users and items without a positive event before the cut are targets like the others, and parts
-    of their own.
+    The cut is the time of the event at ``quantile`` of all events; events at the cut are after it. Targets
+    are all later positive events with items that are new to the user, each item once. Histories end at the
+    cut. What users or items without a positive event before the cut have to foresee is counted, and a split
+    of its own in ``beside``.
 
     Args:
         data: The whole.
@@ -58,8 +59,8 @@ def split_time(data: Dataset, quantile: float = 0.9, *, again: float = math.inf)
     Example:
         >>> rows = [("ann", "heat", 1.0), ("bob", "alien", 2.0), ("ann", "alien", 3.0), ("bob", "new", 4.0)]
         >>> split = split_time(Dataset.of(rows), quantile=0.5)
-        >>> [split.train.items.ids[i] for i in split.targets], split.parts["new items"][1].tolist()
-        (['alien', 'new'], [False, True])
+        >>> [split.train.items.ids[i] for i in split.targets], split.beside["new items"][1].n_targets
+        (['alien'], 1)
     """
     if not 0 < quantile < 1:
         raise InputError(f"quantile must be above 0 and below 1, got {quantile}", field="quantile")
@@ -69,35 +70,36 @@ def split_time(data: Dataset, quantile: float = 0.9, *, again: float = math.inf)
     past, later = np.flatnonzero(liked & (data.time < cut)), np.flatnonzero(liked & (data.time >= cut))
     first = np.zeros(len(later), bool)
     first[np.unique(pairs[later], return_index=True)[1]] = True
-    had = np.isin(pairs[later], pairs[past[cut - data.time[past] < again]])
-    targets = later[first & ~had] if len(past) else later[:0]
-    skipped = {HAD: len(later) - len(targets)} if len(past) else {"with nothing before the cut": len(later)}
+    fresh = first & ~np.isin(pairs[later], pairs[past[cut - data.time[past] < again]])
+    user = np.bincount(data.user[past], minlength=data.n_users)[data.user[later]] > 0
+    item = np.bincount(data.item[past], minlength=data.n_items)[data.item[later]] > 0
+    n_users = len(np.unique(data.user[later[~user]]))
+    n_items = len(np.unique(data.item[later[fresh & user & ~item]]))
+    train = data.before(cut)
+    main = _after(data, train, cut, later[fresh & user & item], again)
+    skipped = {
+        "users unseen before the cut": n_users,
+        HAD: int((user & ~fresh).sum()),
+        "items unseen before the cut": int((fresh & user & ~item).sum()),
+    }
+    words = f"targets among {n_items:,} items without a positive event before the cut"
+    beside = {
+        "new users": (
+            "users without a positive event before the cut",
+            _after(data, train, cut, later[fresh & ~user], again),
+        ),
+        "new items": (words, _after(data, train, cut, later[fresh & user & ~item], again)),
+    }
+    return replace(main, skipped=skipped, beside=beside)
+
+
+def _after(data: Dataset, train: Dataset, cut: float, targets: NDArray[np.int64], again: float) -> Split:
+    """Return the split that asks at ``cut`` for the events ``targets`` of ``data``."""
     targets = targets[np.argsort(data.user[targets], kind="stable")]
     users, counts = np.unique(data.user[targets], return_counts=True)
-    train = data.before(cut)
-    return Split(
-        "time",
-        train,
-        users,
-        train.histories(users).replace(now=np.full(len(users), cut)),
-        data.item[targets],
-        np.concatenate([[0], np.cumsum(counts)]),
-        skipped,
-        again,
-        parts=_known_and_new(data, past, targets),
-    )
-
-
-def _known_and_new(data: Dataset, past: NDArray[np.int64], targets: NDArray[np.int64]) -> dict[str, Part]:
-    """Return the parts of ``targets`` by whether user and item have one of the events ``past``."""
-    user = np.bincount(data.user[past], minlength=data.n_users)[data.user[targets]] > 0
-    item = np.bincount(data.item[past], minlength=data.n_items)[data.item[targets]] > 0
-    n_new = len(np.unique(data.item[targets][~item]))
-    return {
-        "known": ("users and items that have positive events before the cut", user & item),
-        "new users": ("users without a positive event before the cut", ~user),
-        "new items": (f"targets among {n_new:,} items without a positive event before the cut", ~item),
-    }
+    histories = train.histories(users).replace(now=np.full(len(users), cut))
+    offsets = np.concatenate([[0], np.cumsum(counts)])
+    return Split("time", train, users, histories, data.item[targets], offsets, {}, again)
 
 
 SPLITS: dict[str, Callable[[Dataset, int, float], list[Split]]] = {

@@ -128,6 +128,10 @@ def run(
     }
     for name, (what, among) in split.among.items():
         parts[name] = ("protocol", what, _figures(scene, ranked.among[name], ks, among=among))
+    for name, (what, other) in scene.beside.items():
+        if len(other.split.users):
+            found = _rank(model, other, max(ks), progress)
+            parts[name] = ("protocol", what, _figures(other, found.places, ks))
     per_user = dict(_figures(scene, ranked.places, ks))
     for k in ks:
         per_user |= _of_lists(scene, ranked.lists[:, :k])

@@ -58,7 +58,7 @@ def remarks(document: Document) -> list[str]:
     )
     skipped = [f"{count:,} {reason}" for reason, count in document["skipped"].items() if count]
     if skipped:
-        lines.append(f"Not measured: {', '.join(skipped)}.")
+        lines.append(f"Not among the targets: {', '.join(skipped)}.")
     lines += [f"{name} was left out: {why}" for name, why in document["left_out"].items()]
     if document["comparisons"]:
         lines.append(

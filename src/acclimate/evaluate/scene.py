@@ -80,6 +80,11 @@ class Scene:
         return item_vectors(self.split.train)
 
     @cached_property
+    def beside(self) -> dict[str, tuple[str, Scene]]:
+        """What is asked beside the split, with its words."""
+        return {name: (what, Scene(other)) for name, (what, other) in self.split.beside.items()}
+
+    @cached_property
     def portions(self) -> tuple[Portion, ...]:
         """The parts of the targets that are reported apart, those of the protocol first."""
         split = self.split
