@@ -104,6 +104,7 @@ def test_a_column_that_knows_the_future_is_found_and_named() -> None:
         ("Een vrouw en een man die niet naar het feest gaan", "Dutch"),
         ("En kvinna och en man som inte är från staden", "Swedish"),
         ("Kobieta i mężczyzna nie są z miasta, ale to jest jego dom", "Polish"),
+        ("ROLLS: BAGELS, NON DAIRY", None),
         ("Bir adam ve bir kadın için çok uzun bir gece", "Turkish"),
         ("Seorang pria dan wanita yang tidak saling kenal di kota ini", "Indonesian"),
         ("Mies ja nainen, jotka eivät ole kotona, mutta se on hyvä", "Finnish"),
@@ -123,6 +124,7 @@ def test_languages_are_known_by_letters_or_small_words(text: str, language: str 
 
 def test_languages_have_words_of_their_own() -> None:
     assert len(WORDS) == 12
+    assert all(len(word) > 1 for words in WORDS.values() for word in words.split())
     assert all(len(set(words.split())) == len(words.split()) for words in WORDS.values())
     assert languages([]) == {}
 
@@ -139,6 +141,15 @@ def test_an_english_encoder_is_not_for_chinese_titles() -> None:
     assert told.severity == "warning"
     assert told.finding == "texts are in Chinese (100%)"
     assert "minilm reads English" in told.todo
+
+
+def test_texts_that_name_kinds_are_no_doubles() -> None:
+    rows = people(np.random.default_rng(0))
+    kinds = [
+        Item(name, title=f"{'Rolls' if n % 2 else 'Bread'}") for n, name in enumerate(made(rows).items.ids)
+    ]
+    (told,) = [one for one in advise(made(rows, catalogue=kinds)) if one.topic == "doubles"]
+    assert told.finding == "97% of the items have nearly the same title and text as another one"
 
 
 def test_real_sets_are_judged_as_their_readers_know_them(known_set: Callable[[str], Path]) -> None:

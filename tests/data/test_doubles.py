@@ -8,7 +8,8 @@ import pytest
 from acclimate.data import doubles
 from acclimate.data.doubles import ALIKE, SHORT, find_doubles
 
-WORDS = "silver river night garden stranger winter paper harbour letter thousand orange forest mirror".split()
+WORDS = ["silver", "river", "night", "garden", "stranger", "winter", "paper", "harbour", "letter", "mirror"]
+WORDS += ["thousand", "orange", "forest"]
 
 
 def catalogue(n: int, rng: np.random.Generator, length: int = 12) -> list[str]:

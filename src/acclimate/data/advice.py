@@ -50,6 +50,7 @@ PARTS: tuple[Callable[[Dataset], Iterator[Advice]], ...] = (
     advice_events.protocol,
     advice_events.ratings,
     advice_items.texts,
+    advice_items.language,
     advice_items.doubles,
     advice_items.columns,
     suspects,

@@ -12,9 +12,14 @@ from acclimate.data.doubles import find_doubles
 from acclimate.data.languages import languages
 from acclimate.data.leaks import constant_columns, leaking_columns
 
+FOREIGN = 0.1
+"""Share of the texts in another language than English from which on an English encoder reads too little."""
+MANY_DOUBLES = 0.2
+"""Share of the items that repeat a text from which on the texts are at fault, not the items."""
+
 
 def texts(data: Dataset) -> Iterator[Advice]:
-    """Say which items have texts, in which languages, and what reads them."""
+    """Say which items have texts."""
     texts = [text for text in data.texts if text]
     share = len(texts) / max(data.n_items, 1)
     told = f"{share:.0%} of the items have a title, a text or categories"
@@ -24,13 +29,18 @@ def texts(data: Dataset) -> Iterator[Advice]:
     else:
         length = int(np.median([len(text) for text in texts]))
         yield Advice("fine", "texts", f"{told}, {length} characters in the middle")
+
+
+def language(data: Dataset) -> Iterator[Advice]:
+    """Say in which languages the texts are, and what reads them."""
     spoken = languages([text for item in data.catalogue if (text := f"{item.title} {item.text}".strip())])
-    if not spoken:
+    clear = {name: share for name, share in spoken.items() if share >= 0.01}
+    if not clear:
         return
-    told = "texts are in " + ", ".join(
-        f"{name} ({share:.0%})" for name, share in spoken.items() if share >= 0.01
-    )
-    if spoken.get("English", 0.0) < 0.8:
+    told = "texts are in " + ", ".join(f"{name} ({share:.0%})" for name, share in clear.items())
+    rest = 1 - sum(spoken.values())
+    told += f"; {rest:.0%} do not say" if rest >= 0.01 else ""
+    if sum(clear.values()) - clear.get("English", 0.0) >= FOREIGN:
         todo = (
             "minilm reads English: use --set train.encoder=tfidf, or a multilingual encoder from a folder "
             "or the hub (--set train.encoder=OWNER/MODEL)"
@@ -43,15 +53,17 @@ def texts(data: Dataset) -> Iterator[Advice]:
 def doubles(data: Dataset) -> Iterator[Advice]:
     """Say which items are told in nearly the same words."""
     pairs = find_doubles([f"{item.title} {item.text}" for item in data.catalogue])
-    if pairs:
-        ids = data.items.ids
-        shown = ", ".join(
-            f"{ids[one]} and {ids[other]} ({data.catalogue[one].title[:40]})" for one, other, _ in pairs[:3]
-        )
+    share = len({other for _, other, _ in pairs}) / data.n_items
+    if share >= MANY_DOUBLES:
+        told = f"{share:.0%} of the items have nearly the same title and text as another one"
+        todo = "such texts tell of kinds, not of items: add what tells them apart, as brand or size"
+        yield Advice("hint", "doubles", told, todo)
+    elif pairs:
+        ids, items = data.items.ids, data.catalogue
+        shown = ", ".join(f"{ids[one]} and {ids[two]} ({items[one].title[:40]})" for one, two, _ in pairs[:3])
+        told = f"{len(pairs):,} pairs of items have nearly the same text: {shown}"
         todo = "if they are one thing, give them one id; lists would show it twice"
-        yield Advice(
-            "hint", "doubles", f"{len(pairs):,} pairs of items have nearly the same text: {shown}", todo
-        )
+        yield Advice("hint", "doubles", told, todo)
 
 
 def columns(data: Dataset) -> Iterator[Advice]:

@@ -103,13 +103,12 @@ def early(data: Dataset) -> Flag:
 
 
 def outliers(data: Dataset) -> Flag:
-    """Find values far out, on their own scale and, if all are positive, on that of their logarithms."""
+    """Find values far out, on their own scale and on that of their logarithms."""
     known = np.isfinite(data.value)
     far = np.zeros(len(data), bool)
     if known.any():
         values = data.value[known].astype(np.float64)
-        beyond = _far_out(values)
-        far[known] = beyond & _far_out(np.log(values)) if values.min() > 0 else beyond
+        far[known] = _far_out(values) & _far_out(np.sign(values) * np.log1p(np.abs(values)))
     return _of_events(data, "outliers", "a value far out of the usual ones", far)
 
 
