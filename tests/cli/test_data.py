@@ -89,6 +89,29 @@ def test_an_encoding_is_told_and_can_be_named(run: Run, ratings: Path, tmp_path:
     assert (named.code, named.document["notes"][-1]) == (0, "items.csv is not UTF-8: read as gbk, as asked")
 
 
+def test_a_check_advises_and_an_import_names_what_looks_wrong(run: Run, tmp_path: Path) -> None:
+    rows = [f"bot,i{n % 7},{1_500_000_000 + 60 * n}" for n in range(90)]
+    rows += [f"u{n},i{n % 5},{1_500_000_000 + 977 * n}" for n in range(9)]
+    path = tmp_path / "log.csv"
+    path.write_text("user,item,time\n" + "\n".join(rows) + "\n")
+    words = (path, "--home", tmp_path / "home")
+    advice = run("data", "check", *words, "--json").document["advice"]
+    assert [one["severity"] for one in advice][:3] == ["warning"] * 3
+    assert {one["topic"] for one in advice} >= {"bots", "users", "texts", "sparsity", "protocol"}
+    shown = " ".join(run("data", "check", *words).out.split())
+    assert "What to know before training" in shown
+    assert "leave them out: --drop bots" in shown
+    dropped = run("data", "check", *words, "--drop", "bots", "--k-core", 1, "--json").document
+    assert dropped["interactions"] == 9
+    assert [(lost["reason"], lost["count"]) for lost in dropped["dropped"]] == [
+        ("a user as regular or as restless as a machine", 90)
+    ]
+    told = run("data", "import", *words, "--drop", "bots")
+    assert "log bot, i0, 2017-07-14T02:40:00Z" in " ".join(told.out.split())
+    assert "look wrong" not in told.err
+    assert "90 events of 1 users look wrong" in run("data", "import", *words).err
+
+
 def test_items_told_again_are_counted(run: Run, ratings: Path, tmp_path: Path) -> None:
     items = tmp_path / "items.csv"
     items.write_text("item,title\nx,Ex\ny,Why\n")
@@ -103,6 +126,11 @@ def test_items_told_again_are_counted(run: Run, ratings: Path, tmp_path: Path) -
     ("words", "message"),
     [
         (["import", "none.csv"], "there is no file or folder none.csv"),
+        (
+            ["import", "{ratings}", "--drop", "bot"],
+            "nothing called 'bot' can be dropped: did you mean 'bots'",
+        ),
+        (["check", "{ratings}", "--k-core", "x"], "k_core must be 0..1000, got 'x'"),
         (["import", "{ratings}", "--map", "user"], "--map wants OURS=COLUMN, as in user=uid, got 'user'"),
         (["import", "{ratings}", "--map", "user=uid"], "no table has a column 'uid'"),
         (["check", "{ratings}", "--format", "cvs"], "no format 'cvs': did you mean 'csv'"),
