@@ -13,9 +13,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_array
-from sklearn.feature_extraction import FeatureHasher
 
 from acclimate.data.dataset import Dataset
+from acclimate.data.features import DATE_PARTS, date_parts, hashed
 from acclimate.models.item_vectors import TextSpace
 from acclimate.types import Codes, Encoder, Floats, Histories, Item, Times
 
@@ -26,10 +26,9 @@ HALF_LIFE = 20.0
 TEXT_WIDTH, HASHED = 16, 32
 CONTENT_WIDTH = TEXT_WIDTH + HASHED
 USER = ("likes", "hours since the last", "hours since the first", "popularity of the likes", "mean rating")
-MOMENT = ("hour, sine", "hour, cosine", "weekday, sine", "weekday, cosine")
 ITEM = ("likes so far", "likes lately", "trend", "age")
 PAIR = ("text like the user's", "categories like the user's")
-N_FEATURES = len(USER) + len(MOMENT) + len(ITEM) + len(PAIR)
+N_FEATURES = len(USER) + len(DATE_PARTS) + len(ITEM) + len(PAIR)
 
 
 class ItemTimes:
@@ -81,7 +80,6 @@ class Content:
         self.encoder = encoder
         self.space: TextSpace | None = None
         self.rows: Floats = np.zeros((0, CONTENT_WIDTH), np.float32)
-        self._hasher = FeatureHasher(HASHED, input_type="string", alternate_sign=False, dtype=np.float32)
 
     def fit(self, data: Dataset, warm: Codes) -> None:
         """Learn the directions of the texts from the items ``warm``, and place the whole catalogue."""
@@ -114,9 +112,7 @@ class Content:
         if vectors is not None and self.space:
             out[:, :TEXT_WIDTH] = _unit(self.space.place(vectors))
         if items:
-            out[:, TEXT_WIDTH:] = _unit(
-                self._hasher.transform([list(item.categories) for item in items]).toarray()
-            )
+            out[:, TEXT_WIDTH:] = _unit(hashed([item.categories for item in items], HASHED))
         return out
 
 
@@ -131,7 +127,7 @@ def features(histories: Histories, items: Codes, seen: ItemTimes, content: Conte
         tastes: `Content.tastes` of ``histories``.
 
     Returns:
-        The columns ``USER + MOMENT + ITEM + PAIR``, not scaled.
+        The columns ``USER + DATE_PARTS + ITEM + PAIR``, not scaled.
     """
     so_far, lately, age = seen.at(items, histories.now)
     size = max(len(seen.times), 1)
@@ -146,7 +142,7 @@ def features(histories: Histories, items: Codes, seen: ItemTimes, content: Conte
         np.einsum("ncd,nd->nc", rows[..., part], _unit(tastes[:, part]))
         for part in (slice(0, TEXT_WIDTH), slice(TEXT_WIDTH, None))
     ]
-    of_user = np.concatenate([_user(histories, seen), _moment(histories.now)], axis=1)
+    of_user = np.concatenate([_user(histories, seen), date_parts(histories.now)], axis=1)
     out = np.concatenate(
         [np.repeat(of_user[:, None], items.shape[1], axis=1), np.stack([*item, *pair], axis=2)], axis=2
     )
@@ -175,11 +171,6 @@ def _mean_value(histories: Histories) -> NDArray[np.float64]:
     total = np.bincount(rows, histories.values[told], len(histories))
     mean: NDArray[np.float64] = total / np.maximum(np.bincount(rows, minlength=len(histories)), 1)
     return mean
-
-
-def _moment(now: Times) -> NDArray[np.float64]:
-    day, week = 2 * np.pi * (now % 86_400) / 86_400, 2 * np.pi * (now // 86_400 % 7) / 7
-    return np.column_stack([np.sin(day), np.cos(day), np.sin(week), np.cos(week)])
 
 
 def _unit(rows: NDArray[Any]) -> Floats:
