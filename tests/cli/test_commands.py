@@ -14,6 +14,7 @@ import pytest
 
 from acclimate.cli import main
 from acclimate.config import Home
+from acclimate.data.split import SPLITS
 from acclimate.encode.weights import PACKAGED
 from acclimate.events.codec import event_entry
 from acclimate.events.sqlite import SqliteLog
@@ -167,7 +168,15 @@ def test_evaluate_prints_the_document_and_writes_the_page(run: Run, home: Path, 
 def test_evaluate_knows_its_protocols_and_lengths(run: Run, home: Path) -> None:
     asked = ("evaluate", "--model", "popularity", "--home", home, "--json")
     assert "ndcg@5" in run(*asked, "-k", 5).document["models"][0]["metrics"]
-    assert run(*asked, "--protocol", "time").document["protocol"] == "time"
+    for protocol in SPLITS:
+        ran = run(*asked, "--protocol", protocol)
+        assert (ran.code, ran.document["protocol"]) == (0, protocol), ran.err
+    several = run(*asked, "--k", "5, 3").document
+    assert (several["k"], several["ks"]) == (5, [5, 3])
+    assert {"ndcg@5", "ndcg@3"} <= several["models"][0]["metrics"].keys()
+    for bad in ("5,0", "5,", "ten", ""):
+        refused = run(*asked, "--k", bad)
+        assert (refused.code, "k must be 1..1000" in refused.document["error"]["message"]) == (2, True), bad
     wrong = run(*asked, "--protocol", "lats")
     assert wrong.code == 2
     assert "did you mean 'last'?" in wrong.document["error"]["message"]

@@ -105,6 +105,7 @@ def split_cold_user(data: Dataset, share: float = 0.2, *, seed: int = 0, again: 
         whole.target_offsets,
         skipped,
         again,
+        whole.values,
         had=whole.histories,
         parts=parts,
     )
@@ -150,6 +151,7 @@ def split_cold_item(data: Dataset, share: float = 0.2, *, seed: int = 0, again: 
         np.arange(len(last.users) + 1, dtype=np.int64),
         skipped,
         again,
+        data.value[last.events],
         among={"among the cold": (f"ranked among the {len(chosen):,} cold items alone", cold)},
     )
 
@@ -160,7 +162,8 @@ def _of_users(
     """Return a split that asks ``asked`` and trains on nothing of the users ``out``."""
     train = data.where(~np.isin(data.user, out), until=data.until)
     targets, offsets = data.item[asked.events], np.arange(len(asked.users) + 1, dtype=np.int64)
-    return Split(protocol, train, asked.users, asked.histories(data), targets, offsets, skipped, again)
+    told, values = asked.histories(data), data.value[asked.events]
+    return Split(protocol, train, asked.users, told, targets, offsets, skipped, again, values)
 
 
 def _drawn(ids: Sequence[str], codes: NDArray[np.integer], seed: int, what: str) -> NDArray[np.int32]:

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from acclimate.data.dataset import Dataset
-from acclimate.types import Codes, Histories, Offsets
+from acclimate.types import Codes, Floats, Histories, Offsets
 
 Part = tuple[str, NDArray[np.bool_]]
 """What a part is, in words, and which targets or items belong to it."""
@@ -35,6 +35,7 @@ class Split:
         target_offsets: int64[m + 1]; question i owns ``targets[target_offsets[i]:target_offsets[i + 1]]``.
         skipped: Why a user or an event is not in it, and how many.
         again: Seconds after which an item may come again; infinite for never.
+        values: Rating or amount of each target float32[total], NaN where there is none; None if not known.
         had: What each of them did before, where that is more than ``histories`` tell.
         parts: Targets that are reported apart as well, by name: bool[total].
         among: Items among which the targets are ranked as well, by name: bool[n_items].
@@ -49,6 +50,7 @@ class Split:
     target_offsets: Offsets
     skipped: Mapping[str, int]
     again: float = math.inf
+    values: Floats | None = None
     had: Histories | None = None
     parts: Mapping[str, Part] = field(default_factory=dict)
     among: Mapping[str, Part] = field(default_factory=dict)

@@ -37,7 +37,8 @@ def split_last(data: Dataset, *, again: float = math.inf) -> Split:
     train = data.where(last.before(data), until=data.until)
     targets, offsets = data.item[last.events], np.arange(len(last.users) + 1, dtype=np.int64)
     skipped = {FEW: last.few, HAD: last.had}
-    return Split("last", train, last.users, last.histories(data), targets, offsets, skipped, again)
+    told, values = last.histories(data), data.value[last.events]
+    return Split("last", train, last.users, told, targets, offsets, skipped, again, values)
 
 
 def split_time(data: Dataset, quantile: float = 0.9, *, again: float = math.inf) -> Split:
@@ -99,7 +100,8 @@ def _after(data: Dataset, train: Dataset, cut: float, targets: NDArray[np.int64]
     users, counts = np.unique(data.user[targets], return_counts=True)
     histories = train.histories(users).replace(now=np.full(len(users), cut))
     offsets = np.concatenate([[0], np.cumsum(counts)])
-    return Split("time", train, users, histories, data.item[targets], offsets, {}, again)
+    values = data.value[targets]
+    return Split("time", train, users, histories, data.item[targets], offsets, {}, again, values)
 
 
 SPLITS: dict[str, Callable[[Dataset, int, float], list[Split]]] = {

@@ -178,8 +178,10 @@ def coverage_interval(lists: Codes, n_items: int) -> Interval:
     return Interval(mean, max(mean - half, 0.0), min(mean + half, 1.0))
 
 
-def jackknife(lists: Codes, figure: Callable[[Codes], float], groups: int = 20) -> Interval:
-    """Return ``figure`` of the lists int32[m, k] in 0..1, with an interval from leaving out groups of users.
+def jackknife(
+    lists: NDArray[Any], figure: Callable[[NDArray[Any]], float], groups: int = 20, *, high: float = 1.0
+) -> Interval:
+    """Return a ``figure`` of ``lists`` [m, ...] in 0..high, with an interval from leaving out groups of them.
 
     The delete-a-group jackknife (J. Shao, D. Tu, "The Jackknife and Bootstrap", 1995, section 2.3).
 
@@ -195,7 +197,7 @@ def jackknife(lists: Codes, figure: Callable[[Codes], float], groups: int = 20) 
     group = np.arange(m) % groups
     left = np.array([figure(lists[group != each]) for each in range(groups)])
     half = 1.96 * float(np.sqrt((groups - 1) / groups * ((left - left.mean()) ** 2).sum()))
-    return Interval(mean, max(mean - half, 0.0), min(mean + half, 1.0))
+    return Interval(mean, max(mean - half, 0.0), min(mean + half, high))
 
 
 def _resampled(values: NDArray[np.float64], seed: int) -> NDArray[np.float64]:

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from acclimate.data.split import Split
 from acclimate.errors import InputError, check_range
 from acclimate.evaluate.compare import Interval, bootstrap, bootstrap_ratio, coverage_interval, jackknife
+from acclimate.evaluate.forecasts import forecasts
 from acclimate.evaluate.results import ModelReport, Segment, Spread
 from acclimate.evaluate.scene import Scene
 from acclimate.metrics import (
@@ -44,6 +45,7 @@ class Run:
         per_user: Each metric of each user float64[m].
         parts: Name of a segment -> its group, what it is in words, and each metric of each of its users.
         whole: Figures of all lists together.
+        forecasts: How true the ratings and chances are that the model foresees, if it foresees any.
         notes: What a reader should know.
         fit_seconds: Time to fit; None if it was fitted before.
         score_seconds: Time to score all users.
@@ -52,6 +54,7 @@ class Run:
     per_user: PerUser
     parts: Mapping[str, tuple[str, str, PerUser]]
     whole: Mapping[str, Interval]
+    forecasts: Mapping[str, Interval]
     notes: tuple[str, ...]
     fit_seconds: float | None
     score_seconds: float
@@ -136,7 +139,8 @@ def run(
     for k in ks:
         per_user |= _of_lists(scene, ranked.lists[:, :k])
     whole = {name: found for k in ks for name, found in _of_all_lists(scene, ranked.lists[:, :k]).items()}
-    return Run(per_user, parts, whole, _notes(model, ranked), fit_seconds, ranked.seconds)
+    told = forecasts(model, split, ranked.lists[:, : ks[0]])
+    return Run(per_user, parts, whole, told, _notes(model, ranked), fit_seconds, ranked.seconds)
 
 
 def join(runs: Sequence[Run]) -> Run:
@@ -157,6 +161,7 @@ def join(runs: Sequence[Run]) -> Run:
         _end_to_end([each.per_user for each in runs]),
         parts,
         _mean_intervals([each.whole for each in runs]),
+        _mean_intervals([each.forecasts for each in runs]),
         tuple(dict.fromkeys(note for each in runs for note in each.notes)),
         float(np.mean(fits)) if fits else None,
         sum(each.score_seconds for each in runs),
@@ -183,6 +188,7 @@ def summary(name: str, runs: Sequence[Sequence[Run]], seed: int = 0) -> ModelRep
         tuple(dict.fromkeys(note for each in joined for note in each.notes)),
         Spread.of([each.means for each in joined]) if len(joined) > 1 else None,
         Spread.of(by_fold) if len(by_fold) > 1 else None,
+        _mean_intervals([each.forecasts for each in joined]),
     )
 
 

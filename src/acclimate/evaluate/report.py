@@ -69,6 +69,9 @@ def remarks(document: Document) -> list[str]:
         for fits, one in ((model["seeds"], "seed"), (model["folds"], "fold")):
             if fits:
                 lines.append(f"{model['name']}: {_between(fits, one, f'ndcg@{k}')}")
+        if told := model["forecasts"]:
+            figures = (f"{name} {found['mean']:.4f}" for name, found in told.items())
+            lines.append(f"{model['name']}: what it foresees of ratings and chances: {', '.join(figures)}.")
         lines += [f"{model['name']}: {note}" for note in model["notes"]]
     lines.append(
         f"{document['n_targets']:,} targets of protocol {document['protocol']}, "

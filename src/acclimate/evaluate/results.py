@@ -85,6 +85,7 @@ class ModelReport:
         notes: What a reader of the figures should know, a line each.
         seeds: What it reached with each of several seeds; the figures are the means over them.
         folds: What it reached on each of several folds; the figures are those of all users together.
+        forecasts: How true the ratings and chances are that it foresees, if it foresees any.
     """
 
     name: str
@@ -96,6 +97,7 @@ class ModelReport:
     notes: tuple[str, ...] = ()
     seeds: Spread | None = None
     folds: Spread | None = None
+    forecasts: Mapping[str, Interval] = field(default_factory=dict)
 
     def document(self) -> dict[str, Any]:
         """Return the JSON object, without the figures of single users."""
@@ -108,6 +110,7 @@ class ModelReport:
             "notes": list(self.notes),
             "seeds": self.seeds.document() if self.seeds else None,
             "folds": self.folds.document() if self.folds else None,
+            "forecasts": _plain(self.forecasts),
         }
 
 

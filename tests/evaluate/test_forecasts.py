@@ -1,0 +1,74 @@
+"""Foreseen ratings and chances, in worlds where they are known."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+
+from acclimate.data.dataset import Dataset
+from acclimate.data.split import SPLITS, split_last
+from acclimate.evaluate.protocols import evaluate
+from acclimate.evaluate.report import remarks
+from acclimate.models.popularity import Popularity
+from acclimate.types import Codes, Floats, Histories
+from tests.evaluate.test_protocols import world
+
+
+def rated() -> Dataset:
+    plain = world(n_users=60)
+    value = np.random.default_rng(0).integers(1, 6, len(plain)).astype(float)
+    return Dataset(plain.users, plain.items, plain.user, plain.item, plain.time, value=value)
+
+
+class Three(Popularity):
+    """Foresees 3 for all but the last item."""
+
+    def predict_rating(self, histories: Histories) -> Floats:
+        out = np.full((len(histories), self.n_items), 3.0, np.float32)
+        out[:, -1] = np.nan
+        return out
+
+
+class Sure(Popularity):
+    """Gives each item the same chance to be next."""
+
+    def predict(self, histories: Histories, items: Codes) -> SimpleNamespace:
+        return SimpleNamespace(click=np.full((len(histories), len(items)), 0.25, np.float32))
+
+
+@pytest.mark.parametrize("protocol", SPLITS)
+def test_ratings_of_the_targets(protocol: str) -> None:
+    data = rated()
+    report = evaluate([Three(), Popularity()], data, protocol=protocol)
+    found, others = (model.forecasts for model in report.models)
+    assert others == {}
+    values = []
+    for split in SPLITS[protocol](data, 0, np.inf):
+        assert split.values is not None
+        pairs = zip(split.users[split.rows], split.targets, split.values, strict=True)
+        assert all(
+            value in data.value[(data.user == user) & (data.item == item)] for user, item, value in pairs
+        )
+        values.append(np.sqrt(np.mean((split.values - 3.0) ** 2)))
+    assert found["rmse"].mean == pytest.approx(np.mean(values))
+    assert found["mae"].low < found["mae"].mean < found["mae"].high
+    assert "popularity: what it foresees of ratings and chances: rmse" in " ".join(remarks(report.document()))
+
+
+def test_chances_of_what_is_listed() -> None:
+    data = rated()
+    report = evaluate([Sure()], data, k=5).models[0]
+    hits = report.metrics["precision@5"].mean
+    assert report.forecasts["accuracy"].mean == pytest.approx(1 - hits)
+    assert report.forecasts["calibration_error"].mean == pytest.approx(abs(0.25 - hits))
+    assert report.forecasts["log_loss"].mean == pytest.approx(
+        -hits * np.log(0.25) - (1 - hits) * np.log(0.75)
+    )
+    assert report.forecasts["grouped_auc"].mean == pytest.approx(0.5)
+
+
+def test_without_values_there_are_no_ratings_to_foresee() -> None:
+    assert split_last(world()).values is not None
+    assert evaluate([Three()], world()).models[0].forecasts == {}
