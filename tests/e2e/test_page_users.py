@@ -32,6 +32,7 @@ def test_history_says_what_was_done(url: str, visit: Any) -> None:
     page = visit(f"{url}/?user_id=reader-2")
     page.wait_for_selector(".past")
     assert page.inner_text(".past .when >> nth=0").startswith("chosen, ")
+    assert page.inner_text("#profile").startswith("likes ")
 
 
 def test_a_long_history_is_said_to_be_cut(tmp_path: Path, visit: Any) -> None:
