@@ -126,13 +126,13 @@ def _add_command(name: str, help: str, word: str, *, writes: bool) -> None:
     ) -> None:
         from acclimate.cli.data_report import report
         from acclimate.data.cleaning import Wanted
-        from acclimate.data.sources import name_of
+        from acclimate.data.sources.places import is_url, name_of
         from acclimate.data.store import Store
         from acclimate.data.tables import read_tables
 
         out, store = Output(as_json), Store(Home(home).data)
         named, wanted = _named(columns or []), Wanted.parse(drop, k_core)
-        out.step(f"reading {', '.join(map(name_of, paths))}")
+        out.step(f"reading {', '.join(name_of(path) if is_url(path) else path for path in paths)}")
         tables = read_tables(
             paths,
             format=format,

@@ -127,10 +127,7 @@ def make_dataset(clean: Clean, positive: str, table: EventsTable, name: str) -> 
         table: What each event type is worth.
         name: What a report calls it.
     """
-    events, searches = (
-        frame if frame["time"].is_sorted() else frame.sort("time", maintain_order=True)
-        for frame in (clean.events, clean.searches)
-    )
+    events, searches = _by_time(clean.events), _by_time(clean.searches)
     users = _vocabulary("user_id", events, clean.users, searches)
     items = _vocabulary("item_id", events, clean.items)
     return Dataset(
@@ -150,6 +147,14 @@ def make_dataset(clean: Clean, positive: str, table: EventsTable, name: str) -> 
         name=name,
         timed=clean.timed,
     )
+
+
+def _by_time(frame: pl.DataFrame) -> pl.DataFrame:
+    """Return the rows in order of time; equal times keep their order."""
+    if frame["time"].is_sorted():
+        return frame
+    order = np.argsort(frame["time"].to_numpy(), kind="stable")
+    return frame[order]
 
 
 def _kinds(types: pl.Series) -> NDArray[np.int8]:

@@ -47,7 +47,7 @@ def order_notes(frame: pl.DataFrame) -> list[str]:
     """Return a note if a stream goes back in time; a table that is ordered by user is no stream."""
     back = (frame["time"].diff() < 0).sum()
     user = frame["user_id"]
-    if not back or (user != user.shift()).sum() + 1 == user.n_unique() < len(user):
+    if not back or user.rle_id()[-1] + 1 == user.n_unique() < len(user):
         return []
     rows = "1 row is" if back == 1 else f"{back:,} rows are"
     return [f"{rows} earlier than the row before; events are taken in order of time"]
