@@ -60,10 +60,10 @@ def remarks(document: Document) -> list[str]:
     if skipped:
         lines.append(f"Not among the targets: {', '.join(skipped)}.")
     lines += [f"{name} was left out: {why}" for name, why in document["left_out"].items()]
-    if document["comparisons"]:
+    if n := len(document["comparisons"]):
         lines.append(
             f"p: how probable so large a difference of ndcg@{k} is by chance, by flipping signs of users, "
-            f"with Holm's correction for {len(document['comparisons'])} comparisons."
+            f"with Holm's correction for {n} comparison{'s' * (n > 1)}."
         )
     for model in document["models"]:
         for fits, one in ((model["seeds"], "seed"), (model["folds"], "fold")):
