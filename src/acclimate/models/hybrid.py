@@ -20,7 +20,7 @@ from acclimate.rng import generator
 from acclimate.training import Training
 from acclimate.types import Codes, Encoder, Floats, Histories, Item, Model, State
 
-SOURCES = ("ease", "item-knn", "recent-popularity")
+SOURCES = ("sequence", "ease", "recent-popularity")
 """What is blended if nothing else is asked for."""
 AT_ONCE = 4_000_000
 """Scores that are held together: 16 MB for each source."""

@@ -14,7 +14,7 @@ from acclimate.errors import check_range
 from acclimate.metrics import top_lists
 from acclimate.models.common import check_positive
 from acclimate.models.examples import Examples
-from acclimate.models.hybrid import SOURCES, Hybrid, picked
+from acclimate.models.hybrid import Hybrid, picked
 from acclimate.models.item_vectors import TextSpace
 from acclimate.models.neural import check_share
 from acclimate.models.ranker_features import CONTENT_WIDTH, N_FEATURES, Content, ItemTimes, features
@@ -23,6 +23,9 @@ from acclimate.models.ranker_net import CLICK, PURCHASE, RATING, RankerNet, Tabl
 from acclimate.rng import generator
 from acclimate.training import Fitted, Training
 from acclimate.types import Codes, Encoder, Floats, Histories, Item, Model, State
+
+SOURCES = ("ease", "item-knn", "recent-popularity")
+"""What is re-ranked if nothing else is asked for: quick to fit, twice."""
 
 
 class Chances(NamedTuple):
@@ -62,7 +65,7 @@ class Ranker(Hybrid):
 
     Args:
         encoder: For texts of items, and for the sources that read them.
-        sources: Built models, or names of registered ones.
+        sources: Built models, or names of registered ones; by default `SOURCES`.
         candidates: How many are looked at again.
         width: Of the deep layers.
         cross: Cross layers.
@@ -105,8 +108,8 @@ class Ranker(Hybrid):
         purchase: float = 4.0,
         held_back: int = 5,
         examples: int = 10_000,
-        epochs: int = 30,
-        patience: int = 5,
+        epochs: int = 60,
+        patience: int = 10,
         learning_rate: float = 1e-3,
         batch_size: int = 128,
         seed: int = 0,
