@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from pathlib import Path
+from statistics import median
 from typing import Any
 
 HERE = Path(__file__).parent
@@ -65,7 +66,7 @@ def accuracy(language: str = "en") -> str:
             told = f"{mean:.4f} ({low:.4f} to {high:.4f})"
             cells.append(f"**{told}**" if mean == best else told)
         runs = sets[last][name]["runs"].values()
-        seconds = sum(run["fit_cpu_seconds"] for run in runs) / len(runs)
+        seconds = median(run["fit_cpu_seconds"] for run in runs)
         lines.append(f"| {name} | {' | '.join(cells)} | {seconds:,.0f} |")
     counts = ", ".join(f"{len(each['sequence']['runs'])} ({name})" for name, each in sets.items())
     return "\n".join([*lines, "", f"{seeds}: {counts}."])
