@@ -79,3 +79,16 @@ def moment(text: str, field: str) -> float:
     if not math.isfinite(value):
         raise InputError(f"{field} must be a finite number of seconds, got {text!r}", field=field)
     return value
+
+
+def written(seconds: float) -> str:
+    """Return the day and minute in UTC of seconds since 1970; the number itself where there is no such day.
+
+    Example:
+        >>> written(973036800.0), written(1e300)
+        ('2000-11-01 00:00', '1e+300')
+    """
+    try:
+        return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%d %H:%M")
+    except (OverflowError, ValueError, OSError):
+        return f"{seconds:g}"

@@ -27,3 +27,20 @@ def test_the_best_model_is_fitted_on_everything_for_the_epochs_that_were_best(tm
     assert 1 <= fitted.epochs <= TINY["epochs"]
     assert fitted.epochs == trained.model.state()[1]["params"]["epochs"]
     assert trained.report is not None
+
+
+def test_what_replaces_a_better_snapshot_says_so(tmp_path: Path) -> None:
+    file = tmp_path / "ratings.csv"
+    rows = [f"u{u},i{u % 3 * 5 + (u + t) % 5},{100 * t + u}" for u in range(30) for t in range(4)]
+    file.write_text("\n".join(["user_id,item_id,timestamp", *rows]))
+    home = Home(tmp_path / "home")
+    Store(home.data).add(read_tables([file]))
+    trainer = Trainer(home, Settings())
+    first = trainer.train(["item-knn"])
+    assert trainer.notes == []
+    trainer.train(["popularity"])
+    (note,) = trainer.notes
+    assert note.startswith("item-knn, which this replaces, had ndcg@10 ")
+    assert note.endswith(f"acclimate snapshots rollback {first.snapshot.id}")
+    trainer.train(["item-knn"])
+    assert trainer.notes == []

@@ -62,7 +62,7 @@ def test_it_shows_a_table(home: Path, capsys: pytest.CaptureFixture[str]) -> Non
         (("--level", "popularty"), "no level 'popularty': did you mean 'popularity'"),
         (("--level", "live", "--level", "live"), "name each level once"),
         (("--start", "soon"), "start must be a date"),
-        (("--start", "2100-01-01"), "no event lies from the start of the replay on"),
+        (("--start", "2100-01-01"), "no event lies from the start of the replay (2100-01-01 00:00) on"),
         (("--window", "0d"), "window must be longer than 0"),
         (("--window", "month"), "window must be a length of time"),
         (("--delay", "-5"), "delay must be a length of time"),

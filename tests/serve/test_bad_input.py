@@ -62,6 +62,8 @@ def test_k_of_another_type(shared: Client, k: Any) -> None:
         (LIKE + b',"value":1,}', 400, "broken JSON at byte", None),
         (b"\xff\xfe{}", 400, "not UTF-8: byte 0xff at 0", None),
         (LIKE + b',"context":' + b'{"a":' * 50_000, 400, "nested too deeply", None),
+        (b"[" * 100_000, 400, "nested too deeply", None),
+        (b"[" * 2_000 + b"]" * 2_000, 400, "nested too deeply", None),
         (b"", 400, "the body is empty", None),
         (b"5", 422, "the body must be an object or a list, got 5", None),
         (LIKE + b',"vale":1}', 400, "no field 'vale': did you mean 'value'? Allowed: ", "vale"),

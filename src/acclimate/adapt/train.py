@@ -20,7 +20,7 @@ from acclimate.data.dataset import Dataset
 from acclimate.data.split import split_last
 from acclimate.devices import choose_device
 from acclimate.encode import make_encoder
-from acclimate.errors import InputError, NotFoundError, nearest
+from acclimate.errors import AcclimateError, InputError, NotFoundError, nearest
 from acclimate.evaluate.compare import Interval
 from acclimate.evaluate.protocols import evaluate
 from acclimate.evaluate.results import Report
@@ -78,6 +78,7 @@ class Trainer:
     ) -> None:
         self.home, self.settings, self.progress, self.say = home, settings, progress, say
         self._refit: dict[str, dict[str, Any]] = {}
+        self._replaced: list[str] = []
 
     @cached_property
     def encoder(self) -> Encoder:
@@ -89,9 +90,11 @@ class Trainer:
 
     @property
     def notes(self) -> list[str]:
-        """What a user should know by now: that the encoder stands in for a missing one, if it was used."""
+        """What a user should know by now: that the encoder stands in for a missing one, if it was used, and
+        that what was replaced had the better figure.
+        """
         used = vars(self).get("encoder")
-        return [used.note] if used is not None and used.note else []
+        return [*([used.note] if used is not None and used.note else []), *self._replaced]
 
     def alone(self) -> AbstractContextManager[None]:
         """Be the only one that fits models in this home: who resumes a fit must not find that of another.
@@ -224,8 +227,27 @@ class Trainer:
         metrics = metrics_of(report, model.name)
         snapshot = registry.write(model, gathered.state, metrics=metrics, settings=self.settings)
         verdict = first_verdict(snapshot, report=report)
+        try:
+            before = registry.current()
+        except AcclimateError:  # damaged: this one takes its place
+            before = None
         registry.publish(snapshot, verdict)
+        self._replaced = better_before(before, metrics)
         return Trained(snapshot, model, report, metrics, verdict, seconds)
+
+
+def better_before(before: Snapshot | None, metrics: Mapping[str, Interval]) -> list[str]:
+    """Return a line if the snapshot ``before`` had a better figure than ``metrics``, else nothing."""
+    told = before.manifest["metrics"] if before else {}
+    for name in sorted(told.keys() & metrics.keys()):
+        was, now = float(told[name]["mean"]), metrics[name].mean
+        if name.startswith("ndcg@") and was > now:
+            assert before is not None
+            return [
+                f"{before.manifest['model']}, which this replaces, had {name} {was:.4f}, this has {now:.4f}: "
+                f"go back with acclimate snapshots rollback {before.id}"
+            ]
+    return []
 
 
 def candidates(model: str) -> list[str]:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime
 from html import escape
 
 import numpy as np
+
+from acclimate.durations import written
 
 WIDTH, HEIGHT = 720, 300
 LEFT, RIGHT, TOP, BOTTOM = 48, 12, 10, 28
@@ -62,7 +63,8 @@ def round_up(value: float) -> float:
 def _line(number: int, name: str, placed: Sequence[tuple[float, float, tuple[float, float]]]) -> str:
     path = " ".join(f"{x},{y}" for x, y, _ in placed)
     dots = "".join(
-        f'<circle cx="{x}" cy="{y}" r="3"><title>{escape(name)}, {_day(at)}: {value:.4f}</title></circle>'
+        f'<circle cx="{x}" cy="{y}" r="3">'
+        f"<title>{escape(name)}, {written(at)[:10]}: {value:.4f}</title></circle>"
         for x, y, (at, value) in placed
     )
     return f'<g class="c{number % 8}"><polyline points="{path}"/>{dots}</g>'
@@ -76,13 +78,6 @@ def _axes(low: float, high: float, top: float) -> str:
         parts.append(f'<line x1="{LEFT}" x2="{right}" y1="{y:.1f}" y2="{y:.1f}"/>')
         parts.append(f'<text x="{LEFT - 6}" y="{y + 4:.1f}" text-anchor="end">{top * share:.3g}</text>')
     for share, anchor in ((0.0, "start"), (0.5, "middle"), (1.0, "end")):
-        x, day = LEFT + (right - LEFT) * share, _day(low + share * (high - low))
+        x, day = LEFT + (right - LEFT) * share, written(low + share * (high - low))[:10]
         parts.append(f'<text x="{x:.1f}" y="{HEIGHT - 8}" text-anchor="{anchor}">{day}</text>')
     return f'<g class="axes" aria-hidden="true">{"".join(parts)}</g>'
-
-
-def _day(seconds: float) -> str:
-    try:
-        return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%d")
-    except (OverflowError, ValueError, OSError):
-        return f"{seconds:g}"

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from acclimate.data.dataset import Dataset
+from acclimate.durations import written
 from acclimate.errors import InputError
 from acclimate.types import Codes, Events, Floats, Histories, Times
 
@@ -63,10 +64,11 @@ class Stream:
                 raise InputError(f"{name} must be 0 or more seconds, got {value}", field=name)
         before = int((time < self.start).sum())
         if before in (0, len(time)):
-            side = "from" if before else "before"
-            span = f"they go from {time[0]:g} to {time[-1]:g}" if len(time) else "there is none"
+            side, rest = ("from", " on") if before else ("before", "")
+            span = f"they go from {written(time[0])} to {written(time[-1])}" if len(time) else "there is none"
             raise InputError(
-                f"no event lies {side} the start of the replay on ({self.start:g}): {span}", field="start"
+                f"no event lies {side} the start of the replay ({written(self.start)}){rest}: {span}",
+                field="start",
             )
 
     @cached_property

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import UTC, datetime
 from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from acclimate.durations import written
 from acclimate.evaluate.page import figures_table, frame, intervals_plot, told
 from acclimate.evaluate.plot import curves
 from acclimate.evaluate.stream_report import StreamReport
@@ -92,7 +92,7 @@ def write_stream(report: StreamReport, path: Path) -> None:
 
 def remarks(document: Document) -> list[str]:
     """Return what a reader of the figures should know, a line each."""
-    lines = [f"{_counts(document)}, foreseen from {_day(document['start'])} on, one after the other."]
+    lines = [f"{_counts(document)}, foreseen from {written(document['start'])} on, one after the other."]
     for contest in document["comparisons"]:
         found = contest["mcnemar"]
         if found["better"] or found["worse"]:
@@ -149,10 +149,3 @@ def _title(document: Document) -> str:
 
 def _counts(document: Document) -> str:
     return f"{document['n_targets']:,} events of {document['n_users']:,} users"
-
-
-def _day(seconds: float) -> str:
-    try:
-        return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%d %H:%M")
-    except (OverflowError, ValueError, OSError):
-        return f"{seconds:g}"

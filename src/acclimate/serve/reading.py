@@ -106,12 +106,13 @@ def read(body: bytes, kind: Any) -> Any:
         acclimate.errors.InputError: no field 'user': did you mean 'user_id'? Allowed: attributes, user_id
     """
     try:
-        return _decoder(kind).decode(body)
-    except msgspec.ValidationError as error:
-        raise _misfit(str(error), body, kind) from error
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
-        raise _broken(str(error), body) from error
-    except RecursionError as error:
+        try:
+            return _decoder(kind).decode(body)
+        except msgspec.ValidationError as error:
+            raise _misfit(str(error), body, kind) from error
+        except (msgspec.DecodeError, UnicodeDecodeError) as error:
+            raise _broken(str(error), body) from error
+    except RecursionError as error:  # from either: what does not fit is decoded again to be shown
         raise InputError("the JSON is nested too deeply", code="broken_json") from error
 
 
