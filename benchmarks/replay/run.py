@@ -10,15 +10,17 @@ import argparse
 import json
 import resource
 from collections.abc import Callable
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from benchmarks.machine import machine, stamp
 
 from acclimate.config import Home
+from acclimate.data.cleaning import Wanted
 from acclimate.data.dataset import Dataset
 from acclimate.data.fetch import fetch
-from acclimate.data.synthetic import drifting_world
+from acclimate.data.synthetic import World, drifting_world
 from acclimate.data.tables import read_tables
 from acclimate.durations import moment
 from acclimate.encode import make_encoder
@@ -36,45 +38,56 @@ CLAIM = (
 WIDTH = 64
 
 
-def ml_1m(cache: Path) -> tuple[Dataset, dict[str, Any]]:
+@dataclass(frozen=True)
+class Case:
+    """What is replayed: a set, options of `replay`, and if it is a made world the world."""
+
+    data: Dataset
+    options: dict[str, Any] = field(default_factory=dict)
+    world: World | None = None
+
+
+def ml_1m(cache: Path) -> Case:
     """Ratings of 4 and 5 with their true times, fitted on what is before November 2000."""
     path = fetch("ml-1m", cache=cache).path
     data = read_tables([path], name="ml-1m", positive=">=4").dataset
-    return data.where(data.weight > 0), {"start": moment("2000-11-01", "start")}
+    return Case(data.where(data.weight > 0), {"start": moment("2000-11-01", "start")})
 
 
-def ml_100k(cache: Path) -> tuple[Dataset, dict[str, Any]]:
+def ml_100k(cache: Path) -> Case:
     """All ratings, fitted on the first half."""
-    return read_tables([fetch("ml-100k", cache=cache).path], name="ml-100k").dataset, {}
+    return Case(read_tables([fetch("ml-100k", cache=cache).path], name="ml-100k").dataset)
 
 
-def retail(cache: Path) -> tuple[Dataset, dict[str, Any]]:
-    """A year of purchases, fitted on its first half; what was bought may be bought again."""
-    data = read_tables([fetch("complete-journey", cache=cache).path], name="complete-journey").dataset
-    return data, {"again": 0.0}
+def retail(cache: Path) -> Case:
+    """A year of purchases, fitted on its first three quarters; what was bought may be bought again.
+
+    The 20-core: 13,000 of 92,000 products, which are 85 % of the purchases.
+    """
+    path = fetch("complete-journey", cache=cache).path
+    data = read_tables([path], name="complete-journey", wanted=Wanted(k_core=20)).dataset
+    return Case(data, {"again": 0.0, "start": moment("2017-10-01", "start")})
 
 
-def world(change: str) -> Callable[[Path], tuple[Dataset, dict[str, Any]]]:
+def world(change: str) -> Callable[[Path], Case]:
     """A made world with a known change, fitted on its first quarter."""
 
-    def make(cache: Path) -> tuple[Dataset, dict[str, Any]]:
-        data = drifting_world(
-            change, n_events=12_000, n_users=300, n_items=300, new_users=0.2, new_items=0.2
-        ).data
-        return data, {"start": float(data.time[len(data) // 4])}
+    def make(cache: Path) -> Case:
+        made = drifting_world(change, n_events=12_000, n_users=300, n_items=300, new_users=0.2, new_items=0.2)
+        return Case(made.data, {"start": float(made.data.time[len(made.data) // 4])}, made)
 
     return make
 
 
-SETS: dict[str, Callable[[Path], tuple[Dataset, dict[str, Any]]]] = {
-    "ml-1m": ml_1m,
-    "ml-100k": ml_100k,
-    "complete-journey": retail,
+SETS: dict[str, Callable[[Path], Case]] = {
     **{f"world-{change}": world(change) for change in ("sudden", "gradual", "recurring")},
+    "ml-100k": ml_100k,
+    "ml-1m": ml_1m,
+    "complete-journey": retail,
 }
 
 
-def levels(data: Dataset, seed: int, cache: Path) -> list[Level]:
+def levels(seed: int, cache: Path) -> list[Level]:
     """The sequence model's clocks, and with the first seed every model that learns from single events."""
     training = Training(cache / "training", progress=True)
     encoder = make_encoder("minilm", cache=cache, progress=False)
@@ -92,11 +105,14 @@ def levels(data: Dataset, seed: int, cache: Path) -> list[Level]:
 
 def run(name: str, seed: int, cache: Path) -> dict[str, Any]:
     """Replay one set with one seed."""
-    data, options = SETS[name](cache)
+    case = SETS[name](cache)
     folder = cache / "replay" / f"{name}-{seed}"
-    report = replay(levels(data, seed, cache), data, seed=seed, folder=folder, progress=True, **options)
+    report = replay(levels(seed, cache), case.data, seed=seed, folder=folder, progress=True, **case.options)
     write_stream(report, cache / f"replay-{name}-{seed}.html")
     document = report.document()
+    if case.world:
+        known = {"ndcg@10": case.world.ndcg, "hr@10": case.world.hit}
+        document["oracle"] = {name: float(part[report.stream.asked].mean()) for name, part in known.items()}
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     return json.loads(json.dumps(document), parse_float=lambda text: round(float(text), 5)) | {
         "peak_rss_mb": round(peak)
@@ -114,9 +130,9 @@ def main() -> int:
     parser.add_argument("--cache", type=Path, default=Home().cache / "benchmarks")
     args = parser.parse_args()
     results = json.loads(RESULTS.read_text()) if RESULTS.is_file() else {"claim": CLAIM, "sets": {}}
-    for name in args.sets:
-        runs = results["sets"].setdefault(name, {"runs": {}})["runs"]
-        for seed in args.seeds:
+    for seed in args.seeds:
+        for name in args.sets:
+            runs = results["sets"].setdefault(name, {"runs": {}})["runs"]
             if str(seed) in runs and not args.again:
                 continue
             runs[str(seed)] = run(name, seed, args.cache) | stamp()

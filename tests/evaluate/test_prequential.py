@@ -122,6 +122,10 @@ def test_live_histories_beat_frozen_ones_after_a_change() -> None:
     (contest,) = report.contests
     assert contest.difference.model == "frozen"
     assert contest.difference.difference.sign == -1
+    (gain,) = report.gains
+    assert (gain.difference.model, gain.difference.against) == ("live", "frozen")
+    assert gain.difference.difference.mean == pytest.approx(-contest.difference.difference.mean)
+    assert gain.difference.difference.sign == 1
     signs = [sign for _, sign in contest.windows]
     assert signs.count(-1) > len(signs) / 2
     assert 1 not in signs

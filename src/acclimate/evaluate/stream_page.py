@@ -14,6 +14,7 @@ from acclimate.evaluate.stream_report import StreamReport
 
 if TYPE_CHECKING:
     from rich.console import Console
+    from rich.text import Text
 
 Document = Mapping[str, Any]
 
@@ -28,19 +29,18 @@ def print_stream(report: StreamReport, console: Console) -> None:
     best = _best(document)
     shown = Table(title=Text(_title(document)), box=box.SIMPLE_HEAVY, padding=(0, 1, 0, 0))
     shown.add_column("level", no_wrap=True)
-    for column in (f"ndcg@{k}", f"hr@{k}", "to the best", "ms p50", "ms p99", "events/s", "MB", "forgets"):
+    first = document["levels"][0]["name"]
+    gained = ["to " + first] if len(document["levels"]) > 1 else []
+    for column in (f"ndcg@{k}", f"hr@{k}", *gained, "to the best", "ms p50", "p99", "events/s", "forgets"):
         shown.add_column(column, justify="right", no_wrap=True)
-    apart = {each["model"]: each for each in document["comparisons"]}
+    gains, apart = ({each["model"]: each for each in document[key]} for key in ("gains", "comparisons"))
     for level in document["levels"]:
         name, ndcg = level["name"], level[f"ndcg@{k}"]
         figure = Text.assemble(
             (f"{ndcg['mean']:.4f}", "bold green" if level is best else ""),
             (f"\n{ndcg['low']:.3f}–{ndcg['high']:.3f}", "dim"),
         )
-        gap = Text("the best")
-        if name in apart:
-            one = apart[name]
-            gap = Text.assemble(f"{one['mean']:+.4f}", (f"\n{one['low']:+.3f} to {one['high']:+.3f}", "dim"))
+        gaps = [_apart(gains.get(name), "")] if gained else []
         cost = [f"{level['latency_ms'][p]:.2f}" for p in ("p50", "p99")]
         speed = "" if level["events_per_second"] is None else f"{level['events_per_second']:,.0f}"
         back = level["forgetting"]["backward_transfer"]
@@ -48,10 +48,10 @@ def print_stream(report: StreamReport, console: Console) -> None:
             Text(name),
             figure,
             f"{level[f'hr@{k}']['mean']:.4f}",
-            gap,
+            *gaps,
+            _apart(apart.get(name), "the best"),
             *cost,
             speed,
-            f"{level['memory_mb']['end']:.1f}",
             "" if back is None else f"{back:+.4f}",
         )
     console.print(shown)
@@ -115,9 +115,21 @@ def remarks(document: Document) -> list[str]:
 
 
 def _figures(document: Document) -> str:
-    k = document["k"]
+    k, first = document["k"], document["levels"][0]["name"]
     metrics = [f"ndcg@{k}", f"hr@{k}", f"mrr@{k}"]
-    head = ["level", *metrics, "p50 ms", "p99 ms", "CPU s", "events/s", "MB", "backward", "forward"]
+    gains = {each["model"]: each for each in document["gains"]}
+    head = [
+        "level",
+        *metrics,
+        f"ndcg to {escape(first)}",
+        "p50 ms",
+        "p99 ms",
+        "CPU s",
+        "events/s",
+        "MB",
+        "backward",
+        "forward",
+    ]
     rows = []
     for level in document["levels"]:
         transfers = [level["forgetting"][f"{way}_transfer"] for way in ("backward", "forward")]
@@ -129,6 +141,7 @@ def _figures(document: Document) -> str:
                     f"{level[name]['mean']:.4f} ({level[name]['low']:.4f}–{level[name]['high']:.4f})"
                     for name in metrics
                 ),
+                _gain(gains.get(level["name"])),
                 *(f"{level['latency_ms'][part]:.2f}" for part in ("p50", "p99")),
                 f"{level['cost_seconds']:.1f}",
                 "" if speed is None else f"{speed:,.0f}",
@@ -137,6 +150,18 @@ def _figures(document: Document) -> str:
             ]
         )
     return figures_table("Means over the questions, with 95 % intervals over users", head, rows)
+
+
+def _gain(one: Document | None) -> str:
+    return "" if one is None else f"{one['mean']:+.4f} ({one['low']:+.4f} to {one['high']:+.4f})"
+
+
+def _apart(one: Document | None, same: str) -> Text:
+    from rich.text import Text
+
+    if one is None:
+        return Text(same)
+    return Text.assemble(f"{one['mean']:+.4f}", (f"\n{one['low']:+.3f} to {one['high']:+.3f}", "dim"))
 
 
 def _best(document: Document) -> Any:

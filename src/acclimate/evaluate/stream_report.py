@@ -126,12 +126,12 @@ class LevelReport:
 
 @dataclass(frozen=True)
 class Contest:
-    """One level against the best, question by question.
+    """One level against another, question by question.
 
     Args:
-        difference: Of the means, the level minus the best, by users drawn together.
+        difference: Of the means, the level minus the other, by users drawn together.
         windows: For each sliding window of 500 questions its middle in seconds, and 1 if the level has
-            significantly more hits than the best by McNemar's test at 5 %, -1 if fewer, else 0.
+            significantly more hits than the other by McNemar's test at 5 %, -1 if fewer, else 0.
     """
 
     difference: Comparison
@@ -153,12 +153,14 @@ class StreamReport:
         k: Length of the lists.
         levels: In the order in which they were given.
         contests: Each level against the best by ndcg.
+        gains: Each level but the first against the first: what it adds.
     """
 
     stream: Stream
     k: int
     levels: Sequence[LevelReport]
     contests: Sequence[Contest]
+    gains: Sequence[Contest]
 
     @property
     def n_asked(self) -> int:
@@ -181,6 +183,7 @@ class StreamReport:
             "skipped": stream.skipped,
             "levels": [level.document() for level in self.levels],
             "comparisons": [contest.document() for contest in self.contests],
+            "gains": [contest.document() for contest in self.gains],
         }
 
 
@@ -192,9 +195,9 @@ def stream_report(
     levels = [figures.level(trace) for trace in traces]
     metric = f"ndcg@{k}"
     best = max(levels, key=lambda level: level.metrics[metric].mean)
-    return StreamReport(
-        stream, k, levels, [figures.contest(level, best) for level in levels if level is not best]
-    )
+    contests = [figures.contest(level, best) for level in levels if level is not best]
+    gains = [figures.contest(level, levels[0]) for level in levels[1:]]
+    return StreamReport(stream, k, levels, contests, gains)
 
 
 def question_metrics(above: NDArray[Any], tied: NDArray[Any], k: int) -> dict[str, NDArray[np.float64]]:
@@ -272,12 +275,12 @@ class _Figures:
             means = {name: float(values[keep].mean()) for name, values in per_question.items()}
             yield Window(start + number * width, start + (number + 1) * width, int(keep.sum()), means)
 
-    def contest(self, level: LevelReport, best: LevelReport) -> Contest:
+    def contest(self, level: LevelReport, other: LevelReport) -> Contest:
         ndcg, hit = f"ndcg@{self.k}", f"hr@{self.k}"
-        apart = {ndcg: level.per_question[ndcg] - best.per_question[ndcg]}
+        apart = {ndcg: level.per_question[ndcg] - other.per_question[ndcg]}
         found = self.means(apart, np.ones(len(self.user), bool))[ndcg]
-        mine, theirs = (each.per_question[hit] >= 0.5 for each in (level, best))
-        return Contest(Comparison(level.name, best.name, ndcg, found), tuple(self.sliding(mine, theirs)))
+        mine, theirs = (each.per_question[hit] >= 0.5 for each in (level, other))
+        return Contest(Comparison(level.name, other.name, ndcg, found), tuple(self.sliding(mine, theirs)))
 
     def sliding(self, mine: NDArray[np.bool_], theirs: NDArray[np.bool_]) -> Iterator[tuple[float, int]]:
         for start in range(0, max(len(mine) - SLIDING // 2, 1), SLIDING // 2):
