@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from statistics import median
 from typing import Any
+
+from benchmarks.replay.tables import pictures as replay_pictures
+from benchmarks.replay.tables import sections as replays
 
 HERE = Path(__file__).parent
 _TOLD = ("claim", "date", "machine")
@@ -94,15 +97,25 @@ def _against_ease(sets: dict[str, Any]) -> str:
     return "\n".join(lines)
 
 
+def _plain(found: dict[str, Any]) -> str:
+    """Return a table of all figures."""
+    rows = [(key, text) for key, text in figures(found) if key.split()[0] not in _TOLD]
+    table = "\n".join(f"| {key.replace('_', ' ')} | {text} |" for key, text in rows)
+    return f"| figure | value |\n|---|---|\n{table}"
+
+
+_BODIES: dict[str, Callable[[dict[str, Any]], str]] = {
+    "accuracy": lambda found: f"{accuracy()}\n\n{_against_ease(found['sets'])}",
+    "replay": lambda found: replays(found, "images"),
+}
+"""Benchmarks with tables of their own."""
+
+
 def page() -> str:
     """Return one section for each benchmark: claim, figures, machine and date."""
     sections = []
     for name, found in results().items():
-        rows = [(key, text) for key, text in figures(found) if key.split()[0] not in _TOLD]
-        table = "\n".join(f"| {key.replace('_', ' ')} | {text} |" for key, text in rows)
-        body = f"| figure | value |\n|---|---|\n{table}"
-        if name == "accuracy":
-            body = f"{accuracy()}\n\n{_against_ease(found['sets'])}"
+        body = _BODIES.get(name, _plain)(found)
         machine = ", ".join(f"{key} {text}".strip() for key, text in figures(found.get("machine", "")))
         claim = found.get("claim", "").strip(".")
         sections.append(
@@ -111,3 +124,9 @@ def page() -> str:
             f"Run it again with `make bench-{name}`."
         )
     return "\n\n".join(sections)
+
+
+def images() -> dict[str, str]:
+    """Return the plots of the page, text by file name."""
+    found = results()
+    return dict(replay_pictures(found["replay"])) if "replay" in found else {}

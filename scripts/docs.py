@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-from benchmarks.report import accuracy
+from benchmarks.report import accuracy, images
 from benchmarks.report import page as benchmarks
 from typer.main import get_command
 
@@ -154,14 +154,23 @@ def filled(text: str) -> str:
     return BLOCK.sub(lambda found: f"{found[1]}\n{PARTS[found[2]]()}\n\n{found[3]}", text)
 
 
+def stale() -> dict[Path, str]:
+    """Return what should stand in each page and plot that is out of date."""
+    wanted = {page: filled(page.read_text("utf-8")) for page in PAGES}
+    wanted |= {ROOT / "docs" / "images" / name: text for name, text in images().items()}
+    return {
+        path: text for path, text in wanted.items() if not path.is_file() or path.read_text("utf-8") != text
+    }
+
+
 def main() -> int:
-    """Make every page anew, or with ``--check`` return 1 where one is out of date."""
-    stale = [page for page in PAGES if filled(page.read_text("utf-8")) != page.read_text("utf-8")]
-    for page in stale:
-        print(f"{page.relative_to(ROOT)} is out of date" + ("" if "--check" in sys.argv else ": made anew"))
+    """Make every page and plot anew, or with ``--check`` return 1 where one is out of date."""
+    found = stale()
+    for path, text in found.items():
+        print(f"{path.relative_to(ROOT)} is out of date" + ("" if "--check" in sys.argv else ": made anew"))
         if "--check" not in sys.argv:
-            page.write_text(filled(page.read_text("utf-8")), "utf-8")
-    return int(bool(stale) and "--check" in sys.argv)
+            path.write_text(text, "utf-8")
+    return int(bool(found) and "--check" in sys.argv)
 
 
 if __name__ == "__main__":

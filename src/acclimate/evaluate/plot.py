@@ -35,7 +35,7 @@ def curves(title: str, meaning: str, series: Mapping[str, Curve]) -> str:
         _line(number, name, [(*place(*point), point) for point in curve])
         for number, (name, curve) in enumerate(series.items())
     )
-    legend = "".join(f'<li><i class="c{n % 8}"></i>{escape(name)}</li>' for n, name in enumerate(series))
+    legend = "".join(f'<li><i class="{hue(n)}"></i>{escape(name)}</li>' for n, name in enumerate(series))
     label = f"{title}, {meaning}: " + "; ".join(
         f"{name} from {curve[0][1]:.4f} to {curve[-1][1]:.4f}" for name, curve in series.items()
     )
@@ -60,6 +60,11 @@ def round_up(value: float) -> float:
     return float(power * min(step for step in (1, 2, 3, 4, 5, 6, 8, 10) if step * power >= value * 0.9999))
 
 
+def hue(number: int) -> str:
+    """Return the classes of the line with this number: eight hues, then the same dashed."""
+    return f"c{number % 8}" + (" dashed" if number >= 8 else "")
+
+
 def _line(number: int, name: str, placed: Sequence[tuple[float, float, tuple[float, float]]]) -> str:
     path = " ".join(f"{x},{y}" for x, y, _ in placed)
     dots = "".join(
@@ -67,7 +72,7 @@ def _line(number: int, name: str, placed: Sequence[tuple[float, float, tuple[flo
         f"<title>{escape(name)}, {written(at)[:10]}: {value:.4f}</title></circle>"
         for x, y, (at, value) in placed
     )
-    return f'<g class="c{number % 8}"><polyline points="{path}"/>{dots}</g>'
+    return f'<g class="{hue(number)}"><polyline points="{path}"/>{dots}</g>'
 
 
 def _axes(low: float, high: float, top: float) -> str:
