@@ -23,6 +23,7 @@ ROWS = [
         "devices",
         "durable",
         "locks",
+        "words",
     },
     {"data", "events", "training"},
     {"encode", "models", "retrieve", "policies", "rerank", "explain", "state"},

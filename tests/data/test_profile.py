@@ -20,7 +20,7 @@ from tests.data.noise import DAY, START
 LABELS = [("Drama",), ("Drama", "Crime"), (), ("Comedy",)]
 rows = st.tuples(
     st.integers(0, 3),
-    st.integers(0, 400).map(lambda n: START + n * DAY / 8),
+    st.integers(0, 400).map(lambda n: START + n * 7 * DAY / 8),
     st.sampled_from([-1.0, 0.0, 0.5, 1.0, 4.0]),
     st.sampled_from([float("nan"), 1.0, 3.5, 5.0]),
 )
@@ -64,9 +64,12 @@ def slow_profile(events: Rows, now: float) -> dict[str, object]:
     liked = [event for event in acted if event[2] > 0]
     rated = [event[3] for event in acted if event[3] == event[3]]
     tastes: dict[str, float] = {}
-    for item, time, _, _ in liked:
+    weight = 1.0
+    for place, (item, time, _, _) in reversed(list(enumerate(liked))):
+        if place + 1 < len(liked):
+            weight *= max(0.5, 0.5 ** ((liked[place + 1][1] - time) / HALF_LIFE))
         for label in LABELS[item]:
-            tastes[label] = tastes.get(label, 0) + 0.5 ** ((now - time) / HALF_LIFE) / len(LABELS[item])
+            tastes[label] = tastes.get(label, 0) + weight / len(LABELS[item])
     whole = sum(tastes.values())
     return {
         "likes": len(liked),
@@ -84,7 +87,7 @@ def slow_profile(events: Rows, now: float) -> dict[str, object]:
 
 @given(histories)
 def test_a_profile_is_what_lists_say(events: Rows) -> None:
-    now = START + 100 * DAY
+    now = START + 400 * DAY
     profile, expected = learned(UserProfile(), events).at(now), slow_profile(events, now)
     for name in ("likes", "dislikes", "items", "since_last", "active_days", "mean_value"):
         assert getattr(profile, name) == pytest.approx(expected[name]), name
@@ -94,7 +97,7 @@ def test_a_profile_is_what_lists_say(events: Rows) -> None:
 
 @given(histories, st.lists(st.integers(0, 40), max_size=5))
 def test_event_by_event_is_as_all_at_once(events: Rows, cuts: list[int]) -> None:
-    now = START + 100 * DAY
+    now = START + 400 * DAY
     whole, user = learned(UserProfile(), events), UserProfile()
     statistics, data = ItemStatistics(4), dataset(events)
     bounds = [0, *sorted(min(cut, len(events)) for cut in cuts), len(events)]
@@ -105,7 +108,7 @@ def test_event_by_event_is_as_all_at_once(events: Rows, cuts: list[int]) -> None
     close(statistics.at(now), ItemStatistics.of(data).at(now))
 
 
-@given(histories, histories, st.integers(0, 400).map(lambda n: START + n * DAY / 8))
+@given(histories, histories, st.integers(0, 400).map(lambda n: START + n * 7 * DAY / 8))
 def test_nothing_looks_ahead(events: Rows, others: Rows, now: float) -> None:
     check_the_future_is_not_seen(events, others, now)
 
@@ -127,7 +130,7 @@ def check_the_future_is_not_seen(events: Rows, others: Rows, now: float) -> None
 
 @given(histories)
 def test_statistics_are_what_lists_say(events: Rows) -> None:
-    now = START + 100 * DAY
+    now = START + 400 * DAY
     figures = ItemStatistics.of(dataset(events)).at(now)
     fades = {}
     for half_life in (SHORT, LONG):
@@ -184,6 +187,27 @@ def test_a_profile_in_words() -> None:
         "comes mostly in the evening (UTC) and on Fridays",
     ]
     assert in_words(UserProfile().at(0.0)) == []
+
+
+def test_an_absence_takes_at_most_half() -> None:
+    """Thirty years later one like is one like, whenever the others were."""
+    year = 365 * DAY
+    old = [(0, START + n * DAY, 1.0, np.nan) for n in range(10)]
+    for away in (year, 30 * year):
+        back = [*old, (3, START + away, 1.0, np.nan)]
+        tastes = dict(learned(UserProfile(), back).at(START + away).tastes)
+        assert tastes["Comedy"] == pytest.approx(1 / (1 + 0.5 * 9.666), rel=1e-3)
+    late = learned(learned(UserProfile(), back[5:]), back[:5]).at(START + away)
+    assert dict(late.tastes) == pytest.approx(tastes), "in any order"
+
+
+def test_what_rounds_to_nothing_is_not_named() -> None:
+    many = [(0, START + n, 1.0, np.nan) for n in range(250)]
+    user = learned(UserProfile(), [*many, (3, START + 300, 1.0, np.nan)])
+    assert in_words(user.at(START + 300))[1] == "likes Drama (100 %)"
+    user = UserProfile()
+    user.learn(*columns([(0, START, 1.0, np.nan)]), [[f"tag {n}" for n in range(500)]])
+    assert in_words(user.at(START)) == ["1 event with 1 item, on 1 day; the last within the hour"]
 
 
 def test_an_order_without_dates_has_no_rhythm() -> None:

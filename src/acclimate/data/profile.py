@@ -10,9 +10,13 @@ from numpy.typing import NDArray
 
 from acclimate.data.features import hours_and_days
 from acclimate.data.suspects import DAY, YEAR_1990
+from acclimate.words import counted
 
 HALF_LIFE = 90 * DAY
-"""Seconds after which an older like counts half in a taste."""
+"""Seconds after which an older like counts half in a taste.
+
+A time in which nothing was liked counts as no longer than that: who stayed away did not change their mind.
+"""
 MOST_TASTES = 10
 """Tastes that a profile names."""
 DAYS = ("Mondays", "Tuesdays", "Wednesdays", "Thursdays", "Fridays", "Saturdays", "Sundays")
@@ -36,7 +40,8 @@ class Profile:
         active_days: Days in UTC with an event.
         hours: Share of the events in each hour of the day in UTC, 24 numbers; empty if times are no dates.
         weekdays: Share of the events on each day of the week, Monday first; empty likewise.
-        tastes: Categories of what was liked and their share, the largest first; newer likes count more.
+        tastes: Categories of what was liked and their share, the largest first; newer likes count more. From
+            one like to the next, what was before fades at most by half, however long the user was away.
         variety: How many categories the tastes are worth, 1 for a single one; 0 without any. It is
             exp(entropy).
         mean_value: Mean rating; None if nothing was rated.
@@ -72,11 +77,11 @@ class UserProfile:
     def __init__(self) -> None:
         self._likes = self._dislikes = self._rated = 0
         self._sum = 0.0
-        self._first, self._last, self._liked_until = np.inf, -np.inf, -np.inf
+        self._first, self._last = np.inf, -np.inf
         self._items: set[int] = set()
         self._days: set[int] = set()
         self._hours, self._weekdays = np.zeros(24, np.int64), np.zeros(7, np.int64)
-        self._tastes: dict[str, float] = {}
+        self._liked: list[tuple[float, Sequence[str]]] = []
 
     def learn(
         self,
@@ -109,18 +114,20 @@ class UserProfile:
         self._days.update((seconds // DAY).astype(np.int64).tolist())
         for counts, codes in zip((self._hours, self._weekdays), hours_and_days(seconds), strict=True):
             np.add.at(counts, codes, 1)
-        for place in np.flatnonzero(weights > 0).tolist():
-            self._taste(float(times[place]), categories[place])
+        self._liked += [
+            (float(times[place]), categories[place]) for place in np.flatnonzero(weights > 0).tolist()
+        ]
 
-    def _taste(self, time: float, categories: Sequence[str]) -> None:
-        """Count a like at ``time``, shared by its categories; sums are kept as of the newest like."""
-        if time > self._liked_until:
-            fade = 0.5 ** ((time - self._liked_until) / HALF_LIFE)
-            self._tastes = {name: fade * share for name, share in self._tastes.items()}
-            self._liked_until = time
-        weight = 0.5 ** ((self._liked_until - time) / HALF_LIFE)
-        for name in categories:
-            self._tastes[name] = self._tastes.get(name, 0.0) + weight / len(categories)
+    def _tastes(self) -> dict[str, float]:
+        """Return what each category is worth: a like is shared by its categories, and fades with time."""
+        liked = sorted(self._liked, key=lambda like: like[0])
+        gaps = np.diff([time for time, _ in liked], append=liked[-1][0] if liked else [])
+        ages = np.cumsum(np.minimum(gaps, HALF_LIFE)[::-1])[::-1]
+        amounts: dict[str, float] = {}
+        for (_, categories), weight in zip(liked, (0.5 ** (ages / HALF_LIFE)).tolist(), strict=True):
+            for name in categories:
+                amounts[name] = amounts.get(name, 0.0) + weight / len(categories)
+        return amounts
 
     def at(self, now: float) -> Profile:
         """Return the profile at ``now`` seconds; it is not asked of the past.
@@ -129,7 +136,7 @@ class UserProfile:
         """
         events = self._likes + self._dislikes
         dated = events > 0 and self._first >= YEAR_1990
-        shares = sorted(_shares(self._tastes).items(), key=lambda pair: (-pair[1], pair[0]))
+        shares = sorted(_shares(self._tastes()).items(), key=lambda pair: (-pair[1], pair[0]))
         return Profile(
             now=now,
             events=events,
@@ -168,15 +175,15 @@ def in_words(profile: Profile) -> list[str]:
     """
     if not profile.events:
         return []
-    told = f"{_many(profile.events, 'event')} with {_many(profile.items, 'item')}"
+    told = f"{counted(profile.events, 'event')} with {counted(profile.items, 'item')}"
     if profile.since_last is not None:
-        told += f", on {_many(profile.active_days, 'day')}; the last {_ago(profile.since_last)}"
+        told += f", on {counted(profile.active_days, 'day')}; the last {_ago(profile.since_last)}"
     lines = [told]
-    if profile.tastes:
-        shown = ", ".join(f"{name} ({100 * share:.0f} %)" for name, share in profile.tastes[:4])
-        lines.append(f"likes {shown}")
+    shown = [(name, f"{100 * share:.0f}") for name, share in profile.tastes[:4]]
+    if tastes := [f"{name} ({percent} %)" for name, percent in shown if percent != "0"]:
+        lines.append(f"likes {', '.join(tastes)}")
     if profile.dislikes:
-        lines.append(f"said no {_many(profile.dislikes, 'time')}")
+        lines.append(f"said no {counted(profile.dislikes, 'time')}")
     if profile.mean_value is not None:
         lines.append(f"rates {profile.mean_value:.1f} on average")
     return [*lines, *_rhythm(profile)]
@@ -195,12 +202,8 @@ def _rhythm(profile: Profile) -> list[str]:
     return [f"comes mostly {' and '.join(found)}"] if found else []
 
 
-def _many(count: int, word: str) -> str:
-    return f"{count:,} {word}" if count == 1 else f"{count:,} {word}s"
-
-
 def _ago(seconds: float) -> str:
     for name, length in (("year", 365.25 * DAY), ("month", 30.4 * DAY), ("day", DAY), ("hour", 3600.0)):
         if seconds >= length:
-            return f"{_many(int(seconds // length), name)} ago"
+            return f"{counted(int(seconds // length), name)} ago"
     return "within the hour"
