@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import json
-import resource
 import statistics
 import subprocess
 import sys
@@ -18,7 +17,7 @@ from benchmarks.machine import machine, stamp
 
 HERE = Path(__file__).parent
 ROWS, USERS, ITEMS, TRIALS = 1_000_000, 50_000, 20_000, 5
-BARS = {"csv": 5.0, "parquet": 2.0, "atomic": 6.0}
+BARS = {"csv": 5.0, "parquet": 2.0, "shuffled parquet": 2.0, "atomic": 6.0}
 """Format -> seconds."""
 MEMORY_BAR = 6.0
 """Peak memory over the size of the same table in Arrow."""
@@ -56,6 +55,12 @@ def write_parquet(path: Path, columns: Columns) -> None:
     pl.DataFrame(columns).write_parquet(path)
 
 
+def write_shuffled(path: Path, columns: Columns) -> None:
+    import polars as pl
+
+    pl.DataFrame(columns).sample(fraction=1.0, shuffle=True, seed=1).write_parquet(path)
+
+
 def write_atomic(path: Path, columns: Columns) -> None:
     types = ("token", "token", "float", "float")
     header = (f"{name}:{kind}" for name, kind in zip(columns, types, strict=True))
@@ -68,6 +73,7 @@ FORMATS: dict[str, tuple[str, Callable[[Path, Columns], None]]] = {
     "csv": ("plain.csv", write_csv),
     "quoted csv": ("quoted.csv", write_quoted),
     "parquet": ("ratings.parquet", write_parquet),
+    "shuffled parquet": ("shuffled.parquet", write_shuffled),
     "atomic": ("ratings.inter", write_atomic),
 }
 
@@ -86,8 +92,14 @@ def trial(path: str) -> None:
     tables = read_tables(path)
     seconds, cpu_seconds = time.perf_counter() - start, time.process_time() - cpu
     assert len(tables.dataset) + sum(dropped.count for dropped in tables.dropped) == ROWS
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 / 1e6
-    print(json.dumps({"seconds": seconds, "cpu_seconds": cpu_seconds, "peak_rss_mb": peak}))
+    print(json.dumps({"seconds": seconds, "cpu_seconds": cpu_seconds, "peak_rss_mb": peak_mb()}))
+
+
+def peak_mb() -> float:
+    """Return the peak memory of this program; ``ru_maxrss`` would count what its parent had before it."""
+    with open("/proc/self/status", encoding="ascii") as stream:
+        (line,) = (line for line in stream if line.startswith("VmHWM:"))
+    return int(line.split()[1]) * 1024 / 1e6
 
 
 def measure(path: Path, arrow: float) -> dict[str, object]:
@@ -117,11 +129,12 @@ def main() -> int:
             write(path := Path(folder, file), columns)
             found[name] = measure(path, arrow)
     fast = all(float(str(found[name]["seconds"])) <= bar for name, bar in BARS.items())
-    small = float(str(found["parquet"]["peak_over_arrow"])) <= MEMORY_BAR
+    peaks = [float(str(found[name]["peak_over_arrow"])) for name in ("parquet", "shuffled parquet")]
+    small = max(peaks) <= MEMORY_BAR
     bars = ", ".join(f"{name} {bar:g} s" for name, bar in BARS.items())
     document = {
-        "claim": f"importing 1 million rows takes at most {bars}; from Parquet, the peak memory is at most "
-        f"{MEMORY_BAR:g} times the size of the table in Arrow",
+        "claim": f"importing 1 million rows takes at most {bars}; from Parquet, in whatever order, the peak memory "
+        f"is at most {MEMORY_BAR:g} times the size of the table in Arrow",
         **stamp(),
         "machine": machine(),
         "rows": ROWS,

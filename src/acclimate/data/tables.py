@@ -127,49 +127,58 @@ def make_dataset(clean: Clean, positive: str, table: EventsTable, name: str) -> 
         table: What each event type is worth.
         name: What a report calls it.
     """
-    events, searches = _by_time(clean.events), _by_time(clean.searches)
-    users = _vocabulary("user_id", events, clean.users, searches)
-    items = _vocabulary("item_id", events, clean.items)
+    import polars as pl
+
+    events, searches = clean.events, clean.searches
+    order, asked = _time_order(events), _time_order(searches)
+    user_ids, asking = _taken(events["user_id"], order), _taken(searches["user_id"], asked)
+    users = _vocabulary(user_ids, clean.users["user_id"], asking)
+    user = _codes(user_ids, users)
+    del user_ids  # one column at a time: a copy of a whole table is what memory cannot spare
+    item_ids = _taken(events["item_id"], order)
+    items = _vocabulary(item_ids, clean.items["item_id"])
+    item = _codes(item_ids, items)
+    del item_ids
+    types = events["event_type"].cast(pl.Enum(EVENT_TYPES), strict=False)
+    told = pl.DataFrame(
+        {"user_id": user, "value": _taken(events["value"], order), "event_type": _taken(types, order)}
+    )
     return Dataset(
         users,
         items,
-        _codes(events["user_id"], users),
-        _codes(events["item_id"], items),
-        events["time"].to_numpy(),
-        value=events["value"].fill_null(float("nan")).to_numpy(),
-        weight=event_weights(events, positive, table),
-        kind=_kinds(events["event_type"]),
+        user,
+        item,
+        _taken(events["time"], order).to_numpy(),
+        value=told["value"].fill_null(float("nan")).to_numpy(),
+        weight=event_weights(told, positive, table),
+        kind=told["event_type"].to_physical().cast(pl.Int8).fill_null(-1).to_numpy(),
         catalogue=make_items(clean.items, items.ids) if len(clean.items) else None,
         people=make_users(clean.users, users.ids) if len(clean.users) else None,
         searches=Searches(
-            _codes(searches["user_id"], users), searches["time"].to_numpy(), tuple(searches["query"])
+            _codes(asking, users),
+            _taken(searches["time"], asked).to_numpy(),
+            tuple(_taken(searches["query"], asked)),
         ),
         name=name,
         timed=clean.timed,
     )
 
 
-def _by_time(frame: pl.DataFrame) -> pl.DataFrame:
-    """Return the rows in order of time; equal times keep their order."""
+def _time_order(frame: pl.DataFrame) -> NDArray[np.uint32] | None:
+    """Return the places of the rows in order of time, equal times as they stand; None if they are so."""
     if frame["time"].is_sorted():
-        return frame
-    order = np.argsort(frame["time"].to_numpy(), kind="stable")
-    return frame[order]
+        return None
+    return np.argsort(frame["time"].to_numpy(), kind="stable").astype(np.uint32)
 
 
-def _kinds(types: pl.Series) -> NDArray[np.int8]:
+def _taken(column: pl.Series, order: NDArray[np.uint32] | None) -> pl.Series:
+    return column if order is None else column.gather(order)
+
+
+def _vocabulary(*columns: pl.Series) -> Vocabulary:
     import polars as pl
 
-    if types.null_count() == len(types):
-        return np.full(len(types), -1, np.int8)
-    places = {name: place for place, name in enumerate(EVENT_TYPES)}
-    return types.replace_strict(places, default=-1, return_dtype=pl.Int8).to_numpy()
-
-
-def _vocabulary(name: str, *tables: pl.DataFrame) -> Vocabulary:
-    import polars as pl
-
-    return Vocabulary(pl.concat([table[name] for table in tables]).unique(maintain_order=True).to_list())
+    return Vocabulary(pl.concat(columns).unique(maintain_order=True).to_list())
 
 
 def _codes(ids: pl.Series, vocabulary: Vocabulary) -> NDArray[Any]:

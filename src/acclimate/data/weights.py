@@ -46,7 +46,7 @@ def event_weights(events: pl.DataFrame, positive: str, table: EventsTable) -> Fl
     ratings set: 1 if it is positive, else 0, an exposure; without a value it is positive only under "all".
 
     Args:
-        events: ``user_id, value, event_type``, in order of time.
+        events: ``user_id, value, event_type``, in order of time; users by id or by code.
         positive: "all" or ">=NUMBER".
         table: What each event type is worth.
     """
