@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import astuple
 from typing import Any
 
 import numpy as np
@@ -230,7 +231,7 @@ def test_several_lengths_at_once() -> None:
     for k in (3, 5):
         alone = evaluate([ItemKNN()], world(), k=k).models[0].metrics
         for name in alone:
-            assert several.models[0].metrics[name] == pytest.approx(alone[name], abs=1e-12)
+            assert astuple(several.models[0].metrics[name]) == pytest.approx(astuple(alone[name]), abs=1e-12)
     with pytest.raises(InputError, match=r"k must be 1\.\.1000, got nothing"):
         evaluate([ItemKNN()], world(), k=())
 
@@ -316,6 +317,20 @@ def test_values_of_user_attributes_are_segments() -> None:
     assert {name: part.n_users for name, part in mine.items()} == {"sex: f": ENOUGH, "sex: m": ENOUGH + 5}
     women = report.per_user["ndcg@10"][:ENOUGH]
     assert mine["sex: f"].metrics["ndcg@10"].mean == pytest.approx(women.mean())
+
+
+def test_numbers_of_users_are_cut_in_thirds_and_codes_are_not() -> None:
+    data = world(n_users=ENOUGH * 4 + 1)
+    people = [
+        User(name, {"age": str(20 + n % 30) if n < 120 else "", "zip": f"0{n % 15}", "floor": n % 2})
+        for n, name in enumerate(data.users.ids)
+    ]
+    told = Dataset(data.users, data.items, data.user, data.item, data.time, people=people)
+    segments = evaluate([ItemKNN()], told).models[0].segments
+    mine = {name: part.n_users for name, part in segments.items() if part.group == "user attribute"}
+    ages = {"age: up to 29": 40, "age: 29 to 39": 40, "age: above 39": 40}
+    assert mine == ages | {"floor: 0": 61, "floor: 1": 60}
+    assert segments["age: 29 to 39"].what == "users whose age is above 29 and up to 39"
 
 
 def test_what_items_are_like() -> None:

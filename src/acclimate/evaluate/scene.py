@@ -20,10 +20,12 @@ HEAD = 0.8
 ENOUGH = 30
 """A value of a user attribute is a segment if so many users have it."""
 MOST = 12
-"""Values of one attribute that are segments at most, the most frequent ones."""
+"""Values of one attribute that are segments at most, the most frequent ones; of more numbers, thirds."""
 LABELS = 256
 """Categories that make up the vector of an item at most, the most frequent ones."""
 USER = "user attribute"
+Part = tuple[str, str, NDArray[np.bool_]]
+"""Name of a part of the users, which ones in words, and who of those asked for is in it."""
 
 
 class Portion(NamedTuple):
@@ -143,19 +145,52 @@ def _by_popularity(split: Split) -> Iterator[Portion]:
     is_head = np.zeros(len(counts), bool)
     is_head[order[:size]] = True
     head = is_head[split.targets]
-    words = f"targets among the {size} items that hold {100 * HEAD:.0f} % of the events"
+    words = f"targets among the {size:,} items that hold {100 * HEAD:.0f} % of the events"
     yield Portion("head items", "items", words, head)
-    yield Portion("tail items", "items", f"targets among the other {len(counts) - size} items", ~head)
+    yield Portion("tail items", "items", f"targets among the other {len(counts) - size:,} items", ~head)
 
 
 def _by_attribute(split: Split) -> Iterator[Portion]:
-    """Values of attributes that enough of the users have who are asked for."""
+    """Values of attributes that enough of the users have who are asked for; of many numbers the thirds."""
     people = [split.train.people[user] for user in split.users.tolist()]
+    firsts = np.unique(split.users, return_index=True)[1]
     for attribute in sorted({name for user in people for name in user.attributes}):
         given = [user.attributes.get(attribute) for user in people]
         words = np.array([str(value) if isinstance(value, str | int | float) else "" for value in given])
-        firsts = words[np.unique(split.users, return_index=True)[1]]
-        for value, n in Counter(firsts[firsts != ""].tolist()).most_common(MOST):
-            if n >= ENOUGH:
-                keep = (words == value)[split.rows]
-                yield Portion(f"{attribute}: {value}", USER, f"users whose {attribute} is {value}", keep)
+        numbers = _numbers(words)
+        parts = _values(words, firsts) if numbers is None else _thirds(numbers, firsts)
+        for name, what, which in parts:
+            if which[firsts].sum() >= ENOUGH:
+                what = f"users whose {attribute} is {what}"
+                yield Portion(f"{attribute}: {name}", USER, what, which[split.rows])
+
+
+def _values(words: NDArray[np.str_], firsts: NDArray[np.int64]) -> Iterator[Part]:
+    """Yield the most frequent values of the users, each of whom is asked for in one of the ``firsts``."""
+    for value, _ in Counter(words[firsts][words[firsts] != ""].tolist()).most_common(MOST):
+        yield value, value, words == value
+
+
+def _thirds(numbers: NDArray[np.float64], firsts: NDArray[np.int64]) -> Iterator[Part]:
+    """Yield the thirds of the users by a number, NaN where it is not known."""
+    known = numbers[firsts][~np.isnan(numbers[firsts])]
+    low, high = np.quantile(known, [1 / 3, 2 / 3], method="lower")
+    yield f"up to {low:.6g}", f"up to {low:.6g}", numbers <= low
+    middle = f"above {low:.6g} and up to {high:.6g}"
+    yield f"{low:.6g} to {high:.6g}", middle, (numbers > low) & (numbers <= high)
+    yield f"above {high:.6g}", f"above {high:.6g}", numbers > high
+
+
+def _numbers(words: NDArray[np.str_]) -> NDArray[np.float64] | None:
+    """Return the words as numbers, NaN for none; None if they are not numbers, or few enough to be values.
+
+    A word such as "02139" is a code.
+    """
+    values = set(words[words != ""].tolist())
+    if len(values) <= MOST or any(len(word) > 1 and word[0] == "0" and word[1].isdigit() for word in values):
+        return None
+    try:
+        numbers = np.array([float(word) if word else np.nan for word in words.tolist()])
+    except ValueError:
+        return None
+    return numbers if np.isfinite(numbers[words != ""]).all() else None
