@@ -7,6 +7,7 @@ import re
 from datetime import UTC, datetime
 
 from acclimate.errors import InputError
+from acclimate.words import counted
 
 UNITS = {"s": 1.0, "m": 60.0, "h": 3_600.0, "d": 86_400.0, "w": 604_800.0}
 
@@ -27,6 +28,19 @@ def seconds(text: str, field: str) -> float:
             f"{field} must be a length of time such as 90s, 15m, 12h, 7d or 2w, got {text!r}", field=field
         )
     return float(match.group(1)) * UNITS[match.group(2) or "s"]
+
+
+def lasting(seconds: float) -> str:
+    """Return a length of time in the largest unit of which it is a whole number.
+
+    Example:
+        >>> [lasting(length) for length in (86_400.0, 1_209_600.0, 5_400.0, 90.0, 0.5)]
+        ['1 day', '2 weeks', '90 minutes', '90 seconds', '0.5 seconds']
+    """
+    for name, length in (("week", 604_800), ("day", 86_400), ("hour", 3_600), ("minute", 60), ("second", 1)):
+        if seconds and seconds % length == 0:
+            return counted(int(seconds // length), name)
+    return f"{seconds:g} seconds"
 
 
 def again_after(repeat: str) -> float:

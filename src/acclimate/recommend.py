@@ -20,6 +20,7 @@ from acclimate.retrieve.exact import top
 from acclimate.rng import generator
 from acclimate.state.fold import Changes, LiveState
 from acclimate.types import Histories, Listed, Model, Policy, Query, Reason, Similar, Slate
+from acclimate.words import counted
 
 MAX_K = 1000
 """The longest list."""
@@ -72,7 +73,7 @@ class Recommender:
             state = LiveState.of(model.data)
         if model.n_items > state.n_items:
             raise InputError(
-                f"{model.name} knows {model.n_items} items, the state {state.n_items}: "
+                f"{model.name} knows {counted(model.n_items, 'item')}, the state {state.n_items}: "
                 "they must come from the same data or snapshot"
             )
         self.model, self.state, self.policy = model, state, policy or Greedy()

@@ -109,7 +109,7 @@ def test_a_check_advises_and_an_import_names_what_looks_wrong(run: Run, tmp_path
     told = run("data", "import", *words, "--drop", "bots")
     assert "log bot, i0, 2017-07-14T02:40:00Z" in " ".join(told.out.split())
     assert "look wrong" not in told.err
-    assert "90 events of 1 users look wrong" in run("data", "import", *words).err
+    assert "90 events of 1 user look wrong" in run("data", "import", *words).err
 
 
 def test_items_told_again_are_counted(run: Run, ratings: Path, tmp_path: Path) -> None:
@@ -119,7 +119,7 @@ def test_items_told_again_are_counted(run: Run, ratings: Path, tmp_path: Path) -
     assert "already present" not in run(*words).out.partition("already present")[2]
     items.write_text("item,title\nx,Ex\ny,Because\n")
     assert run(*words[:1], "check", *words[2:], "--json").document["changed"] == {"users": 0, "items": 1}
-    assert "1 items changed, 1 already present" in " ".join(run(*words).out.split())
+    assert "1 item changed, 1 already present" in " ".join(run(*words).out.split())
 
 
 @pytest.mark.parametrize(

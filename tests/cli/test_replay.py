@@ -52,7 +52,7 @@ def test_it_prints_the_document_and_goes_on_where_it_was(
 def test_it_shows_a_table(home: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert call(home, *LEVELS, "--delay", "10m", "--set", "repeat.default=always") == 0
     shown = " ".join(capsys.readouterr().out.split())
-    for words in ("frozen", "popularity", "An event is known 600 seconds", "Items may come again as soon as"):
+    for words in ("frozen", "popularity", "An event is known 10 minutes after", "Items may come again as soon as"):
         assert words in shown
 
 

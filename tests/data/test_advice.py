@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from pathlib import Path
 
@@ -16,6 +17,8 @@ from acclimate.data.tables import read_tables
 from acclimate.types import Item
 from tests.data.noise import DAY, START, clock, made, people
 
+WRONG = re.compile(r"(?<![\d.,])1 (?!has\b|is\b)\w+s\b")
+"""A 1 with a plural."""
 ENGLISH = "The story of a man and the sea, by night number {}"
 
 
@@ -46,7 +49,7 @@ def test_the_most_severe_comes_first_and_says_what_to_do() -> None:
     assert [one.severity for one in advice] == sorted((one.severity for one in advice), key=order.index)
     assert all(one.todo for one in advice if one.severity != "fine")
     (bots,) = [one for one in advice if one.topic == "bots"]
-    assert bots.finding.startswith("120 events of 1 users look wrong")
+    assert bots.finding.startswith("120 events of 1 user look wrong")
     assert bots.todo == "look at them; to leave them out: --drop bots"
 
 
@@ -67,6 +70,17 @@ def test_each_fault_is_named() -> None:
     assert positive.todo.startswith('--set train.positive=">=4" counts the ')
     assert said(made(rows, value=np.ones(len(rows))))["values"] == "hint"
     assert [one.topic for one in advise(made([]))] == ["events"]
+
+
+def test_one_is_told_in_good_grammar() -> None:
+    rows = [("ann", "heat", START), ("bob", "heat", START + DAY), ("bob", "heat", START + DAY)]
+    items = [Item("heat", title=ENGLISH.format(1))]
+    some = [made(rows[:1], catalogue=items), made(rows, value=[1.0, 1.0, 2.0], catalogue=items)]
+    findings = [one.finding for data in some for one in advise(data)]
+    assert [told for told in findings if WRONG.search(told)] == []
+    assert "only 1 user has events" in findings
+    assert any(told.startswith("1 event looks wrong") for told in findings)
+    assert WRONG.search("only 1 users have"), "the check can fail"
 
 
 def test_items_that_come_and_go_are_drift() -> None:

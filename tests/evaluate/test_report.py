@@ -68,8 +68,8 @@ def test_remarks_name_what_was_left_out() -> None:
     more = Dataset.of([*rows, *extra, ("new", "i3", 5.0), ("new", "only here", 6.0)])
     report = evaluate([ItemKNN()], more)
     lines = remarks(report.document())
-    assert "Not among the targets: 2 users with fewer than two positive events, 1 had before." in lines
-    assert "item-knn: 1 of 41 targets cannot be scored and rank last" in lines
+    assert "Not among the targets: users with fewer than two positive events (2), had before (1)." in lines
+    assert "item-knn: 1 of 41 targets cannot be scored and ranks last" in lines
     assert lines[-1] == f"41 targets of protocol last, sha256 {report.targets_sha256}"
 
 

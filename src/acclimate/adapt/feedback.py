@@ -16,6 +16,7 @@ from acclimate.events.log import Record
 from acclimate.events.sqlite import SqliteLog
 from acclimate.state.fold import LiveState
 from acclimate.types import User
+from acclimate.words import counted
 
 NO_DATA = "no data yet: acclimate data import ratings.csv, or acclimate demo"
 
@@ -76,8 +77,8 @@ def gather(home: Home, settings: Settings) -> Gathered:
         raise NotFoundError(NO_DATA, code="no_data")
     if not (data.weight > 0).any():
         raise InputError(
-            f"none of {len(data):,} events is positive with train.positive = {settings.train.positive!r}: "
-            "choose a lower threshold, or import what users liked",
+            f"none of {counted(len(data), 'event')} is positive with train.positive = "
+            f"{settings.train.positive!r}: choose a lower threshold, or import what users liked",
             code="no_positives",
             field="train.positive",
         )

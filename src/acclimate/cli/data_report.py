@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import typer
 
 from acclimate.cli.output import Output
+from acclimate.words import counted
 
 if TYPE_CHECKING:
     from acclimate.data.advice_events import Advice
@@ -38,14 +39,16 @@ def report(out: Output, tables: Tables, done: Imported, word: str, *, whole: boo
     for note in tables.notes:
         out.note(note)
     out.show(
-        f"[bold]{done.interactions:,}[/] interactions, {done.users:,} users and {done.items:,} items {word}; "
-        f"{done.already_present:,} interactions were already present"
+        f"[bold]{done.interactions:,}[/] interaction{'s' * (done.interactions != 1)}, "
+        f"{counted(done.users, 'user')} and {counted(done.items, 'item')} {word}; "
+        f"{counted(done.already_present, 'interaction was', 'interactions were')} already present"
     )
     if done.searches:
-        out.show(f"{done.searches:,} searches {word}")
+        out.show(f"{counted(done.searches, 'search', 'searches')} {word}")
     for kind in ("users", "items"):
         if done.changed[kind] or done.unchanged[kind]:
-            out.show(f"{done.changed[kind]:,} {kind} changed, {done.unchanged[kind]:,} already present")
+            changed = counted(done.changed[kind], kind.removesuffix("s"))
+            out.show(f"{changed} changed, {done.unchanged[kind]:,} already present")
     _show_dropped(out, done.dropped)
     empty = not len(tables.dataset)
     advice = [] if empty else advise(tables.dataset) if whole else list(suspects(tables.dataset))

@@ -17,6 +17,7 @@ from acclimate.cli.options import ConfigOption, HomeOption, JsonOption, SetOptio
 from acclimate.cli.output import Output
 from acclimate.config import Home, Settings
 from acclimate.errors import AcclimateError, CorruptError
+from acclimate.words import counted
 
 if TYPE_CHECKING:
     from acclimate.snapshot import Snapshot
@@ -122,7 +123,8 @@ def _known_data(home: Home, settings: Settings) -> Check:
     if not Path(folder).is_dir():
         fix = "set ACCLIMATE_DATA to a folder of known data sets, or unset it"
         return Check("known data", False, f"ACCLIMATE_DATA names {folder}, which is no folder", fix)
-    return Check("known data", True, f"ACCLIMATE_DATA is {folder}, {len(os.listdir(folder))} entries")
+    entries = counted(len(os.listdir(folder)), "entry", "entries")
+    return Check("known data", True, f"ACCLIMATE_DATA is {folder}, {entries}")
 
 
 def _home(home: Home, settings: Settings) -> Check:
@@ -151,7 +153,8 @@ def _data(home: Home, settings: Settings) -> Check:
     if store.empty:
         return Check("data", True, "none yet: acclimate data import ratings.csv, or acclimate demo")
     data = store.load()
-    return Check("data", True, f"{len(data):,} interactions, {data.n_users:,} users, {data.n_items:,} items")
+    sizes = {"interaction": len(data), "user": data.n_users, "item": data.n_items}
+    return Check("data", True, ", ".join(counted(size, name) for name, size in sizes.items()))
 
 
 def _log(home: Home, settings: Settings) -> Check:
@@ -192,7 +195,8 @@ def _snapshot(home: Home, settings: Settings) -> Check:
     if current is None:
         return Check("snapshot", True, "none yet: acclimate train, or acclimate demo")
     loaded = current.load()
-    return Check("snapshot", True, f"{current.id} loads: {loaded.model.name}, {loaded.model.n_items:,} items")
+    items = counted(loaded.model.n_items, "item")
+    return Check("snapshot", True, f"{current.id} loads: {loaded.model.name}, {items}")
 
 
 def _port(home: Home, settings: Settings) -> Check:

@@ -28,6 +28,7 @@ from acclimate.evaluate.report import print_table, write_html
 from acclimate.evaluate.results import Report
 from acclimate.models import AUTO
 from acclimate.snapshot import Registry
+from acclimate.words import counted
 
 EXPECTED = {"ml-latest-small-2016": "some three minutes on two cores"}
 """How long the training takes, where it was measured."""
@@ -115,7 +116,8 @@ class Show:
             self.out.note(note)
         counts = {"interactions": imported.interactions, "already_present": imported.already_present}
         dropped = sum(part.count for part in imported.dropped)
-        self.out.note(f"{counts['interactions']:,} interactions are new, {dropped:,} rows were dropped")
+        new = counted(imported.interactions, "interaction is", "interactions are")
+        self.out.note(f"{new} new, {counted(dropped, 'row was', 'rows were')} dropped")
         return {**source, **counts, "dropped": imported.dropped}
 
     def _report(self, name: str, again: bool) -> dict[str, Any]:

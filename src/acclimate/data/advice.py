@@ -9,6 +9,7 @@ from acclimate.data.advice_events import SEVERITIES, Advice
 from acclimate.data.cleaning import names_of
 from acclimate.data.dataset import Dataset
 from acclimate.data.suspects import DETECTORS, find_suspects
+from acclimate.words import counted
 
 
 def advise(data: Dataset) -> list[Advice]:
@@ -32,10 +33,11 @@ def suspects(data: Dataset) -> Iterator[Advice]:
     """Say what the detectors found; see `acclimate.data.suspects`."""
     flags = find_suspects(data)
     for flag in flags:
-        whose = f" of {len(flag.users):,} users" if len(flag.users) else ""
-        whose = f" with {len(flag.items):,} items" if len(flag.items) else whose
+        whose = f" of {counted(len(flag.users), 'user')}" if len(flag.users) else ""
+        whose = f" with {counted(len(flag.items), 'item')}" if len(flag.items) else whose
         shown = ", ".join(names_of(data, flag)[:3])
-        told = f"{flag.count:,} events{whose} look wrong: {flag.reason} ({shown})"
+        looks = "looks" if flag.count == 1 else "look"
+        told = f"{counted(flag.count, 'event')}{whose} {looks} wrong: {flag.reason} ({shown})"
         yield Advice("warning", flag.name, told, f"look at them; to leave them out: --drop {flag.name}")
     if not flags:
         yield Advice("fine", "suspects", f"nothing suspicious: {', '.join(DETECTORS)} found none")

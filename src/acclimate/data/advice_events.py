@@ -12,6 +12,7 @@ from acclimate.data.dataset import Dataset
 from acclimate.data.item_statistics import shift
 from acclimate.data.split import split_time
 from acclimate.data.suspects import DAY, YEAR_1990
+from acclimate.words import counted
 
 SEVERITIES = ("warning", "hint", "fine")
 FEW_EVENTS = 5
@@ -49,7 +50,7 @@ def times(data: Dataset) -> Iterator[Advice]:
         yield Advice("hint", "time", f"all times are before 1990, the last one {moment(last)}", todo)
         return
     span = (last - first) / DAY
-    told = f"events from {moment(first)[:10]} to {moment(last)[:10]}, {span:,.0f} days"
+    told = f"events from {moment(first)[:10]} to {moment(last)[:10]}, {counted(round(span), 'day')}"
     if span < 1:
         yield Advice("hint", "time", f"{told}: less than a day", "rhythms and trends cannot be seen in it")
     else:
@@ -79,7 +80,7 @@ def size(data: Dataset) -> Iterator[Advice]:
     users, items = len(np.unique(data.user)), len(np.unique(data.item))
     pairs = len(np.unique(data.user.astype(np.int64) * data.n_items + data.item))
     density = pairs / (users * items)
-    told = f"{users:,} users had {items:,} items; {density:.2%} of all pairs are known"
+    told = f"{counted(users, 'user')} had {counted(items, 'item')}; {density:.2%} of all pairs are known"
     mean = len(data) / users
     if mean < FEW_EVENTS:
         todo = "item texts matter most here: give titles and categories, and compare with popularity"
@@ -88,7 +89,7 @@ def size(data: Dataset) -> Iterator[Advice]:
         yield Advice("fine", "sparsity", f"{told}, {mean:.0f} events a user")
     if users < FEW_USERS:
         todo = "differences between models will be chance: look at the intervals, not at the order"
-        yield Advice("warning", "users", f"only {users:,} users have events", todo)
+        yield Advice("warning", "users", f"only {counted(users, 'user has', 'users have')} events", todo)
 
 
 def cold(data: Dataset) -> Iterator[Advice]:
@@ -132,7 +133,7 @@ def protocol(data: Dataset) -> Iterator[Advice]:
     if not data.timed:
         return
     split = split_time(data)
-    told = f"a cut at 90 % of the time leaves {len(split.users):,} users with a past and a future"
+    told = f"a cut at 90 % of the time leaves {counted(len(split.users), 'user')} with a past and a future"
     if len(split.users) < FEW_USERS:
         todo = "too few to compare models with the protocol 'time': use 'last', and acclimate replay for time"
         yield Advice("hint", "protocol", told, todo)

@@ -11,6 +11,7 @@ from acclimate.data.dataset import Dataset
 from acclimate.data.doubles import find_doubles
 from acclimate.data.languages import languages
 from acclimate.data.leaks import constant_columns, leaking_columns
+from acclimate.words import counted
 
 FOREIGN = 0.1
 """Share of the texts in another language than English from which on an English encoder reads too little."""
@@ -61,7 +62,8 @@ def doubles(data: Dataset) -> Iterator[Advice]:
     elif pairs:
         ids, items = data.items.ids, data.catalogue
         shown = ", ".join(f"{ids[one]} and {ids[two]} ({items[one].title[:40]})" for one, two, _ in pairs[:3])
-        told = f"{len(pairs):,} pairs of items have nearly the same text: {shown}"
+        found = counted(len(pairs), "pair of items has", "pairs of items have")
+        told = f"{found} nearly the same text: {shown}"
         todo = "if they are one thing, give them one id; lists would show it twice"
         yield Advice("hint", "doubles", told, todo)
 

@@ -13,6 +13,7 @@ from acclimate.data.frames import Clean, Dropped, Raw
 from acclimate.data.times import TIME_FORMATS, read_times
 from acclimate.errors import InputError
 from acclimate.types import Item, User
+from acclimate.words import counted
 
 if TYPE_CHECKING:
     import polars as pl
@@ -79,7 +80,8 @@ def clean_items(raw: Raw) -> tuple[pl.DataFrame, list[Dropped], list[str]]:
     for seconds in times:
         written = frame[seconds.name].str.strip_chars().replace("", None)
         if lost := seconds.null_count() - written.null_count():
-            notes += [f"{raw.file.name}: {lost:,} times in {seconds.name} are left out; {TIME_FORMATS}"]
+            times_lost = counted(lost, f"time in {seconds.name} is", f"times in {seconds.name} are")
+            notes += [f"{raw.file.name}: {times_lost} left out; {TIME_FORMATS}"]
     return (
         frame.select(
             "item_id",
@@ -116,7 +118,7 @@ def check_one_row_each(file: Path, ids: pl.Series) -> list[str]:
             field=kind,
         )
     count = rows - distinct
-    repeat = "1 row repeats" if count == 1 else f"{count:,} rows repeat"
+    repeat = counted(count, "row repeats", "rows repeat")
     article = "an" if kind == "items" else "a"
     note = (
         f"{file.name}: {repeat} {article} {ids.name}; rows of one id are merged, and what the later says wins"
@@ -170,7 +172,8 @@ def disagreements(tables: Sequence[pl.DataFrame], kind: str) -> list[str]:
         ids = told.filter(told[name].is_duplicated())[name].unique(maintain_order=True)
         if len(ids):
             notes.append(
-                f"{len(ids):,} of the {kind} have different {column} in several tables, as {ids[0]!r} has; "
+                f"{counted(len(ids), f'of the {kind} has', f'of the {kind} have')} different {column} in "
+                f"several tables, as {ids[0]!r} has; "
                 "what the later table says wins"
             )
     return notes

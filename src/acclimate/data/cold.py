@@ -15,6 +15,7 @@ from acclimate.data.dataset import Dataset
 from acclimate.data.held_out import Last, Part, Split, last_positive
 from acclimate.errors import InputError, check_range
 from acclimate.rng import generator
+from acclimate.words import counted
 
 FIRST = (1, 3, 10)
 """With how many first events a cold user asks."""
@@ -152,7 +153,7 @@ def split_cold_item(data: Dataset, share: float = 0.2, *, seed: int = 0, again: 
         skipped,
         again,
         data.value[last.events],
-        among={"among the cold": (f"ranked among the {len(chosen):,} cold items alone", cold)},
+        among={"among the cold": (f"ranked among the {counted(len(chosen), 'cold item')} alone", cold)},
     )
 
 

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from acclimate.data.vocab import Vocabulary
 from acclimate.errors import InputError
 from acclimate.types import Codes, Events, Floats, Histories, Item, Times, User
+from acclimate.words import counted
 
 
 def _ordered(array: NDArray[Any], order: NDArray[np.int64] | None, dtype: Any) -> NDArray[Any]:
@@ -154,7 +155,8 @@ class Dataset:
         ).dataset
 
     def __repr__(self) -> str:
-        return f"Dataset({self.name!r}: {len(self)} events, {self.n_users} users, {self.n_items} items)"
+        sizes = {"event": len(self), "user": self.n_users, "item": self.n_items}
+        return f"Dataset({self.name!r}: {', '.join(counted(size, name) for name, size in sizes.items())})"
 
     def __len__(self) -> int:
         return len(self.time)

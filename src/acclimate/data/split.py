@@ -14,6 +14,7 @@ from acclimate.data.dataset import Dataset
 from acclimate.data.held_out import Split as Split
 from acclimate.data.held_out import last_positive, pair_codes
 from acclimate.errors import InputError
+from acclimate.words import counted
 
 
 def split_last(data: Dataset, *, again: float = math.inf) -> Split:
@@ -83,7 +84,7 @@ def split_time(data: Dataset, quantile: float = 0.9, *, again: float = math.inf)
         HAD: int((user & ~fresh).sum()),
         "items unseen before the cut": int((fresh & user & ~item).sum()),
     }
-    words = f"targets among {n_items:,} items without a positive event before the cut"
+    words = f"targets among {counted(n_items, 'item')} without a positive event before the cut"
     beside = {
         "new users": (
             "users without a positive event before the cut",

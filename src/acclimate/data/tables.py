@@ -51,7 +51,7 @@ def read_tables(
     table: str | None = None,
     items: str | Path | None = None,
     users: str | Path | None = None,
-    columns: Mapping[str, str] | None = None,
+    columns: Mapping[str, str | Sequence[str]] | None = None,
     encoding: str | None = None,
     positive: str = "all",
     name: str | None = None,
@@ -71,7 +71,9 @@ def read_tables(
         table: Which table of the databases to read instead; so does ``#table`` behind a URL.
         items: A table of items, or a folder that has one.
         users: A table of users, or a folder that has one.
-        columns: Our column -> that of the files, where they cannot be guessed: ``{"user": "uid"}``.
+        columns: Our column -> that of the files, where it cannot be guessed: ``{"user": "uid"}``. Several
+            names, of which each table has one: ``{"item": ["sku", "code"]}``; for one table alone:
+            ``{"items.item": "code"}``, as for ``interactions`` and ``users``.
         encoding: In which all the files are written; found out for each if None.
         positive: Which rows of a ratings set are positive: "all", or a threshold such as ">=4".
         name: What a report calls it; by default from the first path.
@@ -90,7 +92,7 @@ def read_tables(
         >>> _ = file.write_text("user,movieId,rating,time\\n7,heat,5,20\\n7,alien,4,10\\n8,heat,x,30\\n")
         >>> tables = read_tables(file)
         >>> tables.dataset
-        Dataset('ratings': 2 events, 1 users, 2 items)
+        Dataset('ratings': 2 events, 1 user, 2 items)
         >>> tables.dropped[0].reason, tables.dropped[0].examples[0]["text"]
         ('unreadable value', '8,heat,x,30')
     """

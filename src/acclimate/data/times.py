@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from acclimate.words import counted
+
 if TYPE_CHECKING:
     import polars as pl
 
@@ -38,7 +40,8 @@ def read_times(written: pl.Series) -> tuple[pl.Series, list[str]]:
         moments = _iso_seconds(text)
         zoned = (text.str.contains(_ZONE) & moments.is_not_null()).sum()
         if naive := (moments.len() - moments.null_count() - zoned) if zoned else 0:
-            remarks.append(f"{naive:,} times without a zone are read as UTC, beside {zoned:,} with one")
+            local = counted(naive, "time without a zone is", "times without a zone are")
+            remarks.append(f"{local} read as UTC, beside {zoned:,} with one")
         seconds = pl.select(pl.coalesce(seconds, moments)).to_series()
     return seconds, remarks
 
@@ -49,7 +52,7 @@ def order_notes(frame: pl.DataFrame) -> list[str]:
     user = frame["user_id"]
     if not back or user.rle_id()[-1] + 1 == user.n_unique() < len(user):
         return []
-    rows = "1 row is" if back == 1 else f"{back:,} rows are"
+    rows = counted(back, "row is", "rows are")
     return [f"{rows} earlier than the row before; events are taken in order of time"]
 
 

@@ -23,6 +23,7 @@ from acclimate.errors import InputError
 from acclimate.metrics import find_places, metrics_at
 from acclimate.rng import generator
 from acclimate.types import Histories, Model
+from acclimate.words import counted
 
 ENOUGH = 20
 """Users or items that a finding rests on, at least."""
@@ -90,7 +91,7 @@ def find_model_leak(model: Model, split: Split, ndcg: float, k: int) -> Leak | N
         k: Length of the lists.
     """
     if seen := _targets_in(model.data, split):
-        why = f"was fitted on data with {seen:,} of the {split.n_targets:,} targets"
+        why = f"was fitted on data with {seen:,} of the {counted(split.n_targets, 'target')}"
         return Leak("model", model.name, why)
     if ndcg < SUSPECT or len(split.users) < ENOUGH:
         return None

@@ -8,6 +8,7 @@ from importlib.resources import files
 from typing import Any
 
 from acclimate.evaluate.plot import round_up
+from acclimate.words import counted
 
 Document = Mapping[str, Any]
 MEANING = {
@@ -38,7 +39,7 @@ def render(document: Document, remarks: Sequence[str]) -> str:
     segments = [
         intervals_plot(
             name,
-            f"{part['what']} ({part['n_users']:,} users)",
+            f"{part['what']} ({counted(part['n_users'], 'user')})",
             [m["segments"][name] | _named(m) for m in models],
             f"ndcg@{k}",
         )
@@ -99,7 +100,7 @@ def _lead(document: Document) -> str:
     close = [each["model"] for each in document["comparisons"] if each["p_holm"] >= 0.05]
     if close:
         words += f"; {escape(', '.join(close))} {'is' if len(close) == 1 else 'are'} not significantly worse"
-    return f"{words}. {document['n_users']:,} users, {document['n_targets']:,} targets."
+    return f"{words}. {counted(document['n_users'], 'user')}, {counted(document['n_targets'], 'target')}."
 
 
 def intervals_plot(title: str, meaning: str, entries: Sequence[Document], metric: str) -> str:

@@ -30,6 +30,7 @@ from acclimate.metrics import (
 )
 from acclimate.progress import counting
 from acclimate.types import Codes, Floats, Histories, Model
+from acclimate.words import counted
 
 SCORES_AT_ONCE = 8_000_000
 """Scores that are held together: 32 MB."""
@@ -334,6 +335,9 @@ def _intervals(per_user: PerUser, seed: int) -> dict[str, Interval]:
 def _notes(model: Model, ranked: _Ranked) -> tuple[str, ...]:
     lines = []
     if ranked.unscored:
-        lines.append(f"{ranked.unscored} of {ranked.n_targets} targets cannot be scored and rank last")
+        rank = "ranks" if ranked.unscored == 1 else "rank"
+        lines.append(
+            f"{ranked.unscored:,} of {counted(ranked.n_targets, 'target')} cannot be scored and {rank} last"
+        )
     note = getattr(model.encoder, "note", None)
     return (*lines, note) if note else tuple(lines)

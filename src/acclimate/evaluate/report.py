@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from acclimate.evaluate.page import render
 from acclimate.evaluate.results import Report
+from acclimate.words import counted
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -54,16 +55,16 @@ def remarks(document: Document) -> list[str]:
         lines.append(f"One target for each user: recall = hr, map = mrr, precision = hr / {k}.")
     lines.append(
         f"Full ranking over all items but those the user had; below each figure its 95 % interval over "
-        f"{document['n_users']:,} users; equal scores count at their expected value."
+        f"{counted(document['n_users'], 'user')}; equal scores count at their expected value."
     )
-    skipped = [f"{count:,} {reason}" for reason, count in document["skipped"].items() if count]
+    skipped = [f"{reason} ({count:,})" for reason, count in document["skipped"].items() if count]
     if skipped:
         lines.append(f"Not among the targets: {', '.join(skipped)}.")
     lines += [f"{name} was left out: {why}" for name, why in document["left_out"].items()]
     if n := len(document["comparisons"]):
         lines.append(
             f"p: how probable so large a difference of ndcg@{k} is by chance, by flipping signs of users, "
-            f"with Holm's correction for {n} comparison{'s' * (n > 1)}."
+            f"with Holm's correction for {counted(n, 'comparison')}."
         )
     for model in document["models"]:
         for fits, one in ((model["seeds"], "seed"), (model["folds"], "fold")):
@@ -74,7 +75,7 @@ def remarks(document: Document) -> list[str]:
             lines.append(f"{model['name']}: what it foresees of ratings and chances: {', '.join(figures)}.")
         lines += [f"{model['name']}: {note}" for note in model["notes"]]
     lines.append(
-        f"{document['n_targets']:,} targets of protocol {document['protocol']}, "
+        f"{counted(document['n_targets'], 'target')} of protocol {document['protocol']}, "
         f"sha256 {document['targets_sha256']}"
     )
     return lines
@@ -141,7 +142,7 @@ def _segment_table(document: Document, width: int) -> Table:
     table.add_column("model", no_wrap=True)
     for name in names:
         n_users = models[0]["segments"][name]["n_users"]
-        table.add_column(f"{name}\n{n_users:,} users", justify="right")
+        table.add_column(f"{name}\n{counted(n_users, 'user')}", justify="right")
     for model in models:
         own = [model["segments"][name] for name in names]
         rivals = [[other["segments"][name] for other in models] for name in names]

@@ -7,10 +7,11 @@ from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from acclimate.durations import written
+from acclimate.durations import lasting, written
 from acclimate.evaluate.page import figures_table, frame, intervals_plot, told
 from acclimate.evaluate.plot import curves
 from acclimate.evaluate.stream_report import StreamReport
+from acclimate.words import counted
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -74,7 +75,7 @@ def write_stream(report: StreamReport, path: Path) -> None:
     segments = "".join(
         intervals_plot(
             name,
-            f"{levels[0]['segments'][name]['n']:,} questions",
+            counted(levels[0]["segments"][name]["n"], "question"),
             [{"name": level["name"], "metrics": level["segments"][name]} for level in levels],
             f"ndcg@{k}",
         )
@@ -97,16 +98,17 @@ def remarks(document: Document) -> list[str]:
         found = contest["mcnemar"]
         if found["better"] or found["worse"]:
             lines.append(
-                f"{contest['model']} against {contest['against']}: of {found['windows']} sliding windows it "
-                f"has significantly more hits in {found['better']}, fewer in {found['worse']} (McNemar, 5 %)."
+                f"{contest['model']} against {contest['against']}: of "
+                f"{counted(found['windows'], 'sliding window')} it has significantly more hits in "
+                f"{found['better']}, fewer in {found['worse']} (McNemar, 5 %)."
             )
-    skipped = [f"{count:,} {reason}" for reason, count in document["skipped"].items() if count]
+    skipped = [f"{reason} ({count:,})" for reason, count in document["skipped"].items() if count]
     if skipped:
         lines.append(f"Learned but not foreseen: {', '.join(skipped)}.")
     if document["delay"]:
-        lines.append(f"An event is known {document['delay']:g} seconds after it happened.")
+        lines.append(f"An event is known {lasting(document['delay'])} after it happened.")
     if document["again"] is not None:
-        after = f"{document['again']:g} seconds after" if document["again"] else "as soon as"
+        after = f"{lasting(document['again'])} after" if document["again"] else "as soon as"
         lines.append(f"Items may come again {after} a user had them.")
     lines.append(
         "forgets: change of ndcg on earlier periods between their own time and the end; below 0 is forgotten."
@@ -173,4 +175,4 @@ def _title(document: Document) -> str:
 
 
 def _counts(document: Document) -> str:
-    return f"{document['n_targets']:,} events of {document['n_users']:,} users"
+    return f"{counted(document['n_targets'], 'event')} of {counted(document['n_users'], 'user')}"

@@ -19,6 +19,7 @@ from acclimate.errors import AcclimateError, BusyError, ConflictError, CorruptEr
 from acclimate.events.files import open_log, read_id
 from acclimate.events.log import KINDS, Appended, Entry, Record
 from acclimate.locks import lock
+from acclimate.words import counted
 
 MAX_WAITING = 100_000
 """Records that may wait for the disk; beyond it an append is refused."""
@@ -163,7 +164,8 @@ class SqliteLog:
                 raise BusyError(f"{self.path} is closed: the service is stopping")
             if self._waiting and self._waiting + len(job.rows) > MAX_WAITING:
                 raise BusyError(
-                    f"{self._waiting} records wait for the disk, {MAX_WAITING} may: try again in a second",
+                    f"{counted(self._waiting, 'record waits', 'records wait')} for the disk, {MAX_WAITING} "
+                    "may: try again in a second",
                     code="log_full",
                 )
             self._queue.append(job)

@@ -13,6 +13,7 @@ from acclimate.errors import InputError, check_range
 from acclimate.models.common import check_positive, cosines, grown, not_fitted
 from acclimate.rng import generator
 from acclimate.types import Codes, Encoder, Floats, Histories, Item, State
+from acclimate.words import counted
 
 PRIOR = 100.0
 """A row of n ratings is pulled to 0 as strongly as if it had this many more."""
@@ -78,8 +79,8 @@ class MatrixFactorisation:
         rated = _rated(data.histories())
         if rated is None or not len(rated.items):
             raise InputError(
-                f"mf foresees ratings, but none of the {len(data)} events has a value: import a column "
-                "'rating' or 'value', or use als, which needs none",
+                f"mf foresees ratings, but none of {counted(len(data), 'event')} has a value: import a "
+                "column 'rating' or 'value', or use als, which needs none",
                 code="no_ratings",
                 field="data",
             )

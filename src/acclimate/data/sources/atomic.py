@@ -13,6 +13,7 @@ from acclimate.data.encodings import read_text
 from acclimate.data.frames import Part, Raw
 from acclimate.data.sources.cutting import Layout, cut_lines
 from acclimate.errors import InputError, nearest
+from acclimate.words import counted
 
 KINDS = {".inter": "events", ".item": "items", ".user": "users", ".link": "items", ".kg": "triples"}
 """Ending of a file -> what it tells of; ``.link`` names the entity of each item."""
@@ -45,7 +46,10 @@ class Atomic:
             with read_text(path, encoding).open() as stream:
                 count = sum(1 for line in stream if line.strip()) - 1
             return Part(
-                notes=(f"{path.name}: {count:,} triples of a graph are not taken: no model reads one",)
+                notes=(
+                    f"{path.name}: {counted(count, 'triple of a graph is', 'triples of a graph are')} not "
+                    "taken: no model reads one",
+                )
             )
         return Part.of({own: _table(path, own, columns, encoding)})
 

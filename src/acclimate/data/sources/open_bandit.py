@@ -15,6 +15,7 @@ from acclimate.data.frames import Part, Raw
 from acclimate.data.sources.cutting import Layout, cut_lines
 from acclimate.data.sources.delimited import read_delimited
 from acclimate.errors import InputError
+from acclimate.words import counted
 
 CONTEXT = "item_context.csv"
 NEEDED = ("timestamp", "item_id", "position", "click", "propensity_score")
@@ -76,7 +77,8 @@ def _read_log(file: Path, encoding: str | None) -> tuple[Raw, Raw]:
     users = rows.unique("user_id", keep="first", maintain_order=True).filter(pl.col("user_id").is_not_null())
     attributes = [pl.col(name).alias(f"@{name}") for name in features]
     notes = (
-        f"{file.name}: the log has no users: those with the same {len(features)} features are taken for one",
+        f"{file.name}: the log has no users: those with the same {counted(len(features), 'feature')} are "
+        "taken for one",
         f"{file.name}: position and propensity_score are not taken",
     )
     events = rows.select("line", "user_id", "item_id", "timestamp", "event_type")
