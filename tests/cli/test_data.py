@@ -131,7 +131,10 @@ def test_items_told_again_are_counted(run: Run, ratings: Path, tmp_path: Path) -
             "nothing called 'bot' can be dropped: did you mean 'bots'",
         ),
         (["check", "{ratings}", "--k-core", "x"], "k_core must be 0..1000, got 'x'"),
-        (["import", "{ratings}", "--map", "user"], "--map wants OURS=COLUMN, as in user=uid, got 'user'"),
+        (
+            ["import", "{ratings}", "--map", "user"],
+            "--map wants OURS=COLUMN, as in user=uid or items.item=sku, got 'user'",
+        ),
         (["import", "{ratings}", "--map", "user=uid"], "no table has a column 'uid'"),
         (["check", "{ratings}", "--format", "cvs"], "no format 'cvs': did you mean 'csv'"),
         (["check", "{ratings}", "--encoding", "gb1803"], "no encoding 'gb1803': did you mean 'gb18030'"),

@@ -297,7 +297,8 @@ def test_columns_can_be_named(table: Write) -> None:
 
 def test_a_named_column_that_is_nowhere_is_told(table: Write) -> None:
     with pytest.raises(
-        InputError, match=r"--map timestamp=wen: no table has a column 'wen'; ratings\.csv has user"
+        InputError,
+        match=r"--map time=wen: no table has a column 'wen'; did you mean 'when'\? ratings\.csv has",
     ):
         read_tables(table("user,item,when\na,x,1\n"), columns={"time": "wen"})
     with pytest.raises(InputError, match="--map usr=user: did you mean 'user_id'"):

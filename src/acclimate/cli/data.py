@@ -38,7 +38,11 @@ TableOption = Annotated[
 ]
 MapOption = Annotated[
     list[str] | None,
-    typer.Option("--map", metavar="OURS=COLUMN", help="Name a column, as in user=uid; may be repeated."),
+    typer.Option(
+        "--map",
+        metavar="[TABLE.]OURS=COLUMN",
+        help="Name a column, as in user=uid, or items.item=sku for one table; may be repeated.",
+    ),
 ]
 DropOption = Annotated[
     str | None,
@@ -166,12 +170,14 @@ def sets_folder(home: Home) -> Path:
     return home.cache / "sets"
 
 
-def _named(pairs: list[str]) -> dict[str, str]:
-    """Return our column -> theirs, from OURS=COLUMN."""
-    named = {}
+def _named(pairs: list[str]) -> dict[str, list[str]]:
+    """Return our column -> theirs, from OURS=COLUMN; of several names each table has one."""
+    named: dict[str, list[str]] = {}
     for pair in pairs:
         ours, equals, column = pair.partition("=")
         if not (ours and equals and column):
-            raise InputError(f"--map wants OURS=COLUMN, as in user=uid, got {pair!r}", field="map")
-        named[ours] = column
+            raise InputError(
+                f"--map wants OURS=COLUMN, as in user=uid or items.item=sku, got {pair!r}", field="map"
+            )
+        named.setdefault(ours, []).append(column)
     return named

@@ -2,56 +2,19 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from acclimate.errors import InputError, nearest
-
-ALIASES: dict[str, tuple[str, ...]] = {
-    "user_id": ("userId", "user", "uid", "customer_id", "reviewerID"),
-    "item_id": ("movieId", "item", "iid", "asin", "parent_asin", "product_id"),
-    "timestamp": ("ts", "datetime", "time", "date", "unixReviewTime"),
-    "value": ("rating", "weight", "score", "overall"),
-    "event_type": ("event", "action", "behavior"),
-    "title": ("name", "movie_title"),
-    "text": ("description", "overview", "plot", "summary"),
-    "query": ("search_query", "search_term", "keywords"),
-    "categories": ("genres", "genre", "category", "class"),
-    "created_at": (),
-    "expires_at": (),
-    "available": (),
-}
-"""Our name -> names that are taken without asking; case, ``_``, ``-`` and spaces do not matter."""
-
-TABLES: dict[str, tuple[str, ...]] = {
-    "events": ("user_id", "item_id", "timestamp", "value", "event_type", "query"),
-    "items": ("item_id", "title", "text", "categories", "created_at", "expires_at", "available"),
-    "users": ("user_id",),
-}
-"""Kind of table -> the columns with a meaning; what else an item or user table has is an attribute."""
-
-REQUIRED = {"events": ("user_id", "item_id"), "items": ("item_id",), "users": ("user_id",)}
-
-
-def plain(name: str) -> str:
-    """Return a column name without case and punctuation.
-
-    Example:
-        >>> plain("User_ID ")
-        'userid'
-    """
-    return "".join(char for char in name.casefold() if char.isalnum())
-
-
-_MEANING = {plain(word): name for name, words in ALIASES.items() for word in (name, *words)}
+from acclimate.data.mapping import Given, key_of
+from acclimate.data.roles import ALIASES, MEANING, REQUIRED, TABLES, closest, plain
+from acclimate.errors import InputError
 
 
 class Columns:
     """Finds our columns in the headers of tables.
 
     Args:
-        given: What the caller says, ``{"user": "uid"}``: our name or an alias -> the table's column.
+        given: What the caller says, ``{"user": "uid"}``; see `acclimate.data.mapping.Given`.
 
     Raises:
         InputError: A key means nothing to us; names the nearest.
@@ -61,14 +24,8 @@ class Columns:
         {'user_id': 1, 'item_id': 0}
     """
 
-    def __init__(self, given: Mapping[str, str] | None = None) -> None:
-        self._given: dict[str, str] = {}
-        self._used: set[str] = set()
-        self._headers: dict[str, Sequence[str]] = {}
-        for key, column in (given or {}).items():
-            if plain(key) not in _MEANING:
-                raise InputError(f"--map {key}={column}: {nearest(key, ALIASES)}", field="map")
-            self._given[_MEANING[plain(key)]] = column
+    def __init__(self, given: Mapping[str, str | Sequence[str]] | None = None) -> None:
+        self._given = Given(given)
 
     def find(self, header: Sequence[str], kind: str, file: Path) -> dict[str, int]:
         """Return our name -> index in ``header`` for a table of ``kind`` ``events``, ``items``, ``users``.
@@ -76,19 +33,19 @@ class Columns:
         Raises:
             InputError: A required column is missing; names the columns found and the nearest.
         """
-        self._headers[file.name] = header
+        self._given.saw(header, file)
         found: dict[str, int] = {}
         for name in TABLES[kind]:
-            column = self._given.get(name)
-            if column in header:
-                self._used.add(name)
+            column = self._given.pick(name, kind, header, file)
+            if column is not None:
                 found[name] = header.index(column)
             elif indices := _by_alias(header, _names(name, kind)):
                 found[name] = indices[0]
-                _check_spelling(header, indices, name, file)
+                _check_spelling(header, indices, name, kind, file)
         for name in REQUIRED[kind]:
             if name not in found and not (name == "item_id" and "query" in found):
-                raise InputError(_missing(header, name, self._given.get(name), kind, file), field=name)
+                asked = self._given.names(name, kind)
+                raise InputError(_missing(header, name, asked, kind, file), field=name)
         self._check_kind(header, kind, file)
         return found
 
@@ -113,11 +70,11 @@ class Columns:
         notes = []
         for name in TABLES[kind]:
             first, *others = _by_alias(header, _names(name, kind)) or [-1]
-            if others and self._given.get(name) not in header:
+            if others and not self._given.among(name, kind, header):
                 rest = " and ".join(repr(header[index]) for index in others)
                 notes.append(
                     f"{file.name}: {header[first]!r} is read as {name}, and not {rest}; "
-                    f"to change that: --map {name.removesuffix('_id')}={header[others[0]]}"
+                    f"to change that: --map {key_of(name, kind)}={header[others[0]]}"
                 )
         return notes
 
@@ -125,7 +82,8 @@ class Columns:
         """Raise InputError if a table of items or users has the columns of interactions."""
         if kind == "events":
             return
-        told = {name: index for name in ALIASES if (index := self._index(header, name)) is not None}
+        found = {name: self._index(header, name, kind) for name in ALIASES}
+        told = {name: index for name, index in found.items() if index is not None}
         other = "user_id" if kind == "items" else "item_id"
         events = [name for name in ("value", "timestamp", "event_type") if name in told]
         if other in told and events and not told.keys() & {"title", "text", "categories"}:
@@ -138,22 +96,18 @@ class Columns:
                 field=kind,
             )
 
-    def _index(self, header: Sequence[str], name: str) -> int | None:
-        given = self._given.get(name)
-        if given in header:
-            return header.index(given)
+    def _index(self, header: Sequence[str], name: str, kind: str) -> int | None:
+        if given := self._given.among(name, kind, header):
+            return header.index(given[0])
         return next(iter(_by_alias(header, (name, *ALIASES[name]))), None)
 
     def recognised(self, header: Sequence[str]) -> int:
         """Return how many columns of ``header`` mean something to us."""
-        return sum(plain(name) in _MEANING or name in self._given.values() for name in header)
+        return sum(plain(name) in MEANING or self._given.has(name) for name in header)
 
     def check_used(self) -> None:
-        """Raise InputError if the caller named a column that no table had."""
-        for name in self._given.keys() - self._used:
-            column = self._given[name]
-            found = "; ".join(f"{file} has {', '.join(header)}" for file, header in self._headers.items())
-            raise InputError(f"--map {name}={column}: no table has a column {column!r}; {found}", field="map")
+        """Raise InputError if the caller named a column that no table had; names the nearest."""
+        self._given.check_used()
 
 
 def _names(name: str, kind: str) -> tuple[str, ...]:
@@ -169,34 +123,33 @@ def _by_alias(header: Sequence[str], names: Sequence[str]) -> list[int]:
     return sorted(found, key=lambda index: (plains.index(plain(header[index])), header[index] not in names))
 
 
-def _check_spelling(header: Sequence[str], indices: list[int], name: str, file: Path) -> None:
+def _check_spelling(header: Sequence[str], indices: list[int], name: str, kind: str, file: Path) -> None:
     """Raise InputError if two columns differ in case alone and neither is spelt as a name we know."""
     first, *others = (header[index] for index in indices)
     twins = [column for column in others if plain(column) == plain(first) and column != first]
     if twins and first not in (name, *ALIASES[name], "id"):
         raise InputError(
             f"{file.name} has the columns {first!r} and {twins[0]!r}, and each could be {name}: "
-            f"rename one, or say --map {name.removesuffix('_id')}={first}",
+            f"rename one, or say --map {key_of(name, kind)}={first}",
             code="column_twice",
             field=name,
         )
 
 
-def _missing(header: Sequence[str], name: str, asked: str | None, kind: str, file: Path) -> str:
+def _missing(header: Sequence[str], name: str, asked: Sequence[str], kind: str, file: Path) -> str:
     """Say what is missing, what is there, and what to do."""
     shown = [column if len(column) <= 30 else f"{column[:29]}…" for column in header[:12]]
     there = ", ".join(repr(column) for column in shown) + (" ..." if len(header) > 12 else "")
-    wanted = f"column {asked!r}" if asked else f"{name} column"
+    wanted = f"column {' or '.join(map(repr, asked))}" if asked else f"{name} column"
     if len(header) == 1:
         return (
             f"{file.name} has no {wanted}: its first line has one field only, {there}. A table has a header "
             "line, and columns divided by comma, semicolon, tab or |"
         )
-    close = difflib.get_close_matches(plain(asked or name), map(plain, header), n=1, cutoff=0.5)
-    nearby = next((column for column in header if close and plain(column) == close[0]), "COLUMN")
+    nearby = next(filter(None, (closest(word, header) for word in asked or [name])), "COLUMN")
     other = "" if kind != "events" else "; a table of items goes after --items, one of users after --users"
     known = ", ".join(_names(name, kind))
     return (
         f"{file.name} has no {wanted}; its columns are {there}. Known names are {known}; name another with "
-        f"--map {name.removesuffix('_id')}={nearby}{other}"
+        f"--map {key_of(name, kind, alone=not asked)}={nearby}{other}"
     )
