@@ -66,16 +66,20 @@ class CorruptError(AcclimateError):
 
 
 def nearest(given: str, allowed: Iterable[str]) -> str:
-    """Return a hint that names the nearest allowed word, or lists all of them.
+    """Return a hint, to stand behind a colon: the nearest allowed word, and all of them.
 
     Example:
         >>> nearest("popularty", ["popularity", "ease"])
         "did you mean 'popularity'? Allowed: ease, popularity"
+        >>> nearest("foo", ["popularity", "ease"])
+        'allowed are ease, popularity'
     """
     names = sorted(allowed)
     close = difflib.get_close_matches(given, names, n=1)
-    listed = "Allowed: " + ", ".join(names)
-    return f"did you mean '{close[0]}'? {listed}" if close else listed
+    listed = ", ".join(names)
+    if close:
+        return f"did you mean '{close[0]}'? Allowed: {listed}"
+    return f"allowed {'is' if len(names) == 1 else 'are'} {listed}"
 
 
 def check_range(name: str, given: object, low: int, high: int) -> int:

@@ -147,7 +147,7 @@ def test_one_event_is_enough_to_train(run: Run, tmp_path: Path) -> None:
 
 
 def test_evaluate_prints_the_document_and_writes_the_page(run: Run, home: Path, tmp_path: Path) -> None:
-    page = tmp_path / "deep" / "report.html"
+    page = tmp_path / "report.html"
     ran = run(
         "evaluate", "--model", "popularity", "--model", "ease", "--home", home, "--html", page, "--json"
     )

@@ -8,6 +8,7 @@ from statistics import median
 import pytest
 
 from acclimate import __version__
+from acclimate.adapt.levels import MAIN
 from acclimate.cli import recommend
 from acclimate.cli.errors import describe
 from acclimate.errors import BusyError
@@ -51,6 +52,11 @@ def test_help_names_the_defaults(run: Run) -> None:
     for default in ("./acclimate-home", "serve.host", "serve.port", "HOME/acclimate.toml, if it is there"):
         assert f"[default: {default}]" in shown
     assert "[default: train.model]" in " ".join(run("train", "--help").out.replace("│", " ").split())
+
+
+def test_help_of_replay_says_which_model_its_levels_are(run: Run) -> None:
+    shown = " ".join(run("replay", "--help").out.replace("│", " ").split())
+    assert f"each the model of train.model, or {MAIN} where that is auto" in shown
 
 
 def test_help_shows_a_type_only_where_there_is_a_value(run: Run) -> None:
@@ -162,6 +168,8 @@ def test_an_unknown_model_names_the_nearest(run: Run, home: Path, command: str) 
         (("evaluate", "--protocol", "lats"), "did you mean 'last'?"),
         (("evaluate", "--seeds", "0"), "seeds must be 1..100, got 0"),
         (("evaluate", "--html", "."), "--html wants a file, . is a folder: report.html"),
+        (("evaluate", "--html", "no/such/page.html"), "there is no folder no/such; make it first"),
+        (("evaluate", "--protocol", "foo"), "no protocol 'foo': allowed are cold-item, "),
         (("evaluate", "--model", "popularit"), "did you mean 'popularity'?"),
         (("train", "--model", "aut"), "did you mean 'auto'?"),
     ],

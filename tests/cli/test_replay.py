@@ -35,7 +35,7 @@ def call(home: Path, *words: str) -> int:
 def test_it_prints_the_document_and_goes_on_where_it_was(
     home: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    page = tmp_path / "reports" / "replay.html"
+    page = tmp_path / "replay.html"
     assert call(home, *LEVELS, "--window", "30m", "--json", "--html", str(page)) == 0
     first = json.loads(capsys.readouterr().out)
     assert [level["name"] for level in first["levels"]] == ["frozen", "live", "popularity"]
@@ -51,8 +51,15 @@ def test_it_prints_the_document_and_goes_on_where_it_was(
 
 def test_it_shows_a_table(home: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert call(home, *LEVELS, "--delay", "10m", "--set", "repeat.default=always") == 0
-    shown = " ".join(capsys.readouterr().out.split())
-    for words in ("frozen", "popularity", "An event is known 10 minutes after", "Items may come again as soon as"):
+    said = capsys.readouterr()
+    shown = " ".join(said.out.split())
+    assert "frozen and live are the model item-knn (train.model)" in " ".join(said.err.split())
+    for words in (
+        "frozen",
+        "popularity",
+        "An event is known 10 minutes after",
+        "Items may come again as soon as",
+    ):
         assert words in shown
 
 
@@ -68,6 +75,8 @@ def test_it_shows_a_table(home: Path, capsys: pytest.CaptureFixture[str]) -> Non
         (("--delay", "-5"), "delay must be a length of time"),
         (("-k", "0"), "k must be 1..1000, got 0"),
         (("--html", "."), "--html wants a file"),
+        (("--html", "none/page.html"), "--html none/page.html: there is no folder none; make it first"),
+        (("--level", "foo"), "no level 'foo': allowed are als, "),
     ],
 )
 def test_a_wrong_call_is_refused(

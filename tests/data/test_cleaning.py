@@ -101,7 +101,7 @@ def test_untimed_rows_keep_their_order(table: Table) -> None:
     ("drop", "core", "message"),
     [
         ("bot", "0", "nothing called 'bot' can be dropped: did you mean 'bots'"),
-        ("bots,x", "0", "nothing called 'x' can be dropped: Allowed: bots, bursts, copies"),
+        ("bots,x", "0", "nothing called 'x' can be dropped: allowed are bots, bursts, copies"),
         (None, "-1", "k_core must be 0..1000, got -1"),
         (None, "many", "k_core must be 0..1000, got 'many'"),
     ],

@@ -178,7 +178,7 @@ def test_a_folder_of_atomic_files_has_all_its_tables(tmp_path: Path) -> None:
         {"entity_id": "m.1"},
     )
     assert dict(user.attributes) == {"age": "30"}
-    assert tables.notes == ["s.kg: 1 triples of a graph are not taken: no model reads one"]
+    assert tables.notes == ["s.kg: 1 triple of a graph is not taken: no model reads one"]
 
 
 @pytest.mark.parametrize(
@@ -224,7 +224,7 @@ def test_tables_that_disagree_are_told_and_the_later_wins(table: Write) -> None:
     tables = read_tables(items.parent)
     assert tables.dataset.catalogue[0].title == "New"
     assert tables.notes == [
-        "1 of the items have different title in several tables, as 'x' has; what the later table says wins"
+        "1 of the items has different title in several tables, as 'x' has; what the later table says wins"
     ]
 
 
@@ -250,7 +250,7 @@ def test_times_with_and_without_a_zone_are_told(table: Write) -> None:
     tables = read_tables(table("user,item,time\na,x,2024-05-01T10:00\na,y,2024-05-01T12:30+02:00\n"))
     first, second = tables.dataset.time.tolist()
     assert second - first == 1800
-    assert tables.notes == ["ratings.csv: 1 times without a zone are read as UTC, beside 1 with one"]
+    assert tables.notes == ["ratings.csv: 1 time without a zone is read as UTC, beside 1 with one"]
 
 
 def test_searches_alone_are_a_table(table: Write) -> None:

@@ -42,6 +42,17 @@ def check_levels(trainer: Trainer, names: Sequence[str]) -> None:
     trainer.check(sorted({_main(trainer) if name in CLOCKS else name for name in names}))
 
 
+def who_is_trained(trainer: Trainer, names: Sequence[str]) -> str | None:
+    """Return which model the levels of `CLOCKS` among ``names`` are, in words; None if there are none."""
+    clocks = [name for name in names if name in CLOCKS]
+    if not clocks:
+        return None
+    told = " and ".join(filter(None, (", ".join(clocks[:-1]), clocks[-1])))
+    setting = trainer.settings.train.model
+    why = "train.model" if setting in MODELS else f"as train.model is {setting}"
+    return f"{told} {'is' if len(clocks) == 1 else 'are'} the model {_main(trainer)} ({why})"
+
+
 def make_levels(trainer: Trainer, names: Sequence[str]) -> list[Level]:
     """Build levels: those of `CLOCKS` share one model, any other name is that model with live histories.
 

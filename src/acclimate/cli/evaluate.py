@@ -7,8 +7,8 @@ from typing import Annotated
 
 import typer
 
-from acclimate.cli.options import Call, shared
-from acclimate.errors import InputError, check_range
+from acclimate.cli.options import Call, check_page, shared
+from acclimate.errors import check_range
 
 
 @shared("device")
@@ -51,8 +51,7 @@ def evaluate(
     out, home, settings = call.out, call.home, call.settings
     lengths = [check_range("k", each.strip(), 1, 1000) for each in k.split(",")]
     n_seeds = check_range("seeds", seeds, 1, 100)
-    if html is not None and html.is_dir():
-        raise InputError(f"--html wants a file, {html} is a folder: {html / 'report.html'}", field="html")
+    check_page(html, "report.html")
     from acclimate.adapt.feedback import gather
     from acclimate.adapt.train import Trainer
     from acclimate.evaluate.protocols import check_protocol
@@ -68,7 +67,6 @@ def evaluate(
         report = trainer.compare(names, data, protocol=protocol, k=lengths, seeds=n_seeds)
     print_table(report, out.console)
     if html is not None:
-        html.parent.mkdir(parents=True, exist_ok=True)
         write_html(report, html)
         out.note(f"report: {html}")
     for note in trainer.notes:

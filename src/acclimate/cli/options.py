@@ -13,7 +13,7 @@ import typer
 
 from acclimate.cli.output import Output
 from acclimate.config import Home, Settings, load_settings
-from acclimate.errors import check_range
+from acclimate.errors import InputError, check_range
 
 HomeOption = Annotated[
     Path | None,
@@ -93,6 +93,25 @@ class Call:
     home: Home
     settings: Settings
     seed: int | None = None
+
+
+def check_page(file: Path | None, example: str) -> None:
+    """Refuse a page that could not be written, before there is any work in it.
+
+    Args:
+        file: What ``--html`` gave; None if nothing.
+        example: Name of a file to propose.
+
+    Raises:
+        InputError: It is a folder, or in a folder that is not there.
+    """
+    if file is None:
+        return
+    if file.is_dir():
+        raise InputError(f"--html wants a file, {file} is a folder: {file / example}", field="html")
+    if not file.parent.is_dir():
+        message = f"--html {file}: there is no folder {file.parent}; make it first, or name another"
+        raise InputError(message, code="no_such_folder", field="html")
 
 
 def shared(*some: str) -> Callable[[Callable[..., None]], Callable[..., None]]:

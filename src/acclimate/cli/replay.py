@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from acclimate.cli.options import Call, LengthOption, shared
+from acclimate.cli.options import Call, LengthOption, check_page, shared
 from acclimate.durations import moment, seconds
 from acclimate.errors import InputError, check_range
 
@@ -21,7 +21,8 @@ def replay(
         typer.Option(
             "--level",
             metavar="L",
-            help="frozen, live or items for the trained model, or a registered model; may be repeated.  "
+            help="frozen (as it was fitted), live (histories go on) or items (new items too), each the model "
+            "of train.model, or sequence where that is auto; or a registered model; may be repeated.  "
             "\\[default: these three, and every model that learns from single events]",
         ),
     ] = None,
@@ -52,10 +53,9 @@ def replay(
     width, wait = None if window is None else seconds(window, "window"), seconds(delay, "delay")
     if width == 0:
         raise InputError("window must be longer than 0 seconds", field="window")
-    if html is not None and html.is_dir():
-        raise InputError(f"--html wants a file, {html} is a folder: {html / 'replay.html'}", field="html")
+    check_page(html, "replay.html")
     from acclimate.adapt.feedback import gather
-    from acclimate.adapt.levels import check_levels, level_names, make_levels
+    from acclimate.adapt.levels import check_levels, level_names, make_levels, who_is_trained
     from acclimate.adapt.train import Trainer
     from acclimate.evaluate.prequential import replay as run
     from acclimate.evaluate.stream_page import print_stream, write_stream
@@ -82,9 +82,10 @@ def replay(
         )
     print_stream(report, out.console)
     if html is not None:
-        html.parent.mkdir(parents=True, exist_ok=True)
         write_stream(report, html)
         out.note(f"report: {html}")
-    for note in trainer.notes:
+    who = who_is_trained(trainer, names)
+    notes = [*([who] if who else []), *trainer.notes]
+    for note in notes:
         out.note(note)
-    out.document({**report.document(), "notes": trainer.notes})
+    out.document({**report.document(), "notes": notes})

@@ -40,7 +40,7 @@ def read_times(written: pl.Series) -> tuple[pl.Series, list[str]]:
         moments = _iso_seconds(text)
         zoned = (text.str.contains(_ZONE) & moments.is_not_null()).sum()
         if naive := (moments.len() - moments.null_count() - zoned) if zoned else 0:
-            local = counted(naive, "time without a zone is", "times without a zone are")
+            local = counted(int(naive), "time without a zone is", "times without a zone are")
             remarks.append(f"{local} read as UTC, beside {zoned:,} with one")
         seconds = pl.select(pl.coalesce(seconds, moments)).to_series()
     return seconds, remarks
@@ -52,7 +52,7 @@ def order_notes(frame: pl.DataFrame) -> list[str]:
     user = frame["user_id"]
     if not back or user.rle_id()[-1] + 1 == user.n_unique() < len(user):
         return []
-    rows = counted(back, "row is", "rows are")
+    rows = counted(int(back), "row is", "rows are")
     return [f"{rows} earlier than the row before; events are taken in order of time"]
 
 

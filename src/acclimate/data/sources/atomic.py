@@ -79,7 +79,7 @@ def _header(path: Path, line: str) -> tuple[list[str], list[str]]:
             given = f"{name}:{kind}" if name else kind
             raise InputError(
                 f"{path.name}: the header of an atomic file has name:type, divided by tabs, as in "
-                f"user_id:token; got {given[:80]!r}. Types: {nearest(kind[:80], TYPES)}",
+                f"user_id:token; got {given[:80]!r}: {nearest(kind[:80], TYPES)}",
                 code="bad_header",
             )
     return [name for name, _, _ in fields], [kind for _, _, kind in fields]
