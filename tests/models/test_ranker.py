@@ -8,14 +8,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from acclimate.data.dataset import Dataset
+from acclimate.data.features import SCALINGS, Scaling
 from acclimate.data.vocab import Vocabulary
 from acclimate.errors import InputError
 from acclimate.models.calibrate import calibration_error, platt, temperature
 from acclimate.models.popularity import Popularity
-from acclimate.models.ranker import Ranker
+from acclimate.models.ranker import FAR, Ranker, _scaled
 from acclimate.models.ranker_features import N_FEATURES, Content, ItemTimes, features
 from acclimate.models.ranker_learn import Meaning
-from acclimate.models.ranker_net import ndcg_of_first
+from acclimate.models.ranker_net import Table, ndcg_of_first
 from acclimate.types import Histories, Item
 from tests.contract.models import travelled
 
@@ -101,6 +102,23 @@ def test_all_of_it_travels(model: Ranker) -> None:
         np.testing.assert_array_equal(mine, its)
     assert again.report == model.report
     assert isinstance(again._meaning, Meaning)
+
+
+@pytest.mark.parametrize("scaling", SCALINGS)
+def test_its_scaling_travels(scaling: str) -> None:
+    made = Ranker(sources=[Popularity()], scaling=scaling, epochs=2)
+    made.fit(shop())
+    assert made._scaling.name == scaling
+    again = Ranker(sources=[Popularity()])
+    again.restore(travelled(made.state()))
+    np.testing.assert_array_equal(made.score(asked(8)), again.score(asked(8)))
+
+
+def test_a_feature_ends_far_from_all_that_taught() -> None:
+    blank = np.zeros((1, 2), np.float32)
+    table = Table(np.array([[[5.0], [99.0]]], np.float32), blank, blank, blank)
+    scaling = Scaling("standard", np.array([[1.0], [2.0]]))
+    assert _scaled(table, scaling).features.ravel().tolist() == [2.0, FAR]
 
 
 def test_a_new_item_is_read_by_its_categories(model: Ranker) -> None:
@@ -191,6 +209,7 @@ def test_the_ndcg_of_ties_is_their_mean() -> None:
         ({"width": 0}, "width must be 1..100000, got 0"),
         ({"learning_rate": 2.0}, "learning_rate must be above 0 and below 1, got 2.0"),
         ({"held_back": 0}, "held_back must be 1..1000, got 0"),
+        ({"scaling": "logs"}, "no scaling 'logs': did you mean 'log'"),
         ({"purchase": 0.0}, "purchase must be a positive number, got 0.0"),
     ],
 )

@@ -1,17 +1,18 @@
-"""Numbers, categories and dates as a model can take them; what was fitted is a value and can be kept."""
+"""Numbers, categories and dates as a model can take them; what was fitted is a value of plain parts."""
 
 from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from acclimate.errors import InputError, nearest
-from acclimate.types import Codes, Floats, State, Times
+from acclimate.types import Codes, Floats, Times
 
 SCALINGS = ("standard", "robust", "log", "quantile")
 KNOTS = 101
@@ -29,9 +30,9 @@ class Scaling:
     """Brings columns of numbers onto one scale. What is missing (NaN) comes to the middle, 0.
 
     Args:
-        name: ``"standard"``: spreads from the mean. ``"robust"``: widths of the middle half from the median.
-            ``"log"``: as standard, of sign(x) log(1 + abs(x)). ``"quantile"``: from -1 to 1, by place among
-            the values met.
+        name: ``"standard"``: spreads from the mean. ``"robust"``: widths of the middle half from the median;
+            spreads where that half is one value. ``"log"``: as standard, of sign(x) log(1 + abs(x)).
+            ``"quantile"``: from -1 to 1, by place among the values met.
         table: What was fitted, float64[2, f] (middle and width) or float64[101, f] (quantiles).
 
     Example:
@@ -45,49 +46,58 @@ class Scaling:
 
     @classmethod
     def fit(cls, name: str, numbers: NDArray[Any]) -> Scaling:
-        """Fit to the columns of ``numbers`` float[n, f]; NaN does not count, and a constant becomes 0.
+        """Fit to the columns of ``numbers`` float[..., f]; NaN does not count, and a constant becomes 0.
 
         Raises:
             InputError: No such scaling; names the nearest.
         """
-        if name not in SCALINGS:
-            raise InputError(f"no scaling {name!r}: {nearest(name, SCALINGS)}", field="scaling")
-        told = np.asarray(numbers, np.float64)
-        columns = [_fit(name, column[np.isfinite(column)]) for column in told.T]
-        return cls(name, np.stack(columns, axis=1) if columns else np.zeros((2, 0)))
+        check_scaling(name)
+        told = np.asarray(numbers)
+        rounding = 4 * float(np.finfo(told.dtype if told.dtype.kind == "f" else np.float64).eps)
+        table = np.zeros((KNOTS if name == "quantile" else 2, told.shape[-1]))
+        for at in range(told.shape[-1]):
+            column = told[..., at].astype(np.float64)
+            table[:, at] = _fit(name, column[np.isfinite(column)], rounding)
+        return cls(name, table)
 
     def __call__(self, numbers: NDArray[Any]) -> Floats:
-        """Return float32[n, f] for ``numbers`` float[n, f]."""
-        told = np.asarray(numbers, np.float64)
-        if self.name == "quantile":
-            out = np.stack([_place(*pair) for pair in zip(told.T, self.table.T, strict=True)], axis=1)
-        else:
-            out = ((_log(told) if self.name == "log" else told) - self.table[0]) / self.table[1]
-        scaled: Floats = np.where(np.isfinite(out), out, 0.0).astype(np.float32)
+        """Return float32[..., f] for ``numbers`` float[..., f]."""
+        told = np.asarray(numbers)
+        scaled: Floats = np.empty(told.shape, np.float32)
+        for at, fitted in enumerate(self.table.T):  # a column at a time: no second table in float64
+            out = self._scale(told[..., at].astype(np.float64), fitted)
+            scaled[..., at] = np.where(np.isfinite(out), out, 0.0)
         return scaled
 
-    def state(self) -> State:
-        """Return arrays and a document from which `restore` makes an equal scaling."""
-        return {"table": self.table}, {"name": self.name}
-
-    @classmethod
-    def restore(cls, state: State) -> Scaling:
-        """Return the scaling whose `state` this is."""
-        return cls(state[1]["name"], state[0]["table"])
+    def _scale(self, column: Numbers, fitted: Numbers) -> Numbers:
+        if self.name == "quantile":
+            return _place(column, fitted)
+        out: Numbers = ((_log(column) if self.name == "log" else column) - fitted[0]) / fitted[1]
+        return out
 
 
-def _fit(name: str, known: Numbers) -> Numbers:
+def check_scaling(name: str) -> str:
+    """Return ``name``, if there is such a scaling.
+
+    Raises:
+        InputError: There is none; names the nearest.
+    """
+    if name not in SCALINGS:
+        raise InputError(f"no scaling {name!r}: {nearest(name, SCALINGS)}", field="scaling")
+    return name
+
+
+def _fit(name: str, known: Numbers, rounding: float) -> Numbers:
+    """Return what is fitted to the numbers ``known``; what varies by ``rounding`` of them is a constant."""
+    known = _log(known) if name == "log" else known
+    middle, width = (known.mean(), known.std()) if len(known) else (0.0, 0.0)
+    constant = width <= rounding * max(1.0, abs(middle))
     if name == "quantile":
-        return np.quantile(known, np.linspace(0, 1, KNOTS)) if len(known) else np.zeros(KNOTS)
-    if not len(known):
-        return np.array([0.0, np.inf])
-    if name == "robust":
+        return np.full(KNOTS, np.nan) if constant else np.quantile(known, np.linspace(0, 1, KNOTS))
+    if name == "robust" and not constant:
         low, middle, high = np.quantile(known, [0.25, 0.5, 0.75])
-        width = high - low
-    else:
-        known = _log(known) if name == "log" else known
-        middle, width = known.mean(), known.std()
-    return np.array([middle, width if width > 1e-12 * max(1.0, abs(middle)) else np.inf])
+        width = high - low or width
+    return np.array([middle, np.inf if constant else width])
 
 
 def _log(numbers: Numbers) -> Numbers:
@@ -125,17 +135,11 @@ class Coding:
 
     def __call__(self, labels: Sequence[str]) -> Codes:
         """Return the code of each label, int32[n]."""
-        codes = {name: code for code, name in enumerate(self.names, start=1)}
-        return np.array([codes.get(label, UNKNOWN) for label in labels], np.int32)
+        return np.array([self._codes.get(label, UNKNOWN) for label in labels], np.int32)
 
-    def state(self) -> State:
-        """Return arrays and a document from which `restore` makes an equal coding."""
-        return {}, {"names": list(self.names)}
-
-    @classmethod
-    def restore(cls, state: State) -> Coding:
-        """Return the coding whose `state` this is."""
-        return cls(tuple(state[1]["names"]))
+    @cached_property
+    def _codes(self) -> dict[str, int]:
+        return {name: code for code, name in enumerate(self.names, start=1)}
 
 
 def hashed(labels: Sequence[Sequence[str]], width: int) -> Floats:

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from acclimate.data.dataset import Dataset
+from acclimate.data.features import UNKNOWN, Coding
 from acclimate.data.split import Split
 from acclimate.types import Floats, Histories
 
@@ -108,12 +109,13 @@ def item_vectors(data: Dataset) -> Floats | None:
     Returns:
         float32[n_items, d]; zero for an item of which nothing is known, None if that is each of them.
     """
-    labels = Counter(label for item in data.catalogue for label in set(item.categories))
     if 2 * sum(bool(item.categories) for item in data.catalogue) >= data.n_items > 0:
-        places = {label: place for place, (label, _) in enumerate(labels.most_common(LABELS))}
-        out = np.zeros((data.n_items, len(places)), np.float32)
+        labels = (label for item in data.catalogue for label in dict.fromkeys(item.categories))
+        coding = Coding.fit(labels, LABELS)
+        out = np.zeros((data.n_items, len(coding.names) + 1), np.float32)
         for code, item in enumerate(data.catalogue):
-            out[code, [places[label] for label in item.categories if label in places]] = 1.0
+            out[code, coding(item.categories)] = 1.0
+        out[:, UNKNOWN] = 0.0
         out /= np.maximum(np.linalg.norm(out, axis=1, keepdims=True), 1.0)
         return out
     if not any(data.texts):

@@ -10,6 +10,7 @@ import torch
 from scipy.special import expit, logsumexp
 
 from acclimate.data.dataset import Dataset
+from acclimate.data.features import Scaling, check_scaling
 from acclimate.errors import check_range
 from acclimate.metrics import top_lists
 from acclimate.models.common import check_positive
@@ -18,7 +19,7 @@ from acclimate.models.hybrid import Hybrid, picked
 from acclimate.models.item_vectors import TextSpace
 from acclimate.models.neural import check_share
 from acclimate.models.ranker_features import CONTENT_WIDTH, N_FEATURES, Content, ItemTimes, features
-from acclimate.models.ranker_learn import Lessons, Meaning, learn, scale_of, scaled, understand
+from acclimate.models.ranker_learn import Lessons, Meaning, learn, understand
 from acclimate.models.ranker_net import CLICK, PURCHASE, RATING, RankerNet, Table
 from acclimate.rng import generator
 from acclimate.training import Fitted, Training
@@ -26,6 +27,8 @@ from acclimate.types import Codes, Encoder, Floats, Histories, Item, Model, Stat
 
 SOURCES = ("ease", "item-knn", "recent-popularity")
 """What is re-ranked if nothing else is asked for: quick to fit, twice."""
+FAR = 4.0
+"""Where a scaled feature ends: what was never met is no surprise."""
 
 
 class Chances(NamedTuple):
@@ -70,6 +73,7 @@ class Ranker(Hybrid):
         width: Of the deep layers.
         cross: Cross layers.
         dropout: In the deep layers; at least 0, below 1.
+        scaling: Of the features, a name in `acclimate.data.features.SCALINGS`.
         purchase: An event of at least this weight is a purchase.
         held_back: Likes of each user that teach, at most; a user keeps two thirds.
         examples: Likes that teach, at most.
@@ -105,6 +109,7 @@ class Ranker(Hybrid):
         width: int = 64,
         cross: int = 2,
         dropout: float = 0.1,
+        scaling: str = "log",
         purchase: float = 4.0,
         held_back: int = 5,
         examples: int = 10_000,
@@ -121,6 +126,7 @@ class Ranker(Hybrid):
             "width": check_range("width", width, 1, 100_000),
             "cross": check_range("cross", cross, 1, 100),
             "dropout": check_share("dropout", dropout),
+            "scaling": check_scaling(scaling),
             "purchase": check_positive("purchase", purchase),
             "epochs": check_range("epochs", epochs, 1, 10**9),
             "patience": check_range("patience", patience, 1, 10**9),
@@ -132,7 +138,7 @@ class Ranker(Hybrid):
         self.report: dict[str, float] = {}
         self._net: RankerNet | None = None
         self._content, self._seen = Content(self.encoder), ItemTimes(np.zeros(0), np.zeros(0, np.int32))
-        self._scale: Floats = np.zeros((2, 0), np.float32)
+        self._scaling = Scaling(scaling, np.zeros((2, 0)))
         self._meaning: Meaning | None = None
 
     def fit(self, data: Dataset) -> None:
@@ -203,7 +209,7 @@ class Ranker(Hybrid):
     def state(self) -> State:
         """Return the sources, the first stage, the net, and what its features are made of."""
         arrays, document = super().state()
-        arrays |= {"content": self._content.rows, "scale": self._scale}
+        arrays |= {"content": self._content.rows, "scale": self._scaling.table}
         arrays |= {"seen.times": self._seen.times, "seen.items": self._seen.items}
         if self._content.space:
             arrays |= {"space.mean": self._content.space.mean, "space.axes": self._content.space.axes}
@@ -219,7 +225,8 @@ class Ranker(Hybrid):
         self._meaning, self.report = Meaning(*told) if told else None, dict(document["report"])
         self._seen = ItemTimes(np.asarray(arrays["seen.times"]), np.asarray(arrays["seen.items"]))
         self._content = Content(self.encoder)
-        self._content.rows, self._scale = np.array(arrays["content"]), np.array(arrays["scale"])
+        self._content.rows = np.array(arrays["content"])
+        self._scaling = Scaling(self.params["scaling"], np.array(arrays["scale"]))
         if "space.mean" in arrays:
             self._content.space = TextSpace(np.array(arrays["space.mean"]), np.array(arrays["space.axes"]))
         weights = {k[4:]: torch.from_numpy(np.array(v)) for k, v in arrays.items() if k.startswith("net.")}
@@ -252,7 +259,7 @@ class Ranker(Hybrid):
 
     def _ask(self, net: RankerNet, found: Found, items: Codes) -> Floats:
         """Return what the net answers about ``items`` int32[n, c]: float32[n, c, 3]."""
-        return net.answer(_scaled(self._table(found, items), self._scale))
+        return net.answer(_scaled(self._table(found, items), self._scaling))
 
     def _learn(self, data: Dataset, examples: Examples) -> None:
         """Learn the first stage's weights, then the net from what the first stage finds, and calibrate it."""
@@ -266,8 +273,9 @@ class Ranker(Hybrid):
         taught, held = lessons.part(~watched), lessons.part(watched)
         rated = taught.ratings[~np.isnan(taught.ratings)]
         rating = (float(rated.mean()), max(float(rated.std()), 1e-3)) if len(rated) else None
-        self._scale = scale_of(taught.table.features)
-        taught, held = (each._replace(table=_scaled(each.table, self._scale)) for each in (taught, held))
+        there = np.isfinite(taught.table.base)
+        self._scaling = Scaling.fit(self.params["scaling"], taught.table.features[there])
+        taught, held = (each._replace(table=_scaled(each.table, self._scaling)) for each in (taught, held))
         with torch.random.fork_rng():
             torch.manual_seed(self.params["seed"])
             net = self._new_net()
@@ -292,5 +300,5 @@ class Ranker(Hybrid):
         return Lessons.join(lessons), np.concatenate(users)
 
 
-def _scaled(table: Table, scale: Floats) -> Table:
-    return table._replace(features=scaled(table.features, scale))
+def _scaled(table: Table, scaling: Scaling) -> Table:
+    return table._replace(features=np.clip(scaling(table.features), -FAR, FAR))

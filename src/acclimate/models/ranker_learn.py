@@ -18,7 +18,6 @@ from acclimate.training import Fitted, Recipe, Training, fit
 from acclimate.types import Floats
 
 Pair = tuple[float, float]
-FAR = 4.0
 
 
 class Lessons(NamedTuple):
@@ -61,24 +60,6 @@ class Meaning(NamedTuple):
     reach: float
     purchase: Pair | None
     rating: Pair | None
-
-
-def scale_of(features: Floats) -> Floats:
-    """Return mean and spread of each feature float32[..., f]: float32[2, f]; endless if it never varied."""
-    flat = features.reshape(-1, features.shape[-1]).astype(np.float64)
-    spread = flat.std(axis=0)
-    return np.stack([flat.mean(axis=0), np.where(spread > 1e-6, spread, np.inf)]).astype(np.float32)
-
-
-def scaled(features: Floats, scale: Floats) -> Floats:
-    """Return the features in spreads from their mean, at most `FAR`: what was never met is no surprise.
-
-    Example:
-        >>> scaled(np.array([5.0, 99.0, 7.0]), np.array([[1.0, 1.0, 1.0], [2.0, 2.0, np.inf]])).tolist()
-        [2.0, 4.0, 0.0]
-    """
-    out: Floats = np.clip((features - scale[0]) / scale[1], -FAR, FAR)
-    return out
 
 
 def learn(
