@@ -10,7 +10,6 @@ import pytest
 from acclimate.data.dataset import Dataset
 from acclimate.data.split import SPLITS, split_last
 from acclimate.evaluate.protocols import evaluate
-from acclimate.evaluate.report import remarks
 from acclimate.models.popularity import Popularity
 from acclimate.types import Codes, Floats, Histories
 from tests.evaluate.test_protocols import world
@@ -54,7 +53,7 @@ def test_ratings_of_the_targets(protocol: str) -> None:
         values.append(np.sqrt(np.mean((split.values - 3.0) ** 2)))
     assert found["rmse"].mean == pytest.approx(np.mean(values))
     assert found["mae"].low < found["mae"].mean < found["mae"].high
-    assert "popularity: what it foresees of ratings and chances: rmse" in " ".join(remarks(report.document()))
+    assert "popularity, how true its ratings or chances are: rmse " in str(report)
 
 
 def test_chances_of_what_is_listed() -> None:
@@ -67,6 +66,19 @@ def test_chances_of_what_is_listed() -> None:
         -hits * np.log(0.25) - (1 - hits) * np.log(0.75)
     )
     assert report.forecasts["grouped_auc"].mean == pytest.approx(0.5)
+
+
+class Doubtful(Popularity):
+    """Gives items a chance by their code, which says little."""
+
+    def predict(self, histories: Histories, items: Codes) -> SimpleNamespace:
+        chances = (items + 1.0) / (self.n_items + 2) * np.ones((len(histories), 1))
+        return SimpleNamespace(click=chances.astype(np.float32))
+
+
+def test_how_well_chances_order_a_list_has_an_interval() -> None:
+    found = evaluate([Doubtful()], rated(), k=5).models[0].forecasts["grouped_auc"]
+    assert 0.0 <= found.low < found.mean < found.high <= 1.0
 
 
 def test_without_values_there_are_no_ratings_to_foresee() -> None:

@@ -10,13 +10,17 @@ import pytest
 from rich.console import Console
 
 from acclimate.data.dataset import Dataset
+from acclimate.evaluate.page_tables import MEANING
 from acclimate.evaluate.plot import round_up
 from acclimate.evaluate.protocols import evaluate
 from acclimate.evaluate.report import print_table, remarks, write_html
 from acclimate.evaluate.results import Report
+from acclimate.evaluate.scene import ENOUGH
 from acclimate.models.ease import EASE
 from acclimate.models.item_knn import ItemKNN
 from acclimate.models.popularity import Popularity
+from acclimate.types import User
+from tests.evaluate.test_forecasts import Sure
 from tests.evaluate.test_protocols import Noisy, world
 
 PLOTTED = ["ndcg", "hr", "mrr", "auc", "coverage", "gini", "novelty", "serendipity", "popularity"]
@@ -160,3 +164,47 @@ def test_who_was_left_out_is_told(report: Report) -> None:
 )
 def test_an_axis_ends_at_a_round_number(value: float, end: float) -> None:
     assert round_up(value) == pytest.approx(end)
+
+
+def row(html: str, head: str) -> str:
+    """Return the cells of the table row that begins with ``head``."""
+    found = re.search(rf'<th scope="row">{re.escape(head)}.*?</tr>', html)
+    assert found, head
+    return found[0]
+
+
+def test_less_may_be_better_or_neither(report: Report, tmp_path: Path) -> None:
+    write_html(report, tmp_path / "page.html")
+    html = (tmp_path / "page.html").read_text("utf-8")
+    for name, best in (("ndcg@5", max), ("gini@5", min)):
+        means = [model.metrics[name].mean for model in report.models]
+        bold = re.findall(r"<b>([\d.]+)</b>", row(html, name + "<small>"))
+        assert set(bold) == {f"{best(means):.4f}"}
+        plot = html[html.index(f"<b>{name}</b>") :].split("</figure>")[0]
+        marked = re.findall(r'row best"><span class="name">.*?<span class="value">([\d.]+)<', plot)
+        assert set(marked) == {f"{best(means):.4f}"}
+    for name in ("popularity@5", "lift@5"):
+        assert "<b>" not in row(html, name + "<small>")
+    assert {name.partition("@")[0] for name in report.models[0].metrics} <= MEANING.keys()
+
+
+def test_user_attributes_are_a_table_and_forecasts_are_explained(tmp_path: Path) -> None:
+    data = world(n_users=2 * ENOUGH)
+    people = [User(name, {"sex": "fm"[n % 2]}) for n, name in enumerate(data.users.ids)]
+    told = Dataset(data.users, data.items, data.user, data.item, data.time, people=people)
+    report = evaluate([Sure(), ItemKNN()], told, k=5)
+    write_html(report, tmp_path / "page.html")
+    html = (tmp_path / "page.html").read_text("utf-8")
+    assert "ndcg@5 by user attribute" in html
+    for model in report.models:
+        assert f"{model.segments['sex: f'].metrics['ndcg@5'].mean:.4f}" in row(html, "sex: f<small>30 users")
+    losses = row(html, f"log_loss<small>{MEANING['log_loss']}")
+    assert f"{report.models[0].forecasts['log_loss'].mean:.4f}" in losses
+    assert losses.count("<td>") == 1, "the other model foresees no chances"
+    assert "<b>" not in losses, "it has no rival"
+    assert "Ratings and chances" not in page_of(evaluate([ItemKNN()], world()), tmp_path)
+
+
+def page_of(report: Report, folder: Path) -> str:
+    write_html(report, folder / "page.html")
+    return (folder / "page.html").read_text("utf-8")

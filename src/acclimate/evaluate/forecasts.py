@@ -70,9 +70,7 @@ def forecasts(model: Model, split: Split, lists: Codes) -> dict[str, Interval]:
         found |= _measured(
             told, {"log_loss": log_loss, "accuracy": accuracy, "calibration_error": calibration_error}
         )
-        if len(set(told.happened.tolist())) == 2:
-            area = grouped_auc(told.happened, told.foreseen, told.rows)
-            found["grouped_auc"] = Interval(area, area, area)
+        found |= _by_list(told)
     return found
 
 
@@ -101,6 +99,21 @@ def _chances(model: Foretells, split: Split, lists: Codes) -> Told:
         happened.append(np.isin(row * n + items[known], right).astype(np.float64))
         foreseen.append(chances[known])
     return Told(np.concatenate(rows), np.concatenate(happened), np.concatenate(foreseen))
+
+
+def _by_list(told: Told) -> dict[str, Interval]:
+    """Return ``grouped_auc`` with its interval; nothing if no list holds right and wrong items."""
+    n = int(told.rows.max()) + 1
+    right, size = np.bincount(told.rows, told.happened, n), np.bincount(told.rows, minlength=n)
+    both = np.flatnonzero((right > 0) & (right < size))
+    if not len(both):
+        return {}
+
+    def of(kept: NDArray[Any]) -> float:
+        mine = np.isin(told.rows, kept)
+        return grouped_auc(told.happened[mine], told.foreseen[mine], told.rows[mine])
+
+    return {"grouped_auc": jackknife(both, of)}
 
 
 def _measured(told: Told, measures: dict[str, Measure]) -> dict[str, Interval]:

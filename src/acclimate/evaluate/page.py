@@ -7,26 +7,11 @@ from html import escape
 from importlib.resources import files
 from typing import Any
 
+from acclimate.evaluate.page_tables import MEANING, best_of, forecasts_table, metrics_table, users_table
 from acclimate.evaluate.plot import round_up
 from acclimate.words import counted
 
 Document = Mapping[str, Any]
-MEANING = {
-    "ndcg": "how far up the right items stand",
-    "hr": "share of users with a right item in the list",
-    "recall": "share of the right items in the list",
-    "precision": "share of the list that is right",
-    "f1": "recall and precision in one",
-    "mrr": "1 / rank of the first right item",
-    "map": "precision, averaged over the right items",
-    "auc": "chance that a right item stands above another",
-    "coverage": "share of the catalogue in anyone's list",
-    "gini": "how unequally the lists share out the catalogue: 0 evenly, 1 always the same",
-    "novelty": "bits of surprise of what is listed",
-    "diversity": "how unlike the items of a list are",
-    "serendipity": "how often lists are right where popularity is not",
-    "popularity": "share of users who had what is listed",
-}
 
 
 def render(document: Document, remarks: Sequence[str]) -> str:
@@ -36,6 +21,7 @@ def render(document: Document, remarks: Sequence[str]) -> str:
     shown = [name for name in models[0]["metrics"] if _is_told(name, document)]
     names = sorted(shown, key=lambda name: name != f"ndcg@{k}")
     plots = [intervals_plot(name, MEANING[name.split("@")[0]], models, name) for name in names]
+    parts = {n: p for n, p in models[0]["segments"].items() if p["group"] != "user attribute"}
     segments = [
         intervals_plot(
             name,
@@ -43,14 +29,19 @@ def render(document: Document, remarks: Sequence[str]) -> str:
             [m["segments"][name] | _named(m) for m in models],
             f"ndcg@{k}",
         )
-        for name, part in models[0]["segments"].items()
+        for name, part in parts.items()
     ]
+    tables = {
+        f"ndcg@{k} by user attribute": users_table(document),
+        "Ratings and chances": forecasts_table(document),
+        "All figures": metrics_table(document),
+    }
     sections = (
         f'<section><h2>Metrics</h2><p class="how">{_how(models)}</p>'
         f'<div class="plots">{"".join(plots)}</div></section>'
         f'<section><h2>ndcg@{k} by segment</h2><div class="plots">{"".join(segments)}</div></section>'
-        f"<section><h2>All figures</h2>{_table(document)}</section>"
-        f"<section><h2>To know</h2>{told(remarks)}</section>"
+        + "".join(f"<section><h2>{name}</h2>{table}</section>" for name, table in tables.items() if table)
+        + f"<section><h2>To know</h2>{told(remarks)}</section>"
     )
     return frame("Evaluation", title, _lead(document), sections)
 
@@ -86,7 +77,8 @@ def _is_told(name: str, document: Document) -> bool:
     kind, _, k = name.partition("@")
     one_each = document["n_targets"] == document["n_users"]
     said = one_each and kind in ("recall", "precision", "f1", "map")
-    return kind in MEANING and k in ("", str(document["k"])) and not said
+    below_zero = kind == "lift"
+    return kind in MEANING and k in ("", str(document["k"])) and not (said or below_zero)
 
 
 def _named(model: Document) -> dict[str, Any]:
@@ -109,7 +101,7 @@ def intervals_plot(title: str, meaning: str, entries: Sequence[Document], metric
     seeds = [_by_seed(entry, metric) for entry in entries]
     ends = [float(interval["high"]) for interval in intervals] + [value for one in seeds for value in one]
     top = round_up(max(ends))
-    best = max(float(interval["mean"]) for interval in intervals)
+    best = best_of(metric, [float(interval["mean"]) for interval in intervals])
     rows = "".join(
         _row(entry["name"], interval, top, interval["mean"] == best, values)
         for entry, interval, values in zip(entries, intervals, seeds, strict=True)
@@ -129,7 +121,10 @@ def _by_seed(entry: Document, metric: str) -> list[float]:
 
 
 def _how(models: Sequence[Document]) -> str:
-    words = "A dot is the mean, a line its 95 % interval over users, the filled dot the best."
+    words = (
+        "A dot is the mean, a line its 95 % interval over users, the filled dot the best: of gini the "
+        "lowest, of popularity none."
+    )
     ticks = " Upright ticks are the means of single seeds."
     return words + ticks if any(model["seeds"] for model in models) else words
 
@@ -149,63 +144,6 @@ def _row(name: str, interval: Document, top: float, best: bool, seeds: Sequence[
     )
 
 
-def _table(document: Document) -> str:
-    names = list(document["models"][0]["metrics"])
-    apart = {each["model"]: each for each in document["comparisons"]}
-    rows = []
-    for model in document["models"]:
-        cells = [escape(model["name"]), _gap(apart.get(model["name"]))]
-        for name in names:
-            found = model["metrics"][name]
-            best = found["mean"] >= max(other["metrics"][name]["mean"] for other in document["models"])
-            figure = f"<b>{found['mean']:.4f}</b>" if best else f"{found['mean']:.4f}"
-            cells.append(f"{figure}<small>{_spread(model, name)}</small>")
-        seconds = (model["fit_seconds"], model["score_seconds"])
-        rows.append([*cells, *("" if value is None else f"{value:.2f}" for value in seconds)])
-    caption = "Mean over users, with 95 % intervals; the best of each column in bold"
-    return figures_table(
-        caption, ["model", f"ndcg@{document['k']} to the best", *names, "fit s", "score s"], rows
-    )
-
-
 def told(lines: Sequence[str]) -> str:
     """Return plain lines as a list."""
     return f"<ul>{''.join(f'<li>{escape(line)}</li>' for line in lines)}</ul>"
-
-
-def figures_table(caption: str, head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    """Return a wide table that scrolls within the page.
-
-    Args:
-        caption: Plain text.
-        head: Plain text of each column.
-        rows: HTML of each cell; the first one is the row's head.
-    """
-    heads = "".join(f'<th scope="col">{escape(text)}</th>' for text in head)
-    body = "".join(
-        f'<tr><th scope="row">{name}</th>{"".join(f"<td>{cell}</td>" for cell in cells)}</tr>'
-        for name, *cells in rows
-    )
-    return (
-        '<div class="scroll" tabindex="0" role="region" aria-label="All figures"><table>'
-        f"<caption>{escape(caption)}</caption>"
-        f"<thead><tr>{heads}</tr></thead><tbody>{body}</tbody></table></div>"
-    )
-
-
-def _gap(comparison: Document | None) -> str:
-    """Return how far a model is from the best, and how probable that is by chance."""
-    if comparison is None:
-        return "the best"
-    low, high = comparison["low"], comparison["high"]
-    return (
-        f"{comparison['mean']:+.4f}<small>{low:+.4f} to {high:+.4f}<br>p = {comparison['p_holm']:.4f}</small>"
-    )
-
-
-def _spread(model: Document, metric: str) -> str:
-    """Return the interval of a figure and the standard deviation over several seeds or folds."""
-    found = model["metrics"][metric]
-    told = [(model["seeds"], "by seed"), (model["folds"], "by fold")]
-    more = [f"<br>±{fits['metrics'][metric]['deviation']:.4f} {words}" for fits, words in told if fits]
-    return f"{found['low']:.4f}–{found['high']:.4f}{''.join(more)}"

@@ -31,7 +31,7 @@ def print_table(report: Report | Document, console: Console) -> None:
     console.print(_main_table(document, console.width))
     if any(model["segments"] for model in document["models"]):
         console.print(_segment_table(document, console.width))
-    for line in remarks(document):
+    for line in [*_foreseen(document), *remarks(document)]:
         style = "bold yellow" if line.startswith(WARNING) else "dim"
         console.print(line, style=style, highlight=False, markup=False, soft_wrap=True)
 
@@ -70,15 +70,22 @@ def remarks(document: Document) -> list[str]:
         for fits, one in ((model["seeds"], "seed"), (model["folds"], "fold")):
             if fits:
                 lines.append(f"{model['name']}: {_between(fits, one, f'ndcg@{k}')}")
-        if told := model["forecasts"]:
-            figures = (f"{name} {found['mean']:.4f}" for name, found in told.items())
-            lines.append(f"{model['name']}: what it foresees of ratings and chances: {', '.join(figures)}.")
         lines += [f"{model['name']}: {note}" for note in model["notes"]]
     lines.append(
         f"{counted(document['n_targets'], 'target')} of protocol {document['protocol']}, "
         f"sha256 {document['targets_sha256']}"
     )
     return lines
+
+
+def _foreseen(document: Document) -> list[str]:
+    """Return how true each model's ratings and chances are, a line each."""
+    return [
+        f"{model['name']}, how true its ratings or chances are: "
+        + ", ".join(f"{name.replace('_', ' ')} {found['mean']:.4f}" for name, found in told.items())
+        for model in document["models"]
+        if (told := model["forecasts"])
+    ]
 
 
 def _between(fits: Document, one: str, metric: str) -> str:

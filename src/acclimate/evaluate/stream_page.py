@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from acclimate.durations import lasting, written
-from acclimate.evaluate.page import figures_table, frame, intervals_plot, told
+from acclimate.evaluate.page import frame, intervals_plot, told
+from acclimate.evaluate.page_tables import figures_table
 from acclimate.evaluate.plot import curves
 from acclimate.evaluate.stream_report import StreamReport
 from acclimate.words import counted
