@@ -145,4 +145,4 @@ def test_times_of_items_that_cannot_be_read_are_told(table: Write) -> None:
     tables = read_tables(table(RATINGS), items=items)
     assert [item.expires_at for item in tables.dataset.catalogue] == [None, None, 1717113600.0]
     (note,) = tables.notes
-    assert note.startswith("items.csv: 1 times in expires_at are left out; times are read as")
+    assert note.startswith("items.csv: 1 time in expires_at is left out; times are read as")

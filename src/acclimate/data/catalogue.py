@@ -75,7 +75,7 @@ def clean_items(raw: Raw) -> tuple[pl.DataFrame, list[Dropped], list[str]]:
     labels = labels.list.eval(pl.element().str.strip_chars())
     labels = labels.list.filter((pl.element() != "") & ~pl.element().is_in(NO_CATEGORY))
     no = pl.col("available").str.to_lowercase().str.strip_chars().is_in(["false", "no", "0", "f", "n"])
-    times = [read_times(frame[name])[0].alias(name) for name in ("created_at", "expires_at")]
+    times = [_times(frame[name]) for name in ("created_at", "expires_at")]
     notes = [*raw.notes, *check_one_row_each(raw.file, frame["item_id"])]
     for seconds in times:
         written = frame[seconds.name].str.strip_chars().replace("", None)
@@ -94,6 +94,15 @@ def clean_items(raw: Raw) -> tuple[pl.DataFrame, list[Dropped], list[str]]:
         dropped,
         notes,
     )
+
+
+def _times(written: pl.Series) -> pl.Series:
+    """Return seconds, null where unreadable or of another unit than the others."""
+    read = read_times(written)
+    seconds = read.seconds
+    for mask in read.others.values():
+        seconds = seconds.set(mask, None)
+    return seconds.alias(written.name)
 
 
 def clean_users(raw: Raw) -> tuple[pl.DataFrame, list[Dropped], list[str]]:

@@ -6,7 +6,7 @@ import time
 from typing import TYPE_CHECKING
 
 from acclimate.data.frames import Dropped, Raw
-from acclimate.data.times import TIME_FORMATS, order_notes, read_times
+from acclimate.data.times import TIME_FORMATS, TimesRead, order_notes, read_times
 
 if TYPE_CHECKING:
     import polars as pl
@@ -44,14 +44,17 @@ def check_events(raw: Raw, event_types: frozenset[str]) -> tuple[pl.DataFrame, l
     frame, name = raw.frame, raw.file.name
     absent = {"item_id", "timestamp", "value", "event_type", "query"} - set(frame.columns)
     frame = frame.with_columns(pl.lit(None, pl.String).alias(column) for column in absent)
-    seconds, remarks = read_times(frame["timestamp"])
     written = frame["value"]
     number = written.str.strip_chars() if written.dtype == pl.String else written
-    frame = frame.with_columns(
-        seconds.alias("time"), number.cast(pl.Float64, strict=False), written.alias("written")
-    )
-    del seconds, number, written
-    frame, dropped = _sieve(frame, _reasons(raw, frame.schema, event_types), raw)
+    frame = frame.with_columns(number.cast(pl.Float64, strict=False), written.alias("written"))
+    del number, written
+    before, after = _reasons(frame.schema, event_types)
+    times = read_times(frame["timestamp"], kept=lambda: _free_of(frame, {**before, **after}))
+    frame = frame.with_columns(times.seconds.alias("time"))
+    late = _time_reasons(raw, frame.schema["timestamp"], times)
+    remarks = times.remarks
+    del times
+    frame, dropped = _sieve(frame, {**before, **late, **after}, raw)
     if any(lost.reason == "unreadable time" for lost in dropped):
         remarks.append(TIME_FORMATS)
     remarks += [*order_notes(frame), *_scale_notes(frame)]
@@ -63,31 +66,57 @@ def check_events(raw: Raw, event_types: frozenset[str]) -> tuple[pl.DataFrame, l
     return frame.with_columns(searched), dropped, notes
 
 
-def _reasons(raw: Raw, schema: pl.Schema, event_types: frozenset[str]) -> dict[str, pl.Expr]:
-    """Return why a row is not taken -> whether that holds; ``written`` is the value as it stands there."""
+def _reasons(schema: pl.Schema, event_types: frozenset[str]) -> tuple[dict[str, pl.Expr], dict[str, pl.Expr]]:
+    """Return why a row is not taken -> whether that holds: those before reasons of time, those after.
+
+    The column ``written`` is the value as it stands there.
+    """
     import polars as pl
 
     value, written, kind = pl.col("value"), pl.col("written"), pl.col("event_type")
     comma = written.str.contains(DECIMAL_COMMA) if schema["written"] == pl.String else pl.lit(False)
-    no_time = _blank("timestamp") if schema["timestamp"] == pl.String else pl.col("timestamp").is_null()
     asks = (kind.fill_null(SEARCH) == SEARCH) & ~_blank("query")
     long = {
         f"{word} longer than {MAX_ID} characters": pl.col(name).str.len_chars() > MAX_ID
         for word, name in (("user id", "user_id"), ("item id", "item_id"), ("query", "query"))
     }
-    return {
+    before = {
         "missing user": _blank("user_id"),
         "missing query": _blank("item_id") & (kind == SEARCH) & _blank("query"),
         "missing item": _blank("item_id") & ~asks,
         **long,
-        "missing time": no_time & raw.timed,
-        "unreadable time": ~pl.col("time").is_finite().fill_null(not raw.timed),
-        "impossible time": (pl.col("time") < 0) | (pl.col("time") > time.time() + _DAY),
+    }
+    after = {
         "value with a decimal comma": value.is_null() & comma,
         "unreadable value": value.is_null() & written.is_not_null(),
         "value is not finite": value.is_nan() | (value.abs() > _LARGEST),
         "unknown event type": ~kind.is_in(list(event_types)),
     }
+    return before, after
+
+
+def _time_reasons(raw: Raw, dtype: pl.DataType, times: TimesRead) -> dict[str, pl.Expr]:
+    """Return what may be wrong with the column ``time``, of which ``timestamp`` is what stands there."""
+    import polars as pl
+
+    no_time = _blank("timestamp") if dtype == pl.String else pl.col("timestamp").is_null()
+    mixed = {
+        f"time looks like {unit}, the others are {times.unit}": pl.lit(mask)
+        for unit, mask in times.others.items()
+    }
+    return {
+        "missing time": no_time & raw.timed,
+        "unreadable time": ~pl.col("time").is_finite().fill_null(not raw.timed),
+        **mixed,
+        "impossible time": (pl.col("time") < 0) | (pl.col("time") > time.time() + _DAY),
+    }
+
+
+def _free_of(frame: pl.DataFrame, reasons: dict[str, pl.Expr]) -> pl.Series:
+    """Return to which rows, bool[n], no reason applies."""
+    import polars as pl
+
+    return frame.select((~pl.any_horizontal(*reasons.values()).fill_null(False)).alias("kept")).to_series()
 
 
 def _scale_notes(frame: pl.DataFrame) -> list[str]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from acclimate.words import counted
@@ -14,28 +16,52 @@ TIME_FORMATS = (
     "2024-05-31 18:30, 2024-05-31T18:30:59Z or 2024-05-31T18:30:59.5+02:00"
 )
 """For whoever has others."""
-_UNITS = ((1e17, 1e9, "nanoseconds"), (1e14, 1e6, "microseconds"), (1e11, 1e3, "milliseconds"))
+_UNITS = {"seconds": 1.0, "milliseconds": 1e3, "microseconds": 1e6, "nanoseconds": 1e9}
+"""Name -> how many of them are a second."""
+_MOST = 1e11
+"""Seconds; a larger number is of the next unit, whose bound is a thousand times as large, and so on."""
+_PLAUSIBLE = (631_152_000.0, 4_102_444_800.0)
+"""1990 and 2100, between which most events of most tables are."""
 _ZONE = r"([zZ]|[+-]\d{2}:?\d{2})$"
 
 
-def read_times(written: pl.Series) -> tuple[pl.Series, list[str]]:
-    """Return seconds since 1970 UTC, null where unreadable, and what was assumed, in sentences.
+@dataclass(frozen=True)
+class TimesRead:
+    """The times of a column.
+
+    Args:
+        seconds: Since 1970 UTC, float64[n], null where unreadable.
+        unit: Of those that are numbers.
+        others: Unit -> which numbers, bool[n], look as if they were of it and not of ``unit``.
+        remarks: What was assumed, in sentences.
+    """
+
+    seconds: pl.Series
+    unit: str
+    others: dict[str, pl.Series]
+    remarks: list[str]
+
+
+def read_times(written: pl.Series, kept: Callable[[], pl.Series] | None = None) -> TimesRead:
+    """Read a column of times.
 
     Numbers are seconds, or milli-, micro- or nanoseconds if the middle one of the column would otherwise
-    lie after the year 5138. Everything else is read as ISO 8601, with ``-`` or ``/`` between year, month and
-    day; without a zone it is UTC.
+    lie after the year 5138. One that then lies before 1990 or after 2100, and would not in another unit,
+    looks as if it were of that, provided that the middle one lies between. Everything else is read as
+    ISO 8601, with ``-`` or ``/`` between year, month and day; without a zone it is UTC.
+
+    Args:
+        written: Text or numbers, n of them.
+        kept: Returns which rows, bool[n], have a say in the unit; asked where there may be several units.
     """
     import polars as pl
 
     text = written.str.strip_chars() if written.dtype == pl.String else written
-    seconds = text.cast(pl.Float64, strict=False)
-    middle = seconds.filter(seconds.is_finite()).median()
-    remarks = []
-    for least, divisor, name in _UNITS:
-        if isinstance(middle, float) and abs(middle) >= least:
-            seconds = seconds / divisor
-            remarks.append(f"timestamps are in {name}")
-            break
+    numbers = text.cast(pl.Float64, strict=False)
+    unit, middle = _unit_of(numbers, kept)
+    seconds = numbers / _UNITS[unit] if unit != "seconds" else numbers
+    others = _others(numbers, seconds, unit) if _is_plausible(middle / _UNITS[unit]) else {}
+    remarks = [f"timestamps are in {unit}"] if unit != "seconds" else []
     if seconds.null_count() > text.null_count():
         moments = _iso_seconds(text)
         zoned = (text.str.contains(_ZONE) & moments.is_not_null()).sum()
@@ -43,7 +69,38 @@ def read_times(written: pl.Series) -> tuple[pl.Series, list[str]]:
             local = counted(int(naive), "time without a zone is", "times without a zone are")
             remarks.append(f"{local} read as UTC, beside {zoned:,} with one")
         seconds = pl.select(pl.coalesce(seconds, moments)).to_series()
-    return seconds, remarks
+    return TimesRead(seconds, unit, others, remarks)
+
+
+def _unit_of(numbers: pl.Series, kept: Callable[[], pl.Series] | None) -> tuple[str, float]:
+    """Return the unit of the middle one of those that are kept, and that number; 0 if there is none."""
+    finite = numbers.filter(numbers.is_finite())
+    low, high = (_unit(float(str(end))) if len(finite) else "" for end in (finite.min(), finite.max()))
+    if kept is not None and low != high:
+        theirs = numbers.filter(numbers.is_finite() & kept())
+        finite = theirs if len(theirs) else finite
+    middle = float(str(finite.median())) if len(finite) else 0.0
+    return _unit(middle), middle
+
+
+def _unit(number: float) -> str:
+    return next((name for name, parts in _UNITS.items() if abs(number) < _MOST * parts), "nanoseconds")
+
+
+def _is_plausible(seconds: float) -> bool:
+    return _PLAUSIBLE[0] <= seconds < _PLAUSIBLE[1]
+
+
+def _others(numbers: pl.Series, seconds: pl.Series, unit: str) -> dict[str, pl.Series]:
+    odd = ~seconds.is_between(*_PLAUSIBLE, closed="left")
+    if not odd.any():
+        return {}
+    masks = {
+        name: (odd & (numbers / parts).is_between(*_PLAUSIBLE, closed="left")).fill_null(False)
+        for name, parts in _UNITS.items()
+        if name != unit
+    }
+    return {name: mask for name, mask in masks.items() if mask.any()}
 
 
 def order_notes(frame: pl.DataFrame) -> list[str]:
