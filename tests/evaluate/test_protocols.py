@@ -160,7 +160,7 @@ def test_the_document_is_that_of_the_interface() -> None:
 def test_what_cannot_be_scored_is_told_and_ranks_last() -> None:
     rows = [("ann", "a", 1.0), ("ann", "b", 2.0), ("bob", "b", 3.0), ("bob", "a", 4.0), ("eve", "a", 5.0)]
     report = evaluate([ItemKNN()], Dataset.of([*rows, ("eve", "new", 6.0)]), k=1)
-    assert report.models[0].notes == ("1 of 3 targets cannot be scored and rank last",)
+    assert report.models[0].notes == ("1 of 3 targets cannot be scored and ranks last",)
 
 
 def test_the_same_seed_gives_the_same_report() -> None:
