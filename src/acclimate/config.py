@@ -17,7 +17,8 @@ from acclimate.errors import InputError, nearest
 class EventsTable(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """What each kind of event is worth: weight in training and reward in policies.
 
-    Below 0 is a dislike, 0 an exposure. A rating is mapped to [-1, 1] around the user's own mean.
+    Below 0 is a dislike, 0 an exposure. A rating is mapped to [-1, 1] around the user's own mean: with
+    ``"value"`` it is on a scale of 1 to 5, else on one such as ``"0..100"``.
     """
 
     view: float = 0.2
@@ -29,6 +30,30 @@ class EventsTable(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     dislike: float = -1.0
     impression: float = 0.0
     search: float = 0.0
+
+    def __post_init__(self) -> None:
+        if isinstance(self.rating, str):
+            rating_scale(self.rating)
+
+
+def rating_scale(text: str) -> tuple[float, float]:
+    """Return the lowest and the highest rating of a scale.
+
+    Raises:
+        InputError: It is neither "value" nor "LOW..HIGH".
+
+    Example:
+        >>> rating_scale("value"), rating_scale("0..100")
+        ((1.0, 5.0), (0.0, 100.0))
+    """
+    if text == "value":
+        return 1.0, 5.0
+    match = re.fullmatch(r"\s*(-?\d+(?:\.\d+)?)\s*\.\.\s*(-?\d+(?:\.\d+)?)\s*", text)
+    if not match or not float(match[1]) < float(match[2]):
+        allowed = "a number, 'value' (for a scale of 1 to 5) or a scale such as '1..100'"
+        message = f"events.rating must be {allowed}, got {text!r}"
+        raise InputError(message, code="bad_setting", field="events.rating")
+    return float(match[1]), float(match[2])
 
 
 EVENT_TYPES = EventsTable.__struct_fields__

@@ -243,7 +243,7 @@ def test_ratings_up_to_100_are_kept_and_told(table: Write) -> None:
     assert "values go from 1 to 100 and are kept so" in plain.notes[0]
     assert 'train.positive=">=60"' in plain.notes[0]
     typed = read_tables(table("user,item,time,rating,event\na,x,1,100,rating\n"))
-    assert "weighs as on a scale of 1 to 5" in typed.notes[0]
+    assert "read on a scale of 1 to 5; if theirs is another one: --set events.rating=" in typed.notes[0]
 
 
 def test_times_with_and_without_a_zone_are_told(table: Write) -> None:

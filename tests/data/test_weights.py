@@ -26,18 +26,19 @@ rows = st.lists(
 
 
 @settings(deadline=None)
-@given(rows)
+@given(rows, st.sampled_from(["value", "0..3", 0.5]))
 def test_a_table_weighs_what_the_same_events_weigh_live(
-    tmp_path_factory: pytest.TempPathFactory, rows: list[tuple[str, str, float | None]]
+    tmp_path_factory: pytest.TempPathFactory, rows: list[tuple[str, str, float | None]], rating: str | float
 ) -> None:
     file = tmp_path_factory.mktemp("w") / "events.csv"
     lines = [f"{u},i,{t},{kind},{'' if v is None else v}\n" for t, (u, kind, v) in enumerate(rows)]
     file.write_text("user,item,time,event_type,value\n" + "".join(lines))
-    live = Weights(EventsTable())
+    table = EventsTable(rating=rating)
+    live = Weights(table)
     expected = [
         live.add("ab".index(u), Event(u, kind, float(t), "i", v)) for t, (u, kind, v) in enumerate(rows)
     ]
-    assert read_tables(file).dataset.weight.tolist() == pytest.approx(expected, abs=1e-6)
+    assert read_tables(file, events=table).dataset.weight.tolist() == pytest.approx(expected, abs=1e-6)
 
 
 def test_another_table_weighs_otherwise(table: Callable[..., Path]) -> None:

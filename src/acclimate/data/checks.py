@@ -130,7 +130,8 @@ def _scale_notes(frame: pl.DataFrame) -> list[str]:
         return []
     if rated["event_type"].is_not_null().any():
         return [
-            f"ratings go from {low:g} to {high:g}; an event of type rating weighs as on a scale of 1 to 5"
+            f"ratings go from {low:g} to {high:g}, and are read on a scale of 1 to 5; if theirs is another "
+            f"one: --set events.rating={low:g}..{high:g}"
         ]
     return [
         f"values go from {low:g} to {high:g} and are kept so; every row counts as positive, unless a "

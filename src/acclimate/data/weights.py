@@ -7,14 +7,13 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from acclimate.config import EventsTable
+from acclimate.config import EventsTable, rating_scale
 from acclimate.errors import InputError
 from acclimate.types import Floats
 
 if TYPE_CHECKING:
     import polars as pl
 
-LOWEST, MIDDLE, HIGHEST = 1.0, 3.0, 5.0
 PRIOR, FAINT = 2.0, 0.05
 
 
@@ -40,10 +39,10 @@ def parse_positive(positive: str) -> float | None:
 def event_weights(events: pl.DataFrame, positive: str, table: EventsTable) -> Floats:
     """Return the weight of each event, float32[n].
 
-    An event with a type weighs what ``table`` says. A rating whose table entry is ``"value"`` weighs what it
-    does when it comes in live: in [-1, 1] around the mean of the user's ratings so far, this one included,
-    which starts as two ratings of 3.0; never less than 0.05 either way. An event without a type is a row of a
-    ratings set: 1 if it is positive, else 0, an exposure; without a value it is positive only under "all".
+    An event with a type weighs what ``table`` says. A rating whose table entry is a scale weighs what it does
+    when it comes in live: in [-1, 1] around the mean of the user's ratings so far, this one included, which
+    starts as two ratings of the middle; never less than 0.05 either way. An event without a type is a row of
+    a ratings set: 1 if it is positive, else 0, an exposure; without a value it is positive only under "all".
 
     Args:
         events: ``user_id, value, event_type``, in order of time; users by id or by code.
@@ -66,26 +65,22 @@ def _by_type(untyped: pl.Expr, table: EventsTable) -> pl.Expr:
     import polars as pl
 
     kind = pl.col("event_type")
-    fixed = {
-        name: worth for name in table.__struct_fields__ if not isinstance(worth := getattr(table, name), str)
-    }
-    by_value = [name for name in table.__struct_fields__ if name not in fixed]
-    typed = kind.replace_strict(fixed, default=0.0, return_dtype=pl.Float64)
-    return (
-        pl.when(kind.is_null())
-        .then(untyped)
-        .when(kind.is_in(by_value))
-        .then(_around_mean(by_value))
-        .otherwise(typed)
-    )
+    worths = {name: getattr(table, name) for name in table.__struct_fields__}
+    fixed = {name: worth for name, worth in worths.items() if not isinstance(worth, str)}
+    weight = kind.replace_strict(fixed, default=0.0, return_dtype=pl.Float64)
+    for name, worth in worths.items():
+        if isinstance(worth, str):
+            weight = pl.when(kind == name).then(_around_mean(name, *rating_scale(worth))).otherwise(weight)
+    return pl.when(kind.is_null()).then(untyped).otherwise(weight)
 
 
-def _around_mean(by_value: list[str]) -> pl.Expr:
+def _around_mean(name: str, lowest: float, highest: float) -> pl.Expr:
     import polars as pl
 
-    rating = pl.col("value").clip(LOWEST, HIGHEST).cast(pl.Float64)
-    counts = pl.col("event_type").is_in(by_value).fill_null(False) & rating.is_not_null()
+    middle = (lowest + highest) / 2
+    rating = pl.col("value").clip(lowest, highest).cast(pl.Float64)
+    counts = (pl.col("event_type") == name).fill_null(False) & rating.is_not_null()
     total = pl.when(counts).then(rating).otherwise(0.0).cum_sum().over("user_id")
-    mean = (PRIOR * MIDDLE + total) / (PRIOR + counts.cum_sum().over("user_id"))
-    weight = ((rating - mean) / (HIGHEST - MIDDLE)).clip(-1.0, 1.0)
+    mean = (PRIOR * middle + total) / (PRIOR + counts.cum_sum().over("user_id"))
+    weight = ((rating - mean) / (highest - middle)).clip(-1.0, 1.0)
     return pl.when(weight.abs() >= FAINT).then(weight).otherwise(FAINT)
