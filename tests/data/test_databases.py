@@ -178,6 +178,10 @@ def test_a_real_postgresql(server: tuple[str, Callable[[], None]], tmp_path: Pat
     tables = read_tables(f"{url}#orders", columns=NAMED)
     assert [(d.reason, d.count) for d in tables.dropped] == [("missing user", 1), ("missing time", 1)]
     assert (tables.dataset.value.tolist(), tables.dataset.time.tolist()) == ([9.5], [1714557600.0])
+    odd = "select * from (values (true, 1), (false, 2), (null, 3)) as t (user_id, item_id)"
+    lists = "select array['a'] as user_id, 1 as item_id union all select array['b', 'c'], 2"
+    for query, counts in ((odd, [2, 1]), (lists, [2])):
+        assert [lost.count for lost in read_tables(url, query=query).dropped] == counts
     with pytest.raises(InputError, match=r"the tables .*orders, .*say which one"):
         read_tables(url)
     with pytest.raises(InputError, match="a header and no rows"):

@@ -10,6 +10,10 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     import polars as pl
 
+NESTED, TRUTH = "is a list or an object", "is true or false"
+"""What a cell may be that has to be one text or number."""
+SAMPLE = 10_000
+"""Rows of which the cells of a column that is not kept are remembered."""
 _CHUNK_ROWS = 50_000
 
 
@@ -42,31 +46,50 @@ def as_text(value: Any) -> str | None:
     return str(value)
 
 
+def oddity(value: Any) -> str | None:
+    """Return `NESTED` or `TRUTH` if a cell is neither text nor a number.
+
+    Example:
+        >>> [oddity(value) for value in ("a", 7, None, ["a"], False)]
+        [None, None, None, 'is a list or an object', 'is true or false']
+    """
+    if isinstance(value, list | tuple | dict):
+        return NESTED
+    return TRUTH if isinstance(value, bool) else None
+
+
 class Rows:
     """A table of text that grows row by row.
 
     Args:
         keep: Whether a column is kept, by its name.
 
+    Attributes:
+        left: Column that is not kept -> its cells in the first `SAMPLE` rows.
+
     Example:
         >>> rows = Rows(lambda name: name != "no")
         >>> rows.add(1, {"user": "ann", "no": 1})
         >>> rows.add(3, {"user": "bob", "item": 7})
-        >>> rows.frame().rows()
-        [(1, 'ann', None), (3, 'bob', '7')]
+        >>> rows.frame().rows(), rows.left
+        ([(1, 'ann', None), (3, 'bob', '7')], {'no': ['1', None]})
     """
 
     def __init__(self, keep: Callable[[str], bool]) -> None:
         self._keep = keep
         self._kept: dict[str, bool] = {}
+        self.left: dict[str, list[str | None]] = {}
         self._lines: list[int] = []
         self._chunk: list[Mapping[str, Any]] = []
         self._frames: list[pl.DataFrame] = []
+        self._odd: dict[str, dict[str, list[int]]] = {}
 
     def add(self, line: int, row: Mapping[str, Any]) -> None:
         """Append a row, column -> cell."""
         for name in row.keys() - self._kept.keys():
             self._kept[name] = self._keep(name)
+            if not self._kept[name]:
+                self.left[name] = []
         self._lines.append(line)
         self._chunk.append(row)
         if len(self._chunk) == _CHUNK_ROWS:
@@ -76,13 +99,22 @@ class Rows:
         import polars as pl
 
         names = dict.fromkeys(name for row in self._chunk for name in row if self._kept[name])
-        columns = [
-            pl.Series(name, [as_text(row.get(name)) for row in self._chunk], dtype=pl.String)
-            for name in names
-            if name != "line"
-        ]
+        columns = [self._column(name) for name in names if name != "line"]
+        if not self._frames:
+            first = self._chunk[:SAMPLE]
+            self.left = {name: [as_text(row.get(name)) for row in first] for name in self.left}
         self._frames.append(pl.DataFrame([pl.Series("line", self._lines, dtype=pl.UInt32), *columns]))
         self._lines, self._chunk = [], []
+
+    def _column(self, name: str) -> pl.Series:
+        """Return the cells of a column as text, and remember where one is no text or number."""
+        import polars as pl
+
+        cells = [row.get(name) for row in self._chunk]
+        for line, cell in zip(self._lines, cells, strict=True):
+            if (what := oddity(cell)) is not None:
+                self._odd.setdefault(name, {}).setdefault(what, []).append(line)
+        return pl.Series(name, [as_text(cell) for cell in cells], dtype=pl.String)
 
     def frame(self) -> pl.DataFrame:
         """Return all rows: ``line``, then the columns that were kept, in order of first appearance."""
@@ -90,3 +122,23 @@ class Rows:
 
         self._flush()
         return pl.concat(self._frames, how="diagonal")
+
+    def odd(self, names: Mapping[str, str], kind: str) -> dict[str, list[int]]:
+        """Return why rows cannot be taken -> their lines, each line once.
+
+        An id has to be text or a number, and no cell of an event may be a list or an object.
+
+        Args:
+            names: Column -> our name.
+            kind: ``events``, ``items`` or ``users``.
+        """
+        found: dict[str, list[int]] = {}
+        seen: set[int] = set()
+        for column, name in names.items():
+            for what, lines in self._odd.get(column, {}).items():
+                if name.endswith("_id") or (kind == "events" and what == NESTED):
+                    word = "time" if name == "timestamp" else name.replace("_", " ")
+                    if new := [line for line in lines if line not in seen]:
+                        found.setdefault(f"{word} {what}", []).extend(new)
+                        seen.update(new)
+        return found

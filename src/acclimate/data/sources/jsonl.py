@@ -20,7 +20,8 @@ BROKEN = "not a JSON object"
 class JSONLines:
     """One JSON object a line, as ``{"user": "ann", "item": 7, "ts": 1700000000}``.
 
-    Ids may be numbers; lists are categories. A line that is no object costs itself and is counted.
+    Ids may be numbers; lists are categories. A line that is no object costs itself and is counted, and so
+    does one whose id is true, a list or an object.
     """
 
     def detect(self, path: Path) -> bool:
@@ -55,12 +56,19 @@ class JSONLines:
 
 def _table(rows: Rows, kind: str, columns: Columns, lost: Lost, layout: Layout) -> Raw:
     """Return the rows under our names."""
+    import polars as pl
+
     frame, file = rows.frame(), layout.text.file
-    header = [name for name in frame.columns if name != "line"]
+    header = [*(name for name in frame.columns if name != "line"), *rows.left]
     names, notes = columns.choose(header, kind, file)
     lost.notes += notes
     chosen = {header[index]: name for index, name in names.items()}
-    return lost.raw(layout, frame.select("line", *chosen).rename(chosen))
+    frame = frame.select("line", *chosen).rename(chosen)
+    odd = rows.odd(chosen, kind)
+    for reason, lines in odd.items():
+        lost.add(reason, sorted(lines))
+        frame = frame.filter(~pl.col("line").is_in(lines))
+    return lost.raw(layout, frame)
 
 
 def _refuse_document(path: Path, line: str, good: int) -> None:

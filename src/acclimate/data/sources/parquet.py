@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from acclimate.data.columns import Columns
 from acclimate.data.frames import Example, Part, Raw
+from acclimate.data.mapping import key_of
 from acclimate.data.sources.cells import as_text
 from acclimate.data.sources.places import begins
 from acclimate.errors import InputError
@@ -37,6 +38,8 @@ class Parquet:
             schema = table.collect_schema()
             header = schema.names()
             names, notes = columns.choose(header, kind, path)
+            for index, name in names.items():
+                _check_type(path, header[index], schema.dtypes()[index], name, kind)
             cells = [cell(header[index], schema.dtypes()[index], name) for index, name in names.items()]
             frame = table.select(cells).with_row_index("line", offset=1).collect()
         ids = [index for index, name in names.items() if name.endswith("_id")]
@@ -75,6 +78,22 @@ def opened(path: Path) -> Iterator[pl.LazyFrame]:
         reason = str(error).splitlines()[0][:200]
         message = f"{path} cannot be read as Parquet: {reason}; copy it again, or write it anew"
         raise InputError(message, code="damaged_file", field="path") from error
+
+
+def _check_type(path: Path, column: str, dtype: pl.DataType, name: str, kind: str) -> None:
+    """Raise InputError if a column of ids is no text and no number, or one of events is nested."""
+    import polars as pl
+
+    nested = dtype.is_nested() or dtype == pl.Object
+    if (name.endswith("_id") and (nested or dtype == pl.Boolean)) or (kind == "events" and nested):
+        what = "lists or objects" if nested else "true and false"
+        wanted = "an id is text or a number" if name.endswith("_id") else f"{name} is one text or number"
+        raise InputError(
+            f"{path.name}: the column {column!r} has {what} ({dtype}), and {wanted}; name another with "
+            f"--map {key_of(name, kind)}=COLUMN, or write it anew as text",
+            code="wrong_type",
+            field=name,
+        )
 
 
 def cell(column: str, dtype: pl.DataType, name: str) -> pl.Expr:

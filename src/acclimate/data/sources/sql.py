@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from acclimate.data.columns import Columns
-from acclimate.data.frames import Example, Part, Raw
+from acclimate.data.frames import MAX_EXAMPLES, Dropped, Example, Part, Raw
 from acclimate.data.sources.cells import Rows
 from acclimate.data.sources.databases import Database, connect
 from acclimate.data.sources.places import Asked, is_database, is_url
@@ -59,7 +59,11 @@ def read_database(place: str | Path, kind: str, columns: Columns, asked: Asked) 
     frame = rows.frame()
     absent = [name for name in names.values() if name not in frame.columns]
     frame = frame.with_columns(_nothing(name) for name in absent)
-    return Part.of({kind: Raw(label, frame, notes=tuple(notes), show=_show(database.label, frame))})
+    show = _show(database.label, frame)
+    odd = rows.odd({name: name for name in names.values()}, kind)
+    dropped = tuple(Dropped(why, len(lines), show(lines[:MAX_EXAMPLES])) for why, lines in odd.items())
+    kept = frame.filter(~frame["line"].is_in([line for lines in odd.values() for line in lines]))
+    return Part.of({kind: Raw(label, kept, dropped, tuple(notes), show=show)})
 
 
 def _nothing(name: str) -> pl.Expr:
