@@ -74,8 +74,32 @@ def test_an_empty_batch_is_no_error(client: Client) -> None:
     assert client.post("/v1/events", json=[]).json()["accepted"] == 0
 
 
+def test_a_batch_is_warned_once_for_each_kind_and_loses_nothing(client: Client) -> None:
+    assert client.delete("/v1/items", params={"item_id": "book-gothic-2"}).status_code == 200
+    names = ["book-gothic-1", "a", "book-gothic-2", "b", "a", "c" * 200, "d"]
+    batch = [{**LIKE, "item_id": name} for name in names]
+    batch.append({"user_id": "new one", "event_type": "search", "query": "sea"})
+    written = client.post("/v1/events", json=batch).json()
+    assert written["accepted"] == len(batch)
+    unknown, deleted = written["warnings"]
+    assert (unknown["code"], unknown["field"]) == ("unknown_item", "[1].item_id")
+    assert unknown["message"].startswith(f"4 items ('a', 'b', '{'c' * 80}', ...) were not known: ")
+    assert (deleted["code"], deleted["field"]) == ("deleted_item", "[2].item_id")
+    assert deleted["message"].startswith("item 'book-gothic-2' was deleted")
+    assert client.post("/v1/events", json=LIKE).json()["warnings"] == []
+
+
 def test_unknown_items_come_into_being(client: Client) -> None:
-    client.post("/v1/events", json={**LIKE, "item_id": "never seen"})
+    written = client.post("/v1/events", json={**LIKE, "item_id": "never seen"}).json()
+    assert written["accepted"] == 1
+    assert written["warnings"] == [
+        {
+            "code": "unknown_item",
+            "message": "item 'never seen' was not known: there is an id alone until PUT /v1/items says more",
+            "field": "item_id",
+        }
+    ]
+    assert client.post("/v1/events", json={**LIKE, "item_id": "never seen"}).json()["warnings"] == []
     assert client.get("/v1/items", params={"item_id": "never seen"}).status_code == 200
     assert "never seen" in ids(client, "reader-0")
 

@@ -117,6 +117,8 @@ def read(body: bytes, kind: Any) -> Any:
 
 
 def _broken(message: str, body: bytes) -> InputError:
+    if not body.strip():
+        return InputError("the body is empty; send one JSON document", code="no_body")
     try:
         body.decode()
     except UnicodeDecodeError as error:
@@ -151,13 +153,14 @@ def _misfit(message: str, body: bytes, kind: Any) -> InputError:
     last = path.rpartition(".")[2]
     given = _at(body, path)
     if last in RANGES:
+        low, high = RANGES[last]
         try:
-            check_range(last, given, *RANGES[last])
+            if isinstance(given, int | float | str) and not isinstance(given, bool):
+                check_range(last, given, low, high)
         except InputError as refused:
             return refused
-        return InputError(
-            f"{last} must be a whole number, got {given!r}", code=f"{last}_out_of_range", field=last
-        )
+        message = f"{last} must be a whole number {low}..{high}, got {_shown(given)}"
+        return InputError(message, code=f"{last}_out_of_range", field=last)
     return unfit(_sentence(path or "the body", problem, given), path or None)
 
 
@@ -167,9 +170,17 @@ def _sentence(path: str, problem: str, given: Any) -> str:
     wanted = re.search(r"Expected `([^`]*)`", problem)
     if wanted is None or " of " in problem or ">=" in problem or "<=" in problem:
         return f"{path}: {problem.replace('`', '')}"
-    names = [_JSON_NAMES.get(name, name) for name in wanted.group(1).split(" | ")]
-    hint = "; put it in quotes" if names[0] == "a string" and isinstance(given, int | float) else ""
-    return f"{path} must be {' or '.join(names)}, got {repr(given)[:80]}{hint}"
+    names = " or ".join(_JSON_NAMES.get(name, name) for name in wanted.group(1).split(" | "))
+    if path == "the body" and given is None:
+        return f"the body is null; {names} is wanted"
+    number = isinstance(given, int | float) and not isinstance(given, bool)
+    hint = "; put it in quotes" if names.startswith("a string") and number else ""
+    return f"{path} must be {names}, got {_shown(given)}{hint}"
+
+
+def _shown(given: Any) -> str:
+    """Return a value of a body for an error message: as in JSON, but strings in single quotes."""
+    return (repr(given) if isinstance(given, str) else msgspec.json.encode(given).decode())[:80]
 
 
 def _join(path: str, name: str) -> str:

@@ -84,7 +84,7 @@ class UserBody(Request, frozen=True):
 
 
 class Problem(Struct, frozen=True):
-    """What went wrong: for a program, for a person, and where."""
+    """What went wrong, or may have: for a program, for a person, and where."""
 
     code: str
     message: str
@@ -98,11 +98,15 @@ class ProblemAnswer(Struct, frozen=True):
 
 
 class EventsAnswer(Struct, frozen=True):
-    """What a write of events did; ``offset`` is where the log ends after it."""
+    """What a write of events did; ``offset`` is where the log ends after it.
+
+    ``warnings`` tell what looks like a mistake, and was accepted all the same.
+    """
 
     accepted: int
     duplicates: int
     offset: int
+    warnings: list[Problem]
 
 
 class WriteAnswer(Struct, frozen=True):

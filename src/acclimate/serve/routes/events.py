@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
+from collections.abc import Mapping, Sequence
 
 from litestar import post
 from litestar.params import JSONBody
@@ -12,15 +14,18 @@ from acclimate.serve.engine import aside
 from acclimate.serve.meaning import event_of
 from acclimate.serve.problems import Refused, documented
 from acclimate.serve.routes.parameters import Served
-from acclimate.serve.schemas import EventBody, EventsAnswer
+from acclimate.serve.schemas import EventBody, EventsAnswer, Problem
+from acclimate.state.fold import LiveState
+from acclimate.words import counted
 
 
 @post("/v1/events", status_code=200, tags=["feedback"], responses=documented(400, 409, 413, 415, 422))
 async def write_events(data: JSONBody[EventBody | list[EventBody]], engine: Served) -> EventsAnswer:
     """Write one event or many, all or none; answers when they are durable.
 
-    An unknown user or item comes into being. The same `event_id` with the same content counts once; with
-    other content it is a conflict. The next list of the user knows the event.
+    An unknown user or item comes into being; `warnings` name such items, and deleted ones. The same
+    `event_id` with the same content counts once; with other content it is a conflict. The next list of the
+    user knows the event.
     """
     bodies = data if isinstance(data, list) else [data]
     check_batch(len(bodies), engine.settings.serve.max_batch, "events")
@@ -33,8 +38,43 @@ async def write_events(data: JSONBody[EventBody | list[EventBody]], engine: Serv
         ],
         len(bodies),
     )
-    appended = await engine.write(entries)
-    return EventsAnswer(appended.accepted, appended.duplicates, appended.offset)
+    places: dict[str, str] = {}
+    for i, body in enumerate(bodies):
+        if body.item_id is not None:
+            places.setdefault(body.item_id, f"{place(data, i)}item_id")
+    warnings, appended = await asyncio.gather(  # the question is put first, so it is of the time before
+        engine.ask(lambda recommender: strange_items(recommender.state, places)), engine.write(entries)
+    )
+    return EventsAnswer(appended.accepted, appended.duplicates, appended.offset, warnings)
+
+
+def strange_items(state: LiveState, places: Mapping[str, str]) -> list[Problem]:
+    """Return a warning for item ids that are not known, and one for those that were deleted.
+
+    Args:
+        state: As it is before the events.
+        places: Item id -> where it stands first in the body.
+    """
+    missing = [name for name in places if state.find_item(name) is None]
+    gone = [name for name in missing if name in state.items]
+    new = [name for name in missing if name not in state.items]
+    kinds = [
+        (new, "unknown_item", "not known: there is an id alone until PUT /v1/items says more"),
+        (gone, "deleted_item", "deleted: what was done counts, and no list shows it"),
+    ]
+    return [
+        Problem(code, f"{_named(names)} {'was' if len(names) == 1 else 'were'} {told}", places[names[0]])
+        for names, code, told in kinds
+        if names
+    ]
+
+
+def _named(names: Sequence[str]) -> str:
+    """Return up to three item ids for a person, the first ones of the body."""
+    shown = ", ".join(repr(name[:80]) for name in names[:3])
+    if len(names) == 1:
+        return f"item {shown}"
+    return f"{counted(len(names), 'item')} ({shown}{', ...' if len(names) > 3 else ''})"
 
 
 def check_batch(given: int, most: int, what: str) -> None:
