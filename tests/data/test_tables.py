@@ -4,6 +4,7 @@ import csv
 import io
 import math
 import time
+import zipfile
 from collections.abc import Callable
 from pathlib import Path
 
@@ -263,7 +264,9 @@ def test_another_threshold_is_refused(table: Write, positive: str) -> None:
         (b"196,242,3,881250949\n", "has no user_id column; its columns are '196'"),
         (b"movieId,title\n1,Heat\n", "a table of items goes after --items"),
         ("user,item\na,x\n".encode("utf-16-le"), "is not a text table: save it as CSV in UTF-8, or name its"),
-        (b"PK\x03\x04\0\0", "is not a text table"),
+        (b"PK\x03\x04\0\0", "ratings.csv is a ZIP archive, not a text table: unpack it, and give that"),
+        (b"\x1f\x8b\x08\0\0", "ratings.csv is a gzip file, not a text table: unpack it"),
+        (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1\0", "ratings.csv is an Excel file, not a text table: save"),
         (b'user,"item\na,x\n', "its header line opens a quote that is not closed"),
         (b'user,"item\n' + b"a,x\n" * 50_000, "its header line opens a quote that is not closed"),
     ],
@@ -274,6 +277,26 @@ def test_a_file_that_is_no_table_is_named(table: Write, content: bytes, message:
     assert message in str(caught.value)
     assert "ratings.csv" in str(caught.value)
     assert len(str(caught.value)) < 500
+
+
+@pytest.mark.parametrize(
+    ("inside", "message"),
+    [
+        (["[Content_Types].xml", "xl/workbook.xml"], "is an Excel file, not a text table: save it as CSV"),
+        (["mimetype", "content.xml"], "is a spreadsheet of LibreOffice, not a text table: save it as CSV"),
+        (["ratings.csv"], "is a ZIP archive, not a text table: unpack it"),
+    ],
+)
+@pytest.mark.parametrize("words", [{}, {"format": "jsonl"}, {"format": "sequences"}, {"encoding": "utf-16"}])
+def test_a_spreadsheet_is_called_so(
+    tmp_path: Path, inside: list[str], message: str, words: dict[str, str]
+) -> None:
+    file = tmp_path / "orders.dat"
+    with zipfile.ZipFile(file, "w") as archive:
+        for name in inside:
+            archive.writestr(name, "user,item,time\n")
+    with pytest.raises(InputError, match=message):
+        read_tables(file, **words)
 
 
 @pytest.mark.parametrize(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import codecs
 import io
 import re
+import zipfile
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -37,6 +38,10 @@ _BOMS = {  # the longer ones first: that of UTF-32 begins as that of UTF-16 does
 }
 _OTHERS = {"JSON": re.compile(rb"\s*(\{|\[\s*[\[{])"), "Parquet": re.compile(rb"PAR1")}
 """Format that is no text table -> how a file of it begins."""
+EXCEL = "an Excel file"
+_ZIP, _PACKED = b"PK\x03\x04", ("a ZIP archive", "a gzip file")
+_BINARY = {EXCEL: b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", _PACKED[1]: b"\x1f\x8b\x08"}
+"""What a table may come in that is not text -> how it begins."""
 _SAMPLE, _SHARE, _VOTES = 1 << 18, 20, 7
 """Bytes that are looked at, lines of a sample at least, and samples at most."""
 
@@ -110,10 +115,11 @@ def read_text(file: Path, encoding: str | None = None, *, usual: str | None = No
         usual: What such a file is written in if it is not UTF-8; guessed from its letters if None.
 
     Raises:
-        InputError: It is empty or not text, or there is no such encoding.
+        InputError: It is empty, a spreadsheet, packed or not text, or there is no such encoding.
     """
     with file.open("rb") as stream:
         start = stream.read(1 << 10)
+    _refuse_binary(file, start)
     asked = check_encoding(encoding) if encoding else None
     name = asked or next((name for bom, name in _BOMS.items() if start.startswith(bom)), None)
     why = "as asked" if asked else "as its first bytes say"
@@ -212,6 +218,29 @@ def refuse_others(file: Path) -> None:
                 code="another_format",
                 field="format",
             )
+
+
+def _refuse_binary(file: Path, start: bytes) -> None:
+    """Raise InputError if a file is a spreadsheet or packed, as its first bytes say."""
+    name = next((name for name, begin in _BINARY.items() if start.startswith(begin)), None)
+    name = _zipped(file) if start.startswith(_ZIP) else name
+    if name is not None:
+        todo = "unpack it" if name in _PACKED else "save it as CSV (UTF-8)"
+        raise InputError(
+            f"{file} is {name}, not a text table: {todo}, and give that", code="another_format", field="path"
+        )
+
+
+def _zipped(file: Path) -> str:
+    """Return what a ZIP archive is: programs for spreadsheets write them too."""
+    try:
+        with zipfile.ZipFile(file) as archive:
+            inside = archive.namelist()
+    except zipfile.BadZipFile:
+        inside = []
+    if file.suffix.lower() in (".xlsx", ".xlsm") or any(name.startswith("xl/") for name in inside):
+        return EXCEL
+    return "a spreadsheet of LibreOffice" if "content.xml" in inside else _PACKED[0]
 
 
 def _not_text(file: Path) -> InputError:
