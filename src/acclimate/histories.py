@@ -192,6 +192,27 @@ class Histories:
         """Return only the events of positive weight."""
         return self if bool((self.weights > 0).all()) else self.where(self.weights > 0)
 
+    def closed(self, again: float) -> Histories:
+        """Return the events whose items may not be listed: liked too lately, or turned down at last.
+
+        What was only seen (weight 0) may be listed.
+
+        Args:
+            again: Seconds after which an item that was liked may come again; infinite for never.
+
+        Example:
+            >>> h = Histories.of([[3, 4, 5, 5, 6]], weights=[[1, 0, 1, -1, -1]], now=[9.0])
+            >>> h.closed(np.inf).items.tolist(), h.closed(1.0).items.tolist()
+            ([3, 5, 5, 6], [5, 6])
+        """
+        out = (self.weights > 0) & (self.now[self.rows] - self.times < again)
+        if (self.weights < 0).any():
+            signed = np.flatnonzero(self.weights)[::-1]
+            pairs = self.rows[signed] * (int(self.items.max()) + 1) + self.items[signed]
+            newest = signed[np.unique(pairs, return_index=True)[1]]
+            out[newest] |= self.weights[newest] < 0
+        return self.where(out)
+
     def last(self, n: int) -> Histories:
         """Return the newest ``n`` events of each user (``n`` >= 1)."""
         lengths = self.lengths

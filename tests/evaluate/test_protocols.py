@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from dataclasses import astuple
 from typing import Any
 
@@ -21,6 +22,7 @@ from acclimate.models import ease
 from acclimate.models.ease import EASE
 from acclimate.models.item_knn import ItemKNN
 from acclimate.models.popularity import Popularity
+from acclimate.state.histories import UserHistories
 from acclimate.types import Codes, Floats, Histories, Item, User
 
 
@@ -91,6 +93,24 @@ def test_items_of_the_history_are_left_out_but_not_the_targets() -> None:
     report = evaluate([Popularity()], data, k=1)
     assert report.n_users == 1
     assert report.models[0].metrics["hr@1"].mean == pytest.approx(1 / 2)
+
+
+@pytest.mark.parametrize("again", [math.inf, 9.0])
+def test_what_is_ranked_is_what_may_be_listed(again: float) -> None:
+    rng, n = np.random.default_rng(0), 400
+    users, items = (Vocabulary([f"{n}" for n in range(size)]) for size in (12, 40))
+    codes = rng.integers(0, 12, n), rng.integers(0, 40, n), np.sort(rng.uniform(0, 100, n))
+    data = Dataset(users, items, *codes, weight=rng.choice([1.0, 0.2, 0.0, -1.0], n))
+    split = split_last(data, again=again)
+    lists = UserHistories(split.histories, 1000)
+    ranked_though_seen = 0
+    for row, told in enumerate(split.histories):
+        since = None if again == math.inf else float(told.now[0]) - again
+        had, disliked = lists.standing(row, since=since)
+        out = (set(had) | set(disliked)) - {split.targets[row]}
+        assert set(split.closed()[row].items) == out
+        ranked_though_seen += len(set(told.items) - out)
+    assert ranked_though_seen > len(split.users)
 
 
 def test_chunks_do_not_show(monkeypatch: pytest.MonkeyPatch) -> None:

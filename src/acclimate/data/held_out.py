@@ -76,13 +76,10 @@ class Split:
         return targets_sha256([self])
 
     def closed(self) -> Histories:
-        """Return the events whose items are left out of each ranking: what was had and may not come again."""
-        had = self.histories if self.had is None else self.had
-        n, lately = self.train.n_items, np.ones(len(had.items), bool)
-        if self.again < math.inf:
-            lately = had.now[had.rows] - had.times < self.again
-        mine = np.isin(had.rows * n + had.items, self.rows * n + self.targets)
-        return had.where(lately & ~mine)
+        """Return the events whose items stand in no list: had and not to come again, or turned down."""
+        had = (self.histories if self.had is None else self.had).closed(self.again)
+        n = self.train.n_items
+        return had.where(~np.isin(had.rows * n + had.items, self.rows * n + self.targets))
 
 
 def targets_sha256(splits: Sequence[Split]) -> str:

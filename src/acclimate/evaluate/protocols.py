@@ -30,7 +30,7 @@ def evaluate(
 ) -> Report:
     """Fit each model on the training part of ``data`` and measure how well it foresees the rest.
 
-    All items are ranked for each user, but those that stand in the user's history. A model that refuses to
+    All items are ranked for each user, but those that the user had or turned down. A model that refuses to
     be fitted on so much data is left out, and the report says why. What knows the answers already (an
     attribute that was made of them, a model that saw them) is found as far as it shows, and named.
 

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from acclimate.data.dataset import Dataset
 from acclimate.durations import written
 from acclimate.errors import InputError
-from acclimate.types import Codes, Events, Floats, Histories, Times
+from acclimate.types import Events, Floats, Histories, Times
 
 BEFORE = 0.5
 """Share of the events that a model is fitted on, if nobody says when the stream starts."""
@@ -157,8 +157,8 @@ class Stream:
         events, each = self.events.part(positions), np.arange(len(positions))
         wanted = scores[each, events.item]
         scores[self.born > events.time[:, None]] = -np.inf
-        rows, items = self._closed(histories)
-        scores[rows, items] = -np.inf
+        closed = histories.closed(self.again)
+        scores[closed.rows, closed.items] = -np.inf
         scores[each, events.item] = wanted
         above = (scores > wanted[:, None]).sum(axis=1, dtype=np.int32)
         tied = (scores == wanted[:, None]).sum(axis=1, dtype=np.int32)
@@ -167,16 +167,6 @@ class Stream:
             tied[row] = blank.sum()
             above[row] = (~blank & (scores[row] != -np.inf)).sum()
         return above, tied
-
-    def _closed(self, histories: Histories) -> tuple[NDArray[np.int64], Codes]:
-        """Return pairs of a row and an item that its user was given too lately, or turned down at last."""
-        rows, items, weights = histories.rows, histories.items, histories.weights
-        lately = (weights > 0) & (histories.now[rows] - histories.times < self.again)
-        if (weights < 0).any():
-            signed = np.flatnonzero(weights)[::-1]
-            _, last = np.unique(rows[signed] * self.data.n_items + items[signed], return_index=True)
-            lately[signed[last]] |= weights[signed[last]] < 0
-        return rows[lately], items[lately]
 
     @cached_property
     def _by_user(self) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
