@@ -23,6 +23,7 @@ ROWS = [
         "devices",
         "durable",
         "locks",
+        "optimisers",
         "words",
     },
     {"data", "events", "training"},

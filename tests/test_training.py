@@ -162,3 +162,42 @@ def test_sigterm_ends_a_fit_as_it_ends_any_program() -> None:
 
     with pytest.raises(SystemExit):
         fit(Line(), told, RECIPE, Training())
+
+
+def test_the_mean_of_the_weights_is_measured_and_kept() -> None:
+    recipe, seen = replace(RECIPE, averaging=0.9), []
+    module = Line()
+
+    def figure() -> float:
+        seen.append(error_of(module))
+        return seen[-1]
+
+    done = fit(module, batches, recipe, Training(), figure=figure)
+    assert error_of(module) == pytest.approx(done.figure) == pytest.approx(max(seen))
+    mean, plain, forgetful = (Line() for _ in range(3))
+    fit(mean, batches, recipe, Training())
+    fit(plain, batches, RECIPE, Training())
+    fit(forgetful, batches, replace(RECIPE, averaging=1e-9), Training())
+    assert not torch.allclose(mean.layer.weight, plain.layer.weight, atol=1e-3)
+    torch.testing.assert_close(forgetful.layer.weight, plain.layer.weight)
+
+
+def test_a_killed_fit_with_a_mean_goes_on_too(tmp_path: Path) -> None:
+    script = KILLED.replace("RECIPE", "replace(RECIPE, averaging=0.9, schedule='cosine')")
+    script = script.format(tests=str(Path(__file__).parents[1]), folder=str(tmp_path))
+    subprocess.run([sys.executable, "-c", script], capture_output=True, timeout=100)
+    recipe = replace(RECIPE, averaging=0.9, schedule="cosine")
+    resumed, whole = Line(), Line()
+    done = fit(resumed, batches, recipe, Training(tmp_path), figure=lambda: error_of(resumed), key="a")
+    fit(whole, batches, recipe, Training(), figure=lambda: error_of(whole), key="a")
+    assert done.resumed
+    assert torch.equal(resumed.layer.weight, whole.layer.weight)
+
+
+def test_the_sum_of_magnitudes_draws_weights_to_zero() -> None:
+    found = []
+    for l1 in (0.0, 1.0):
+        module = Line()
+        fit(module, batches, replace(RECIPE, epochs=20, l1=l1), Training())
+        found.append(float(module.layer.weight.abs().sum()))
+    assert found[1] < 0.8 * found[0]

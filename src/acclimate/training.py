@@ -16,7 +16,7 @@ import signal
 import tempfile
 import warnings
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -52,12 +52,17 @@ class Recipe:
 
     Args:
         epochs: Passes over the data at most.
-        learning_rate: AdamW's, after a linear warm-up over the first ``warmup`` steps.
-        weight_decay: AdamW's, for matrices; vectors and scalars are free of it.
+        learning_rate: After a linear warm-up over the first ``warmup`` steps.
+        weight_decay: For matrices; vectors and scalars are free of it. AdamW's is decoupled, others' is L2.
         warmup: Steps.
         patience: Stop after so many epochs without a better figure.
         clip: Largest norm of the gradient.
         seed: Decides order, dropout and start.
+        optimiser: ``"rowwise-adagrad"``, or a class of ``torch.optim`` in any case.
+        schedule: A key of `acclimate.optimisers.SCHEDULES`: how the learning rate falls over the epochs.
+        averaging: Share of the running mean of the weights that stays at each step, 0 for no mean; 0.999
+            averages over some thousand steps. The mean is what is measured and kept.
+        l1: Weight of the sum of all weights' magnitudes in the loss.
     """
 
     epochs: int
@@ -67,6 +72,10 @@ class Recipe:
     patience: int = 5
     clip: float = 1.0
     seed: int = 0
+    optimiser: str = "adamw"
+    schedule: str = "constant"
+    averaging: float = 0.0
+    l1: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,8 +175,10 @@ def _take_best(module: nn.Module, folder: Path) -> int:
     import torch
 
     best = torch.load(folder / "best.ckpt", map_location="cpu", weights_only=True)
-    weights = best["state_dict"].items()
-    module.cpu().load_state_dict({name.removeprefix("module."): value for name, value in weights})
+    weights = best["state_dict"]
+    prefix = "mean.module." if any(name.startswith("mean.") for name in weights) else "module."
+    chosen = {name[len(prefix) :]: value for name, value in weights.items() if name.startswith(prefix)}
+    module.cpu().load_state_dict(chosen)
     module.eval().requires_grad_(False)
     return int(best["epoch"]) + 1
 
@@ -178,11 +189,18 @@ def _loop(
     """Return the LightningModule, made here because Lightning takes seconds to import."""
     import torch
     from lightning.pytorch import LightningModule
+    from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
+
+    from acclimate.optimisers import SCHEDULES, make_optimiser
+
+    shape = SCHEDULES[recipe.schedule]
 
     class Loop(LightningModule):  # type: ignore[misc]
         def __init__(self) -> None:
             super().__init__()
             self.module = module
+            if recipe.averaging:
+                self.mean = AveragedModel(module, multi_avg_fn=get_ema_multi_avg_fn(recipe.averaging))  # type: ignore[no-untyped-call]
             self.curve: list[dict[str, float]] = []
             self.losses: list[float] = []
 
@@ -190,9 +208,13 @@ def _loop(
             return _Epoch(batches, self.current_epoch)
 
         def configure_optimizers(self) -> Any:
-            optimizer = torch.optim.AdamW(_groups(module, recipe), lr=recipe.learning_rate)
-            rise = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda n: min(1, (n + 1) / recipe.warmup))
-            return {"optimizer": optimizer, "lr_scheduler": {"scheduler": rise, "interval": "step"}}
+            optimizer = make_optimiser(module, recipe)
+            rate = torch.optim.lr_scheduler.LambdaLR(optimizer, self.factor)
+            return {"optimizer": optimizer, "lr_scheduler": {"scheduler": rate, "interval": "step"}}
+
+        def factor(self, step: int) -> float:
+            done = self.current_epoch / recipe.epochs if self._trainer else 0.0
+            return min(1.0, (step + 1) / recipe.warmup) * shape(done)
 
         def on_train_start(self) -> None:
             if self.current_epoch:
@@ -205,6 +227,8 @@ def _loop(
 
         def training_step(self, batch: Any, index: int) -> Tensor:
             loss: Tensor = self.module.loss(batch)  # type: ignore[operator]
+            if recipe.l1:
+                loss = loss + recipe.l1 * sum(p.abs().sum() for p in module.parameters() if p.requires_grad)
             self.losses.append(float(loss.detach()))
             if not math.isfinite(self.losses[-1]):
                 raise AcclimateError(
@@ -214,10 +238,15 @@ def _loop(
                 )
             return loss
 
+        def on_train_batch_end(self, *_: Any) -> None:
+            if recipe.averaging:
+                self.mean.update_parameters(module)
+
         def on_train_epoch_end(self) -> None:
             loss = sum(self.losses) / max(len(self.losses), 1)
             self.module.eval()
-            value = figure() if figure else math.nan
+            with _as(module, self.mean.module) if recipe.averaging else nullcontext():
+                value = figure() if figure else math.nan
             self.curve.append({"epoch": self.current_epoch, "loss": loss, "figure": value})
             self.log_dict({"loss": loss, "figure": value} if figure else {"loss": loss})
             tell(1, f"loss {loss:.3f}" + (f", NDCG@10 {value:.4f}" if figure else ""))
@@ -231,10 +260,15 @@ def _loop(
     return Loop()
 
 
-def _groups(module: nn.Module, recipe: Recipe) -> list[dict[str, Any]]:
-    weights = [p for p in module.parameters() if p.requires_grad]
-    matrices, rest = [p for p in weights if p.ndim > 1], [p for p in weights if p.ndim <= 1]
-    return [{"params": matrices, "weight_decay": recipe.weight_decay}, {"params": rest, "weight_decay": 0.0}]
+@contextmanager
+def _as(module: nn.Module, other: nn.Module) -> Iterator[None]:
+    """Let ``module`` have the weights of ``other`` for a while."""
+    own = {name: value.clone() for name, value in module.state_dict().items()}
+    module.load_state_dict(other.state_dict())
+    try:
+        yield
+    finally:
+        module.load_state_dict(own)
 
 
 def _callbacks(folder: Path, recipe: Recipe, *, measured: bool) -> list[Any]:

@@ -8,19 +8,30 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from acclimate.models.blocks import MIXERS, CausalAttention, GatedBlock, Layout, make_block
+from acclimate.models.blocks import GatedBlock, Layout, place_buckets
+from acclimate.models.mixers import BIASED, MIXERS, Bias, CausalAttention, make_block
 
 LENGTHS = [3, 1, 40, 2, 7]
 WIDTH = 8
 Make = Callable[[], GatedBlock]
 
 
-def made(name: str, depth: int) -> Make:
+def made(name: str, depth: int, *, biased: bool = False) -> Make:
     def make() -> GatedBlock:
         torch.manual_seed(0)
-        return make_block(name, WIDTH, 2, 0.0, depth).eval()
+        block = make_block(name, WIDTH, 2, 0.0, depth, places=biased, time=biased).eval()
+        for bias in (part for part in block.modules() if isinstance(part, Bias)):
+            for table in bias.parameters():
+                nn.init.normal_(table)
+        return block
 
     return make
+
+
+def layout_of(lengths: list[int]) -> Layout:
+    """Return the layout of sequences whose events are ever further apart."""
+    steps = torch.cat([torch.arange(n) for n in lengths]).double()
+    return Layout.of(torch.tensor(lengths), 100 * steps**2, 100 * (steps + 1) ** 2)
 
 
 def rows(n: int) -> Tensor:
@@ -33,18 +44,18 @@ def near(a: Tensor, b: Tensor) -> None:
 
 def check_a_batch_equals_its_members(make: Make) -> None:
     block, x = make(), rows(sum(LENGTHS))
-    together = block(x, Layout.of(torch.tensor(LENGTHS)))
+    together = block(x, layout_of(LENGTHS))
     for row, part in zip(x.split(LENGTHS), together.split(LENGTHS), strict=True):
-        near(part, block(row, Layout.of(torch.tensor([len(row)]))))
+        near(part, block(row, layout_of([len(row)])))
 
 
 def check_last_is_that_of_all(make: Make) -> None:
-    block, layout, x = make(), Layout.of(torch.tensor(LENGTHS)), rows(sum(LENGTHS))
+    block, layout, x = make(), layout_of(LENGTHS), rows(sum(LENGTHS))
     near(block.last(x, layout), block(x, layout)[layout.last])
 
 
 def check_the_future_is_not_seen(make: Make) -> None:
-    block, x, layout = make(), rows(40), Layout.of(torch.tensor([40]))
+    block, x, layout = make(), rows(40), layout_of([40])
     for at in (1, 4, 39):
         changed = x.clone()
         changed[at:] += 1
@@ -52,7 +63,7 @@ def check_the_future_is_not_seen(make: Make) -> None:
 
 
 def check_the_past_is_seen(make: Make) -> None:
-    block, x, layout = make(), rows(40), Layout.of(torch.tensor([40]))
+    block, x, layout = make(), rows(40), layout_of([40])
     changed = x.clone()
     changed[39 - REACH[type(block.mixer)]] += 1
     assert not torch.allclose(block(changed, layout)[39], block(x, layout)[39], atol=1e-6)
@@ -60,7 +71,7 @@ def check_the_past_is_seen(make: Make) -> None:
 
 def check_every_weight_learns(make: Make) -> None:
     block = make().train()
-    block(rows(sum(LENGTHS)), Layout.of(torch.tensor(LENGTHS))).square().sum().backward()
+    block(rows(sum(LENGTHS)), layout_of(LENGTHS)).square().sum().backward()
     assert all(p.grad is not None and p.grad.abs().sum() > 0 for p in block.parameters())
 
 
@@ -71,8 +82,8 @@ CHECKS = [
     check_the_past_is_seen,
     check_every_weight_learns,
 ]
-REACH = {type(MIXERS[name](WIDTH, 2, 0)): steps for name, steps in [("attention", 39), ("gru", 5)]}
-REACH[type(MIXERS["convolution"](WIDTH, 2, 0))] = 6
+STEPS = {"attention": 39, "hstu": 39, "decay": 39, "gru": 5, "convolution": 6}
+REACH = {type(MIXERS[name](WIDTH, 2, 0)): steps for name, steps in STEPS.items()}
 
 
 @pytest.mark.parametrize("check", CHECKS, ids=lambda check: check.__name__)
@@ -81,15 +92,60 @@ def test_block_keeps_the_contract(name: str, check: Callable[[Make], None]) -> N
     check(made(name, depth=0))
 
 
+@pytest.mark.parametrize("check", CHECKS, ids=lambda check: check.__name__)
+@pytest.mark.parametrize("name", BIASED)
+def test_block_that_hears_of_places_and_time_keeps_it_too(name: str, check: Callable[[Make], None]) -> None:
+    check(made(name, depth=0, biased=True))
+
+
 def test_all_blocks_are_tested_with_all_checks() -> None:
-    assert set(MIXERS) == {"attention", "gru", "convolution"}
+    assert set(MIXERS) == set(STEPS) == {"attention", "hstu", "decay", "gru", "convolution"}
     assert len(CHECKS) == 5
+
+
+@pytest.mark.parametrize("name", BIASED)
+def test_the_time_of_the_question_counts(name: str) -> None:
+    block, x = made(name, depth=0, biased=True)(), rows(3)
+    times = torch.tensor([0.0, 10.0, 20.0], dtype=torch.float64)
+    soon, late = (torch.tensor([10.0, 20.0, then], dtype=torch.float64) for then in (30.0, 1e7))
+    first, second = (block(x, Layout.of(torch.tensor([3]), times, asked)) for asked in (soon, late))
+    near(first[:2], second[:2])
+    assert not torch.allclose(first[2], second[2], atol=1e-4)
+
+
+@pytest.mark.parametrize("name", BIASED)
+def test_who_wants_times_says_so_where_there_are_none(name: str) -> None:
+    with pytest.raises(ValueError, match="wants the times"):
+        made(name, depth=0, biased=True)()(rows(3), Layout.of(torch.tensor([3])))
+
+
+def test_the_state_of_decay_takes_in_one_event_as_all_at_once() -> None:
+    mixer = made("decay", depth=0)().mixer
+    nn.init.normal_(mixer.stays.weight)
+    x = rows(40)
+    state, told = None, []
+    for row in x:
+        out, state = mixer.step(row[None], state)
+        told.append(out)
+    near(torch.cat(told), mixer(x, layout_of([40])))
+
+
+def test_heads_of_decay_begin_with_short_and_long_memories() -> None:
+    stays = torch.sigmoid(MIXERS["decay"](WIDTH, 2, 0).stays.bias)
+    assert torch.allclose(1 / (1 - stays), torch.tensor([8.0, 256.0]), rtol=1e-3)
+
+
+def test_places_share_a_bucket_the_further_they_are_away() -> None:
+    buckets = place_buckets(300)
+    assert buckets[299].flip(0)[:33].tolist() == [*range(32), 32]
+    assert buckets[299].flip(0)[[63, 64, 127, 128, 256, 299]].tolist() == [39, 40, 47, 48, 56, 57]
+    assert not buckets.triu().any()
 
 
 def test_a_second_convolution_reaches_back_to_where_the_first_ends() -> None:
     first, second = (made("convolution", depth)() for depth in (0, 1))
     assert (first.mixer.steps, second.mixer.steps) == ((1, 2), (4, 8))
-    x, layout = rows(40).requires_grad_(), Layout.of(torch.tensor([40]))
+    x, layout = rows(40).requires_grad_(), layout_of([40])
     second(first(x, layout), layout)[39].sum().backward()
     assert x.grad is not None
     assert (x.grad.abs().sum(dim=1) > 0).nonzero().flatten().tolist() == list(range(39 - 30, 40))

@@ -149,7 +149,7 @@ def test_a_changed_text_moves_a_cold_item_and_keeps_a_warm_items_id(reader: Sequ
     np.testing.assert_array_equal(model.state()[0]["ids"], ids)
 
 
-@pytest.mark.parametrize("block", ["gru", "convolution"])
+@pytest.mark.parametrize("block", ["gru", "convolution", "hstu", "decay"])
 def test_the_other_blocks_learn_the_chain_and_travel(block: str) -> None:
     model = SequenceModel(**SMALL, block=block, epochs=12, validation_users=0)
     model.fit(ring())
@@ -159,6 +159,87 @@ def test_the_other_blocks_learn_the_chain_and_travel(block: str) -> None:
     again = SequenceModel()
     again.restore(model.state())
     np.testing.assert_array_equal(again.score(asked), model.score(asked))
+
+
+@pytest.mark.parametrize("loss", ["sampled", "gbce", "bpr"])
+def test_the_other_losses_learn_the_chain(loss: str) -> None:
+    model = SequenceModel(
+        **SMALL, loss=loss, negatives=8, epochs=40 if loss == "gbce" else 15, validation_users=0
+    )
+    model.fit(ring())
+    asked = Histories.of([[(i + n) % 12 for n in range(3)] for i in range(12)])
+    next_items = (asked.items[asked.offsets[1:] - 1] + 1) % 12
+    assert (model.score(asked).argmax(axis=1) == next_items).mean() >= 0.98
+
+
+def told_world(*, by_time: bool, n_users: int = 200, length: int = 12) -> Dataset:
+    """After a short wait comes the next item, after a long one that behind it.
+
+    Or what was seen is followed by the next item, what was disliked by that behind it.
+    """
+    rng = np.random.default_rng(0)
+    rows = []
+    for user in range(n_users):
+        item, time = int(rng.integers(12)), float(user)
+        for _ in range(length):
+            far = bool(rng.integers(2))
+            if by_time:
+                rows.append((f"u{user}", f"i{item}", time, 1.0))
+                time += 86_400.0 if far else 60.0
+            else:
+                rows.append((f"u{user}", f"i{item}", time, -1.0 if far else 0.0))
+                rows.append((f"u{user}", f"i{(item + (2 if far else 1)) % 12}", time + 1, 1.0))
+                time += 10.0
+            item = (item + (2 if far else 1)) % 12 if by_time else int(rng.integers(12))
+    return world_of(rows)
+
+
+def world_of(rows: list[tuple[str, str, float, float]]) -> Dataset:
+    users, items = Vocabulary(dict.fromkeys(row[0] for row in rows)), Vocabulary(f"i{n}" for n in range(12))
+    return Dataset(
+        users,
+        items,
+        users.codes([row[0] for row in rows]),
+        items.codes([row[1] for row in rows]),
+        np.array([row[2] for row in rows]),
+        weight=np.array([row[3] for row in rows], np.float32),
+    )
+
+
+@pytest.mark.parametrize("block", ["attention", "hstu", "decay"])
+def test_who_hears_of_time_knows_what_comes_after_a_wait(block: str) -> None:
+    data, found = told_world(by_time=True), {}
+    item = 3
+    soon, late = (
+        Histories.of([[item - 1, item]], times=[[0.0, 60.0]], now=[60.0 + wait]) for wait in (60.0, 86_400.0)
+    )
+    for time in (True, False):
+        model = SequenceModel(**SMALL, block=block, time=time, epochs=30, validation_users=0)
+        model.fit(data)
+        found[time] = [int(model.score(asked).argmax()) for asked in (soon, late)]
+    assert found[True] == [item + 1, item + 2]
+    assert found[False][0] == found[False][1]
+
+
+def test_who_reads_feedback_knows_what_comes_after_a_dislike() -> None:
+    data = told_world(by_time=False)
+    model = SequenceModel(**SMALL, feedback=True, epochs=30, validation_users=0)
+    model.fit(data)
+    asked = Histories.of([[5, 2], [5, 2]], weights=[[1.0, 0.0], [1.0, -1.0]])
+    assert model.score(asked).argmax(axis=1).tolist() == [3, 4]
+    again = SequenceModel()
+    again.restore(model.state())
+    np.testing.assert_array_equal(again.score(asked), model.score(asked))
+
+
+def test_smoothing_draws_the_cosines_together() -> None:
+    spread = []
+    for smoothing in (0.0, 0.3):
+        model = SequenceModel(**SMALL, label_smoothing=smoothing, epochs=6, validation_users=0)
+        model.fit(ring())
+        scores = model.score(Histories.of([[0, 1]]))
+        spread.append(float(scores.max() - scores.min()))
+    assert spread[1] < spread[0]
 
 
 def test_weights_of_another_version_are_told(walker: SequenceModel) -> None:
@@ -172,7 +253,15 @@ def test_weights_of_another_version_are_told(walker: SequenceModel) -> None:
     ("params", "message"),
     [
         ({"width": 30, "heads": 4}, "width must be a multiple of heads, got 30 and 4"),
-        ({"block": "grru"}, "no block 'grru': did you mean 'gru'[?] Allowed: attention, convolution, gru"),
+        (
+            {"block": "grru"},
+            "no block 'grru': did you mean 'gru'[?] Allowed: attention, convolution, decay, gru, hstu",
+        ),
+        ({"loss": "ful"}, "no loss 'ful': did you mean 'full'[?] Allowed: bpr, full, gbce, sampled"),
+        ({"places": True, "block": "gru"}, "places wants a block of attention or hstu, got gru"),
+        ({"label_smoothing": 1.5}, "label_smoothing must be at least 0 and below 1, got 1.5"),
+        ({"drawn_by": 2}, "drawn_by must be 0..1, got 2"),
+        ({"negatives": 0}, "negatives must be 1..1000000, got 0"),
         ({"id_share": 0}, "id_share must be above 0 and at most 1, got 0"),
         ({"dropout": 1.0}, "dropout must be at least 0 and below 1, got 1.0"),
         ({"epochs": 0}, "epochs must be 1..1000000000, got 0"),

@@ -1,11 +1,13 @@
-"""Losses that two models may share."""
+"""Losses that models share: over all items, and over some that were drawn."""
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Callable
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
+from torch.nn import functional as F
 
 
 class _SoftmaxLoss(torch.autograd.Function):
@@ -22,10 +24,11 @@ class _SoftmaxLoss(torch.autograd.Function):
         weights: Tensor,
         chunk: int,
         dtype: torch.dtype,
+        smoothing: float,
     ) -> Tensor:
         table, queries = items.to(dtype), (users * scale).to(dtype)
         d_users, d_items = torch.empty_like(users), torch.zeros_like(items)
-        total, n = users.new_zeros(()), weights.sum()
+        total, n = users.new_zeros(()), weights.sum().clamp(min=1e-12)
         edges = torch.arange(0, len(users) + chunk, chunk, device=users.device)
         ends = torch.searchsorted(rows, edges).tolist()
         for start, low, high in zip(edges.tolist(), ends, ends[1:], strict=False):
@@ -37,9 +40,14 @@ class _SoftmaxLoss(torch.autograd.Function):
             aimed = p[row, target].float() - scale
             p.sub_(scale).exp_()  # cosines: no logit is above scale
             norm = p.sum(dim=1, dtype=torch.float32)
-            total += mass @ norm.log() - weight @ aimed
+            total += mass @ norm.log() - (1 - smoothing) * (weight @ aimed)
+            if smoothing:
+                mean = query.float() @ table.mean(dim=0, dtype=torch.float32) - scale
+                total -= smoothing * (mass @ mean)
             p.mul_((mass / norm).to(dtype)[:, None])
-            p.index_put_((row, target), -weight.to(dtype), accumulate=True)
+            if smoothing:
+                p.sub_((smoothing / len(table) * mass).to(dtype)[:, None])
+            p.index_put_((row, target), -((1 - smoothing) * weight).to(dtype), accumulate=True)
             d_users[part] = p @ table
             d_items += p.T @ query
         d_scale = (d_users * users).sum()
@@ -47,9 +55,9 @@ class _SoftmaxLoss(torch.autograd.Function):
         return total / n
 
     @staticmethod
-    def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor | None, ...]:
+    def backward(ctx: Any, *grads: Tensor) -> tuple[Any, ...]:
         d_users, d_items, d_scale = ctx.saved_tensors
-        return d_users * grads[0], d_items * grads[0], d_scale * grads[0], None, None, None, None, None
+        return d_users * grads[0], d_items * grads[0], d_scale * grads[0], *[None] * 6
 
 
 def softmax_loss(
@@ -62,6 +70,7 @@ def softmax_loss(
     weights: Tensor | None = None,
     chunk: int = 256,
     dtype: torch.dtype = torch.float32,
+    smoothing: float = 0.0,
 ) -> Tensor:
     """Return the mean cross-entropy of ``scale * users @ items.T`` against all items.
 
@@ -78,6 +87,7 @@ def softmax_loss(
         chunk: Users at a time.
         dtype: Precision of scores and products; sums are float32. In bfloat16 the loss of a catalogue of
             10,000 items is right to three digits, at a tenth of the time where a CPU has it.
+        smoothing: Share of each target that is spread over all items, 0..1 (Szegedy et al., CVPR 2016).
 
     Example:
         >>> u, e = torch.eye(2), torch.eye(2)
@@ -87,6 +97,94 @@ def softmax_loss(
     rows = torch.arange(len(targets), device=users.device) if rows is None else rows
     weights = users.new_ones(len(targets)) if weights is None else weights
     loss: Tensor = _SoftmaxLoss.apply(  # type: ignore[no-untyped-call]
-        users, items, scale, targets, rows, weights, chunk, dtype
+        users, items, scale, targets, rows, weights, chunk, dtype, smoothing
     )
     return loss
+
+
+class Drawn(NamedTuple):
+    """Items drawn with replacement, the same for all users of a batch.
+
+    Args:
+        items: Their codes int64[s].
+        log_expected: Log of how often each was to be expected among the s, float32[s].
+    """
+
+    items: Tensor
+    log_expected: Tensor
+
+    @classmethod
+    def by(cls, chances: Tensor, n: int) -> Drawn:
+        """Draw ``n`` items by their chances float32[n_items], which sum to 1."""
+        items = torch.multinomial(chances, n, replacement=True)
+        return cls(items, (n * chances[items]).log())
+
+
+def sampled_softmax_loss(
+    users: Tensor, items: Tensor, scale: Tensor, targets: Tensor, drawn: Drawn, n_items: int
+) -> Tensor:
+    """Return the mean of ``-[s+ - log(e^s+ + sum_j e^(s_j - log(S q_j)))]``, s the scaled cosines.
+
+    The correction for how items were drawn leaves the right one out, since it is not drawn; an item that was
+    drawn and is right counts once (Khrylchenko et al., "Correcting the logQ correction", RecSys 2025).
+
+    Args:
+        users: Unit vectors float32[n, d].
+        items: Unit vectors float32[n_items, d].
+        scale: float32[], the inverse temperature.
+        targets: int64[n], item codes.
+        drawn: The negatives.
+        n_items: Size of the catalogue; not used by this loss.
+    """
+    right, wrong = _drawn_scores(users, items, scale, targets, drawn)
+    wrong = wrong - drawn.log_expected
+    return (torch.logsumexp(torch.cat([right[:, None], wrong], dim=1), dim=1) - right).mean()
+
+
+def gbce_loss(
+    users: Tensor, items: Tensor, scale: Tensor, targets: Tensor, drawn: Drawn, n_items: int
+) -> Tensor:
+    """Return binary cross-entropy with the right item's chance raised to beta, calibrated (t = 0.75).
+
+    A loss over few negatives grows too sure of itself; beta takes that back (gSASRec, Petrov and Macdonald,
+    RecSys 2023, section 5). Arguments as in `sampled_softmax_loss`; meant for negatives drawn alike.
+    """
+    right, wrong = _drawn_scores(users, items, scale, targets, drawn)
+    share = min(1.0, len(drawn.items) / max(n_items - 1, 1))
+    beta = share * (0.75 * (1 - 1 / share) + 1 / share)
+    return -(beta * F.logsigmoid(right) + F.logsigmoid(-wrong).sum(dim=1)).mean()
+
+
+def bpr_loss(
+    users: Tensor, items: Tensor, scale: Tensor, targets: Tensor, drawn: Drawn, n_items: int
+) -> Tensor:
+    """Return the mean of ``-log sigmoid(s+ - s_j)`` (BPR, Rendle et al., UAI 2009).
+
+    Arguments as in `sampled_softmax_loss`.
+    """
+    right, wrong = _drawn_scores(users, items, scale, targets, drawn)
+    pairs = F.logsigmoid(right[:, None] - wrong)
+    real = wrong.isfinite()
+    return -pairs.where(real, pairs.new_zeros(())).sum() / real.sum().clamp(min=1)
+
+
+def _drawn_scores(
+    users: Tensor, items: Tensor, scale: Tensor, targets: Tensor, drawn: Drawn
+) -> tuple[Tensor, Tensor]:
+    """Return scaled cosines of the right items float32[n], and of those drawn float32[n, s].
+
+    Where what was drawn is right, the score is -inf.
+    """
+    right = scale * (users * items[targets]).sum(dim=1)
+    wrong = scale * users @ items[drawn.items].T
+    return right, wrong.masked_fill(drawn.items == targets[:, None], -torch.inf)
+
+
+SAMPLED: dict[str, Callable[[Tensor, Tensor, Tensor, Tensor, Drawn, int], Tensor]] = {
+    "sampled": sampled_softmax_loss,
+    "gbce": gbce_loss,
+    "bpr": bpr_loss,
+}
+"""Losses over items that were drawn, by name."""
+LOSSES = ("full", *SAMPLED)
+"""Names of all: ``full`` is `softmax_loss` over all items."""

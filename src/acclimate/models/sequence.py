@@ -1,86 +1,35 @@
 """The sequence model: what a user did, in order, becomes a vector that points at what comes next.
 
-Causal blocks (a transformer; on request a GRU or dilated convolutions) read the item vectors of a history
+Causal blocks (a transformer; on request others, see `mixers`) read the item vectors of a history
 (text and learned ids in one space, see `item_vectors`); the last state and the item vectors are compared by
 cosine. It holds nothing about single users, so an event counts at the next question, without a change of
 weights.
 
-What it does not know: the time between events, the kind of an event, and what a user disliked.
+The time between events, and what was only seen or disliked, it reads where ``time`` and ``feedback`` say so.
 """
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Mapping, Sequence
-from typing import Any, NamedTuple
+from collections.abc import Iterator, Sequence
+from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor, nn
 from torch.nn import functional as F
 
 from acclimate.data.dataset import Dataset
-from acclimate.devices import bf16_helps
 from acclimate.errors import InputError, check_range, nearest
 from acclimate.metrics import rank_metrics
-from acclimate.models.blocks import MIXERS, Layout, make_block
 from acclimate.models.common import grown, not_fitted
 from acclimate.models.item_vectors import ItemVectors, TextSpace
-from acclimate.models.losses import softmax_loss
+from acclimate.models.losses import LOSSES
+from acclimate.models.mixers import BIASED, MIXERS
+from acclimate.models.sequence_net import Batch, SequenceNet, Steps, cosines, told
 from acclimate.models.windows import Windows, hold_out
 from acclimate.training import Fitted, Recipe, Training, fit
 from acclimate.types import Codes, Encoder, Floats, Histories, Item, State
-
-
-class Batch(NamedTuple):
-    """Packed sequences: ``inputs`` and ``targets`` int64[total], ``lengths`` int64[n]."""
-
-    inputs: Tensor
-    targets: Tensor
-    lengths: Tensor
-
-
-class SequenceNet(nn.Module):
-    """Item vectors, gated blocks, cosine scores with a learned temperature.
-
-    Args:
-        items: The vectors of the items that may be predicted, d wide.
-        params: Arguments of `SequenceModel`: ``block layers heads dropout max_length`` are used.
-    """
-
-    def __init__(self, items: ItemVectors, params: Mapping[str, Any]) -> None:
-        super().__init__()
-        width = items.text.shape[1]
-        self.items = items
-        self.norm_in, self.norm_out = nn.RMSNorm(width), nn.RMSNorm(width)
-        self.positions = nn.Parameter(torch.randn(params["max_length"], width) * 0.02)
-        self.dropout = nn.Dropout(params["dropout"])
-        made = params["block"], width, params["heads"], params["dropout"]
-        self.blocks = nn.ModuleList(make_block(*made, depth) for depth in range(params["layers"]))
-        self.log_scale = nn.Parameter(torch.tensor(10.0).log())
-
-    def read(self, vectors: Tensor, lengths: Tensor, *, last: bool = False) -> Tensor:
-        """Return the state after each event, unit vectors float32[total, d], from float32[total, d].
-
-        With ``last`` only the state after the last event of each sequence, float32[n, d], at less cost.
-        """
-        layout = Layout.of(lengths)
-        x = self.dropout(self.norm_in(vectors) + self.positions[layout.position])
-        *lower, top = self.blocks
-        for block in lower:
-            x = block(x, layout)
-        x = top.last(x, layout) if last else top(x, layout)  # type: ignore[operator]
-        return F.normalize(self.norm_out(x).float(), dim=1)
-
-    def loss(self, batch: Batch) -> Tensor:
-        """Return the mean cross-entropy of each next item among all items."""
-        table = self.items()
-        half = torch.bfloat16 if bf16_helps(table.device) else torch.float32
-        with torch.autocast(table.device.type, half, enabled=half == torch.bfloat16):
-            states = self.read(table[batch.inputs], batch.lengths)
-        scale = self.log_scale.clamp(max=4.0).exp()
-        return softmax_loss(states, F.normalize(table, dim=1), scale, batch.targets, dtype=half)
 
 
 class SequenceModel:
@@ -91,9 +40,19 @@ class SequenceModel:
         width: d, a multiple of ``heads``.
         id_share: Share of the directions of the item vector, the weakest of the text, that also hold a
             learned id; above 0, at most 1. Without an encoder all do.
-        block: ``"attention"``, ``"gru"`` or ``"convolution"``: how a block mixes what came before.
+        block: A key of `acclimate.models.mixers.MIXERS`: how a block mixes what came before.
         layers: Blocks.
-        heads: Attention heads; the other blocks have none.
+        heads: Attention heads; ``gru`` and ``convolution`` have none.
+        places: Whether attention hears how many events lie between two.
+        time: Whether each event tells how long after it the next question came, and attention how much time
+            lies between an event and a question. Figures of such a model are not comparable with those of
+            models that are not told when the question is asked.
+        feedback: Whether also events that are not liked are read, each with its weight and value.
+        loss: A name of `acclimate.models.losses.LOSSES`: over all items, or for very large catalogues over
+            some that are drawn.
+        negatives: How many are drawn for a batch.
+        drawn_by: Power of an item's count by which it is drawn, 0 (all alike) to 1.
+        label_smoothing: Share of a target that is spread over all items, with ``loss="full"``; 0..1.
         dropout: Share of inputs and of branches dropped in training.
         id_dropout: Share of items that stand by their text alone in a training step.
         max_length: Newest events that are read.
@@ -133,6 +92,13 @@ class SequenceModel:
         block: str = "attention",
         layers: int = 2,
         heads: int = 2,
+        places: bool = False,
+        time: bool = False,
+        feedback: bool = False,
+        loss: str = "full",
+        negatives: int = 1024,
+        drawn_by: float = 0.75,
+        label_smoothing: float = 0.0,
         dropout: float = 0.2,
         id_dropout: float = 0.25,
         max_length: int = 200,
@@ -150,6 +116,13 @@ class SequenceModel:
             "block": block,
             "layers": layers,
             "heads": heads,
+            "places": places,
+            "time": time,
+            "feedback": feedback,
+            "loss": loss,
+            "negatives": negatives,
+            "drawn_by": drawn_by,
+            "label_smoothing": label_smoothing,
             "dropout": dropout,
             "id_dropout": id_dropout,
             "max_length": max_length,
@@ -180,17 +153,22 @@ class SequenceModel:
         Raises:
             InputError: There is no positive event.
         """
-        histories = data.histories().liked()
-        warm = np.unique(histories.items)
+        histories = self._read(data.histories())
+        warm = np.unique(histories.items[histories.weights > 0])
+        histories = histories.where(np.isin(histories.items, warm))
         if not len(warm):
             raise InputError("sequence needs at least one positive event, the data has none", field="data")
         self._place_texts(data, warm)
-        net = self._new_net(self._text[warm])
+        net = self._new_net(self._text[warm], np.bincount(histories.items)[warm])
         self.fitted = self._learn(net, histories, warm)
         self._ids = np.zeros((data.n_items, self._id_width), np.float32)
         self._ids[warm] = net.items.ids.numpy()
         self._net, self.data = net, data
         self._index()
+
+    def _read(self, histories: Histories) -> Histories:
+        """Return the events that count."""
+        return histories if self.params["feedback"] else histories.liked()
 
     @property
     def refit(self) -> dict[str, Any]:
@@ -213,14 +191,15 @@ class SequenceModel:
             self._space = TextSpace.fit(vectors[warm], width)
             self._text = self._space.place(vectors)
 
-    def _new_net(self, text: Floats) -> SequenceNet:
+    def _new_net(self, text: Floats, counts: NDArray[np.int64]) -> SequenceNet:
         p = self.params
+        chances = counts.astype(np.float32) ** p["drawn_by"]
         with torch.random.fork_rng():
             torch.manual_seed(p["seed"])
             items = ItemVectors(
                 torch.from_numpy(text), self._id_width, p["id_dropout"] if self.encoder else 0.0
             )
-            return SequenceNet(items, p)
+            return SequenceNet(items, p, torch.from_numpy(chances / chances.sum()))
 
     def _learn(self, net: SequenceNet, histories: Histories, warm: Codes) -> Fitted:
         """Fit ``net``, which knows the items ``warm`` int32[w] by their place there."""
@@ -232,20 +211,29 @@ class SequenceModel:
         if train.lengths.max(initial=0) < 2:  # nobody did two things: there is no order to learn
             net.eval().requires_grad_(False)
             return Fitted(0, float("nan"), False, [])
-        windows = Windows(train.items, train.offsets, p["max_length"], p["batch_tokens"], p["seed"])
+        windows = Windows(train.offsets, p["max_length"], p["batch_tokens"], p["seed"])
+        items, times, kinds = map(
+            torch.from_numpy, (train.items.astype(np.int64), np.array(train.times), told(train))
+        )
+        liked = kinds[:, 0] > 0
 
         def batches(epoch: int) -> Iterator[Batch]:
-            return (Batch(*map(torch.from_numpy, batch)) for batch in windows.epoch(epoch))
+            for places, lengths in windows.epoch(epoch):
+                at = torch.from_numpy(places)
+                steps = Steps(items[at], torch.from_numpy(lengths), times[at], times[at + 1], kinds[at])
+                yield Batch(steps, items[at + 1], liked[at + 1].float())
 
         def ndcg() -> float:
             table = net.items()
-            scores = _cosines(net, table, F.normalize(table, dim=1), asked)
+            scores = cosines(net, table, F.normalize(table, dim=1), asked)
             ends = np.arange(len(asked) + 1)
             return float(rank_metrics(scores, targets, ends, asked.rows, asked.items)["ndcg@10"].mean())
 
         recipe = Recipe(p["epochs"], p["learning_rate"], patience=p["patience"], seed=p["seed"])
-        told: list[NDArray[Any]] = [train.items, train.offsets, targets, self._text]
-        key = hashlib.sha256(repr(p).encode() + b"".join(part.tobytes() for part in told)).hexdigest()
+        known: list[NDArray[Any]] = [train.items, train.offsets, targets, self._text]
+        known += [train.times] if p["time"] else []
+        known += [told(train)] if p["feedback"] else []
+        key = hashlib.sha256(repr(p).encode() + b"".join(part.tobytes() for part in known)).hexdigest()
         figure = ndcg if len(asked) else None
         return fit(net, batches, recipe, self.training, figure=figure, name=self.name, key=key)
 
@@ -263,13 +251,14 @@ class SequenceModel:
         NaN for a user without positive events, and for an item with neither text nor events.
         """
         net = self._fitted()
-        histories = histories.liked()
+        histories = self._read(histories)
+        histories = histories.where(~self._blank[histories.items]) if self.params["feedback"] else histories
         known = histories.lengths > 0
         if known.all():
-            scores = _cosines(net, self._table, self._unit, histories)
+            scores = cosines(net, self._table, self._unit, histories)
         else:
             scores = np.full((len(histories), self.n_items), np.nan, np.float32)
-            scores[known] = _cosines(net, self._table, self._unit, histories[known])
+            scores[known] = cosines(net, self._table, self._unit, histories[known])
         scores[:, self._blank] = np.nan
         return scores
 
@@ -328,25 +317,6 @@ class SequenceModel:
         return self._net
 
 
-@torch.inference_mode()
-def _cosines(
-    net: SequenceNet, table: Tensor, unit: Tensor, histories: Histories, tokens: int = 16_384
-) -> Floats:
-    """Return float32[n, len(table)] for histories of at least one event each, a few at a time."""
-    device = table.device
-    histories = histories.last(len(net.positions))
-    scores = np.empty((len(histories), len(table)), np.float32)
-    few = histories.lengths.sum() <= tokens
-    order = np.arange(len(histories)) if few else np.argsort(histories.lengths, kind="stable")
-    part_of = np.cumsum(histories.lengths[order]) // tokens
-    for part in np.split(order, np.flatnonzero(np.diff(part_of)) + 1) if len(order) else []:
-        chosen = histories[part] if len(part) < len(order) else histories
-        lengths = torch.from_numpy(chosen.lengths.copy()).to(device)
-        vectors = table[torch.from_numpy(chosen.items.astype(np.int64)).to(device)]
-        scores[part] = (net.read(vectors, lengths, last=True) @ unit.T).cpu().numpy()
-    return scores
-
-
 def _check(params: dict[str, Any]) -> None:
     """Raise InputError for an argument out of range."""
     for name in ("width", "layers", "heads", "max_length", "epochs", "patience", "batch_tokens"):
@@ -354,6 +324,12 @@ def _check(params: dict[str, Any]) -> None:
     check_range("validation_users", params["validation_users"], 0, 10**9)
     if params["block"] not in MIXERS:
         raise InputError(f"no block {params['block']!r}: {nearest(params['block'], MIXERS)}", field="block")
+    if params["loss"] not in LOSSES:
+        raise InputError(f"no loss {params['loss']!r}: {nearest(params['loss'], LOSSES)}", field="loss")
+    if params["places"] and params["block"] not in BIASED:
+        raise InputError(
+            f"places wants a block of {' or '.join(BIASED)}, got {params['block']}", field="places"
+        )
     if params["width"] % params["heads"]:
         raise InputError(
             f"width must be a multiple of heads, got {params['width']} and {params['heads']}", field="width"
@@ -362,7 +338,10 @@ def _check(params: dict[str, Any]) -> None:
         raise InputError(
             f"id_share must be above 0 and at most 1, got {params['id_share']}", field="id_share"
         )
-    for name in ("dropout", "id_dropout"):
+    check_range("negatives", params["negatives"], 1, 10**6)
+    if not 0 <= params["drawn_by"] <= 1:
+        raise InputError(f"drawn_by must be 0..1, got {params['drawn_by']}", field="drawn_by")
+    for name in ("dropout", "id_dropout", "label_smoothing"):
         if not 0 <= params[name] < 1:
             raise InputError(f"{name} must be at least 0 and below 1, got {params[name]}", field=name)
     if not 0 < params["learning_rate"] < 1:

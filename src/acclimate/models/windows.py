@@ -10,7 +10,6 @@ from numpy.typing import NDArray
 from acclimate.rng import generator
 from acclimate.types import Codes, Histories
 
-Packed = tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]
 Pieces = tuple[NDArray[np.int64], NDArray[np.int64]]
 
 
@@ -22,31 +21,26 @@ class Windows:
     exactly ``batch_tokens`` steps: fast kernels are made for a size, and kept.
 
     Args:
-        items: Item codes int[total] of all users, one behind the other, oldest first.
-        offsets: int64[n + 1]; user i owns ``offsets[i]:offsets[i + 1]``.
+        offsets: int64[n + 1]; user i owns the events ``offsets[i]:offsets[i + 1]``, oldest first.
         longest: Steps in a window at most.
         batch_tokens: Steps in a batch.
         seed: Decides cuts and order.
 
     Example:
-        >>> windows = Windows(np.array([7, 8, 9]), np.array([0, 3]), longest=5, batch_tokens=10, seed=0)
+        >>> windows = Windows(np.array([0, 3]), longest=5, batch_tokens=10, seed=0)
         >>> [tuple(part.tolist() for part in batch) for batch in windows.epoch(0)]
-        [([7, 8], [8, 9], [2])]
+        [([0, 1], [2])]
     """
 
-    def __init__(
-        self,
-        items: NDArray[np.integer],
-        offsets: NDArray[np.int64],
-        longest: int,
-        batch_tokens: int,
-        seed: int,
-    ) -> None:
-        self.items, self.offsets = items.astype(np.int64), offsets
+    def __init__(self, offsets: NDArray[np.int64], longest: int, batch_tokens: int, seed: int) -> None:
+        self.offsets = offsets
         self.longest, self.batch_tokens, self.seed = longest, batch_tokens, seed
 
-    def epoch(self, number: int) -> Iterator[Packed]:
-        """Yield (inputs int64[total], targets int64[total], lengths int64[n]) in the epoch's own order."""
+    def epoch(self, number: int) -> Iterator[Pieces]:
+        """Yield (places int64[total], lengths int64[n]) in the epoch's own order.
+
+        A step reads the event at its place, and foresees the one behind.
+        """
         rng = generator(self.seed, "windows", number)
         starts, steps = self._cut(rng)
         near = np.argsort(steps + rng.uniform(0, 1 + 0.05 * steps), kind="stable")
@@ -54,11 +48,10 @@ class Windows:
         for at in rng.permutation(len(batches)):
             begin, lengths = batches[at]
             before = np.cumsum(lengths) - lengths
-            take = np.repeat(begin - before, lengths) + np.arange(lengths.sum())
-            yield self.items[take], self.items[take + 1], lengths
+            yield np.repeat(begin - before, lengths) + np.arange(lengths.sum()), lengths
 
     def _cut(self, rng: np.random.Generator) -> Pieces:
-        """Return the place in ``items`` of each window's first input, and its steps, int64[w] both."""
+        """Return the place of each window's first input, and its steps, int64[w] both."""
         starts, steps = [], []
         for first, end in zip(self.offsets[:-1].tolist(), self.offsets[1:].tolist(), strict=True):
             last, size = end - 1, self.longest
@@ -95,8 +88,8 @@ def hold_out(histories: Histories, most: int, seed: int) -> tuple[Histories, His
 
     Args:
         histories: n users.
-        most: Users at most; those with fewer than three events, or whose last item is not new to them,
-            are left whole.
+        most: Users at most; those with fewer than three events, or whose last item is not liked or not new
+            to them, are left whole.
         seed: Decides which.
 
     Returns:
@@ -111,7 +104,8 @@ def hold_out(histories: Histories, most: int, seed: int) -> tuple[Histories, His
     last_items = histories.items[np.maximum(histories.offsets[1:] - 1, 0)]
     again = histories.items == last_items[histories.rows]
     again_count = np.bincount(histories.rows[again], minlength=len(histories))
-    able = np.flatnonzero((histories.lengths >= 3) & (again_count == 1))
+    liked = histories.weights[np.maximum(histories.offsets[1:] - 1, 0)] > 0
+    able = np.flatnonzero((histories.lengths >= 3) & (again_count == 1) & liked)
     chosen = np.sort(generator(seed, "held out").permutation(able)[:most])
     last = histories.offsets[1:][chosen] - 1
     keep = np.ones(len(histories.items), bool)

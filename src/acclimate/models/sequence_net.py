@@ -1,0 +1,176 @@
+"""The net of the sequence model: gated blocks over item vectors, cosine scores, and its loss."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from acclimate.devices import bf16_helps
+from acclimate.models.blocks import BUCKETS, Layout, time_buckets
+from acclimate.models.item_vectors import ItemVectors
+from acclimate.models.losses import SAMPLED, Drawn, softmax_loss
+from acclimate.models.mixers import BIASED, make_block
+from acclimate.types import Floats, Histories
+
+TOLD = 3
+"""Figures that describe an event apart from its item: see `told`."""
+
+
+class Steps(NamedTuple):
+    """Packed events of some sequences, as the net reads them.
+
+    Args:
+        items: Item codes int64[total].
+        lengths: Events of each sequence, int64[n], at least one.
+        times: Seconds of each event, float64[total].
+        asked: Seconds of the question after each event, float64[total]: when the next one happened, or the
+            time of the request.
+        told: What else is known of each event, float32[total, 3].
+    """
+
+    items: Tensor
+    lengths: Tensor
+    times: Tensor
+    asked: Tensor
+    told: Tensor
+
+    @classmethod
+    def of(cls, histories: Histories, device: torch.device | None = None) -> Steps:
+        """Return the events of ``histories``; each is asked for at the next one, the last at ``now``."""
+        asked = np.empty(len(histories.times))
+        asked[:-1] = histories.times[1:]
+        asked[histories.offsets[1:] - 1] = histories.now
+        arrays = (histories.items.astype(np.int64), histories.lengths.copy(), histories.times, asked)
+        parts = [torch.from_numpy(np.array(array)) for array in (*arrays, told(histories))]
+        return cls(*(part.to(device) for part in parts))
+
+
+def told(histories: Histories) -> Floats:
+    """Return what is known of each event apart from its item and time, float32[total, 3].
+
+    Its weight; ``log(1 + value)`` with a minus for values below 0, or 0 where there is none; and whether
+    there is none.
+    """
+    values = histories.values
+    out = np.zeros((len(histories.items), TOLD), np.float32)
+    out[:, 0] = histories.weights
+    if values is not None:
+        known = np.isfinite(values)
+        out[known, 1] = np.sign(values[known]) * np.log1p(np.abs(values[known]))
+        out[~known, 2] = 1
+    else:
+        out[:, 2] = 1
+    return out
+
+
+class Batch(NamedTuple):
+    """What is read, and what comes next.
+
+    Args:
+        steps: The events.
+        targets: Codes of the items that come next, int64[total].
+        weights: 1 where that is liked, else 0, float32[total].
+    """
+
+    steps: Steps
+    targets: Tensor
+    weights: Tensor
+
+
+class SequenceNet(nn.Module):
+    """Item vectors, gated blocks, cosine scores with a learned temperature.
+
+    Args:
+        items: The vectors of the items that may be predicted, d wide.
+        params: Arguments of `SequenceModel`: ``block layers heads dropout max_length places time feedback``
+            and for training ``loss negatives label_smoothing`` are used.
+        chances: How probable each item is drawn as a negative, float32[n_items]; for training alone.
+    """
+
+    chances: Tensor
+
+    def __init__(self, items: ItemVectors, params: Mapping[str, Any], chances: Tensor | None = None) -> None:
+        super().__init__()
+        width = items.text.shape[1]
+        self.items, self.params = items, dict(params)
+        self.register_buffer("chances", chances, persistent=False)
+        self.norm_in, self.norm_out = nn.RMSNorm(width), nn.RMSNorm(width)
+        self.positions = nn.Parameter(torch.randn(params["max_length"], width) * 0.02)
+        self.feedback = nn.Linear(TOLD, width) if params["feedback"] else None
+        self.gaps = nn.Embedding(BUCKETS, width) if params["time"] else None
+        self.dropout = nn.Dropout(params["dropout"])
+        made = params["block"], width, params["heads"], params["dropout"]
+        self.biased = params["time"] and params["block"] in BIASED
+        bias = {"places": params["places"], "time": self.biased}
+        self.blocks = nn.ModuleList(make_block(*made, depth, **bias) for depth in range(params["layers"]))
+        for part in (self.gaps, self.feedback):
+            if part is not None:
+                nn.init.normal_(part.weight, std=0.02)
+        self.log_scale = nn.Parameter(torch.tensor(10.0).log())
+
+    def read(self, vectors: Tensor, steps: Steps, *, last: bool = False) -> Tensor:
+        """Return the state after each event, unit vectors float32[total, d], from float32[total, d].
+
+        With ``last`` only the state after the last event of each sequence, float32[n, d], at less cost.
+        """
+        clock = (steps.times, steps.asked) if self.biased else ()
+        layout = Layout.of(steps.lengths, *clock)
+        x = self.norm_in(vectors) + self.positions[layout.position]
+        if self.feedback is not None:
+            x = x + self.feedback(steps.told)
+        if self.gaps is not None:
+            x = x + self.gaps(time_buckets(steps.asked - steps.times))
+        x = self.dropout(x)
+        *lower, top = self.blocks
+        for block in lower:
+            x = block(x, layout)
+        x = top.last(x, layout) if last else top(x, layout)  # type: ignore[operator]
+        return F.normalize(self.norm_out(x).float(), dim=1)
+
+    def loss(self, batch: Batch) -> Tensor:
+        """Return the mean loss of each next item that is liked."""
+        table = self.items()
+        half = torch.bfloat16 if bf16_helps(table.device) else torch.float32
+        with torch.autocast(table.device.type, half, enabled=half == torch.bfloat16):
+            states = self.read(table[batch.steps.items], batch.steps)
+        scale, unit, targets = self.log_scale.clamp(max=4.0).exp(), F.normalize(table, dim=1), batch.targets
+        loss, smoothing = self.params["loss"], self.params["label_smoothing"]
+        if loss == "full":
+            return softmax_loss(
+                states, unit, scale, targets, weights=batch.weights, dtype=half, smoothing=smoothing
+            )
+        liked = batch.weights > 0
+        if not liked.any():
+            return 0 * states.sum()
+        drawn = Drawn.by(self.chances, self.params["negatives"])
+        return SAMPLED[loss](states[liked], unit, scale, targets[liked], drawn, len(unit))
+
+
+@torch.inference_mode()
+def cosines(
+    net: SequenceNet, table: Tensor, unit: Tensor, histories: Histories, tokens: int = 16_384
+) -> Floats:
+    """Return float32[n, len(table)] for histories of at least one event each, a few at a time.
+
+    Args:
+        net: The net.
+        table: Item vectors as they are read, float32[n_items, d].
+        unit: The same as they are compared with, of length 1.
+        histories: Of n users.
+        tokens: Events at a time.
+    """
+    histories = histories.last(len(net.positions))
+    scores = np.empty((len(histories), len(table)), np.float32)
+    few = histories.lengths.sum() <= tokens
+    order = np.arange(len(histories)) if few else np.argsort(histories.lengths, kind="stable")
+    part_of = np.cumsum(histories.lengths[order]) // tokens
+    for part in np.split(order, np.flatnonzero(np.diff(part_of)) + 1) if len(order) else []:
+        chosen = histories[part] if len(part) < len(order) else histories
+        steps = Steps.of(chosen, table.device)
+        scores[part] = (net.read(table[steps.items], steps, last=True) @ unit.T).cpu().numpy()
+    return scores
