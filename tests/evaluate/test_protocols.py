@@ -137,6 +137,18 @@ def test_segments_are_parts_of_the_whole() -> None:
     assert mean == pytest.approx(report.metrics["ndcg@10"].mean)
 
 
+def test_items_that_nobody_liked_before_are_a_segment() -> None:
+    rows = [(f"u{u}", f"i{n % 3}", 10.0 * u + n) for u in range(9) for n in range(2)]
+    rows += [("u0", "x", 500.0), ("u1", "y", 501.0), ("u8", "y", 600.0)]
+    split = split_last(Dataset.of(rows))
+    (new,) = (each for each in Scene(split).portions if each.name == "new items")
+    users, items = split.train.users.ids, split.train.items.ids
+    pairs = zip(split.users[new.keep], split.targets[new.keep], strict=True)
+    assert [(users[user], items[item]) for user, item in pairs] == [("u0", "x"), ("u1", "y"), ("u8", "y")]
+    known = Scene(split_last(Dataset.of(rows[:-3])))
+    assert "new items" not in {each.name for each in known.portions}
+
+
 def test_activity_is_cut_into_thirds_and_head_holds_80_percent() -> None:
     rows = [(f"u{u}", f"i{min(n, 3 + u % 7)}", 10.0 * u + n) for u in range(30) for n in range(3 + u // 3)]
     data = Dataset.of(list(dict.fromkeys(rows)))

@@ -150,6 +150,9 @@ def _by_popularity(split: Split) -> Iterator[Portion]:
     words = f"targets among the {size:,} items that hold {100 * HEAD:.0f} % of the events"
     yield Portion("head items", "items", words, head)
     yield Portion("tail items", "items", f"targets among the other {len(counts) - size:,} items", ~head)
+    new = counts[split.targets] == 0
+    if new.any() and not new.all():
+        yield Portion("new items", "items", "targets of the tail that nobody liked in the training part", new)
 
 
 def _by_attribute(split: Split) -> Iterator[Portion]:
