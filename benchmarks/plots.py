@@ -24,7 +24,7 @@ def picture(title: str, series: Mapping[str, Curve]) -> str:
     assert drawn is not None
     rows = -(-len(series) // COLUMNS)
     height = LINE + HEIGHT + LINE * rows
-    style = files("acclimate.evaluate").joinpath("page.css").read_text("utf-8")
+    style = files("acclimate.evaluate").joinpath("plot.css").read_text("utf-8")
     keys = "".join(_key(number, name) for number, name in enumerate(series))
     return (
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {height}" role="img">'

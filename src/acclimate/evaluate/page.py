@@ -46,6 +46,11 @@ def render(document: Document, remarks: Sequence[str]) -> str:
     return frame("Evaluation", title, _lead(document), sections)
 
 
+def _style() -> str:
+    folder = files("acclimate.evaluate")
+    return "".join(folder.joinpath(name).read_text("utf-8") for name in ("plot.css", "page.css"))
+
+
 def frame(kind: str, title: str, lead: str, sections: str) -> str:
     """Return a whole page; ``lead`` and ``sections`` are HTML, the others plain text."""
     return f"""<!doctype html>
@@ -56,7 +61,7 @@ def frame(kind: str, title: str, lead: str, sections: str) -> str:
 <meta name="color-scheme" content="light dark">
 <link rel="icon" href="data:,">
 <title>{escape(title)}</title>
-<style>{files("acclimate.evaluate").joinpath("page.css").read_text("utf-8")}</style>
+<style>{_style()}</style>
 </head>
 <body>
 <main>
