@@ -31,7 +31,7 @@ RATINGS = "user,item,time\na,x,1\n"
         ),
         ("score,rating", 2, "'rating' is read as value, and not 'score'; to change that: --map value=score"),
         ("rating,value", 2, "'value' is read as value, and not 'rating'; to change that: --map value=rating"),
-        ("stars,rating", 2, None),
+        ("stars,rating", 2, "not used: column 'stars'"),
     ],
 )
 def test_of_two_columns_that_could_be_one_the_better_is_read_and_told(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING
 
+from acclimate.config import EVENT_TYPES
 from acclimate.data.frames import Dropped, Raw
 from acclimate.data.times import TIME_FORMATS, TimesRead, order_notes, read_times
 
@@ -57,6 +58,9 @@ def check_events(raw: Raw, event_types: frozenset[str]) -> tuple[pl.DataFrame, l
     frame, dropped = _sieve(frame, {**before, **late, **after}, raw)
     if any(lost.reason == "unreadable time" for lost in dropped):
         remarks.append(TIME_FORMATS)
+    if any(lost.reason == "unknown event type" for lost in dropped):
+        known = ", ".join(name for name in EVENT_TYPES if name in event_types)
+        remarks.append(f"event types are {known}; write others as one of these")
     remarks += [*order_notes(frame), *_scale_notes(frame)]
     frame = frame.select(*EVENT_COLUMNS, "query", "line").cast({"value": pl.Float32})
     searched = pl.when(~_blank("item_id")).then("item_id").alias("item_id")

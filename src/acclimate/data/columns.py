@@ -7,6 +7,7 @@ from pathlib import Path
 
 from acclimate.data.mapping import Given, key_of
 from acclimate.data.roles import ALIASES, MEANING, REQUIRED, TABLES, closest, plain
+from acclimate.data.unused import Sample, unused_notes
 from acclimate.errors import InputError
 
 
@@ -26,6 +27,7 @@ class Columns:
 
     def __init__(self, given: Mapping[str, str | Sequence[str]] | None = None) -> None:
         self._given = Given(given)
+        self._told: set[frozenset[str]] = set()
 
     def find(self, header: Sequence[str], kind: str, file: Path) -> dict[str, int]:
         """Return our name -> index in ``header`` for a table of ``kind`` ``events``, ``items``, ``users``.
@@ -49,11 +51,20 @@ class Columns:
         self._check_kind(header, kind, file)
         return found
 
-    def choose(self, header: Sequence[str], kind: str, file: Path) -> tuple[dict[int, str], list[str]]:
+    def choose(
+        self, header: Sequence[str], kind: str, file: Path, sample: Sample | None = None
+    ) -> tuple[dict[int, str], list[str]]:
         """Return index in ``header`` -> name in our frames, for the columns to keep, and notes.
 
         Of events only our columns are kept; of the others each further column becomes an attribute, under
         its name with ``@`` before it.
+
+        Args:
+            header: All columns.
+            kind: ``events``, ``items`` or ``users``.
+            file: Whose they are.
+            sample: Gives cells of columns of events that are not used, for a note; no note if None. Files
+                with the same ones are told once.
 
         Raises:
             InputError: As `find`; or a column that is kept stands twice.
@@ -63,7 +74,21 @@ class Columns:
             names |= {i: f"@{name}" for i, name in enumerate(header) if name and i not in names}
         if repeated := [header[i] for i in names if header.count(header[i]) > 1]:
             raise InputError(f"{file.name} has the column {repeated[0]!r} twice; rename or remove one")
-        return names, self._passed_over(header, kind, file)
+        notes = self._passed_over(header, kind, file)
+        if kind == "events" and sample:
+            notes += self._unused(header, names, file, sample)
+        return names, notes
+
+    def _unused(
+        self, header: Sequence[str], names: Mapping[int, str], file: Path, sample: Sample
+    ) -> list[str]:
+        others = {i: name for i, column in enumerate(header) if (name := MEANING.get(plain(column)))}
+        known = {i: name for i, name in others.items() if name in names.values()} | dict(names)
+        left = frozenset(name for index, name in enumerate(header) if index not in known)
+        if left in self._told:
+            return []
+        self._told.add(left)
+        return unused_notes(header, known, file, sample)
 
     def _passed_over(self, header: Sequence[str], kind: str, file: Path) -> list[str]:
         """Return a note for each of our columns that more than one column of ``header`` could be."""

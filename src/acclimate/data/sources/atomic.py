@@ -11,7 +11,7 @@ from pathlib import Path
 from acclimate.data.columns import Columns
 from acclimate.data.encodings import read_text
 from acclimate.data.frames import Part, Raw
-from acclimate.data.sources.cutting import Layout, cut_lines
+from acclimate.data.sources.cutting import Layout, cut_lines, first_cells
 from acclimate.errors import InputError, nearest
 from acclimate.words import counted
 
@@ -61,7 +61,7 @@ def _table(path: Path, kind: str, columns: Columns, encoding: str | None) -> Raw
     with text.open() as stream:
         skip, line = next((n, line) for n, line in enumerate(stream, start=1) if line.strip())
     header, types = _header(path, line.removeprefix("\ufeff").rstrip("\r\n"))
-    names, notes = columns.choose(header, kind, path)
+    names, notes = columns.choose(header, kind, path, lambda few: first_cells(text, "\t", skip, few))
     raw = cut_lines(Layout(text, "\t", len(header), names, skip))
     joined = [
         pl.col(name).str.replace_all(" ", "|", literal=True)

@@ -7,13 +7,13 @@ import json
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
+from acclimate.data.unused import SAMPLE
+
 if TYPE_CHECKING:
     import polars as pl
 
 NESTED, TRUTH = "is a list or an object", "is true or false"
 """What a cell may be that has to be one text or number."""
-SAMPLE = 10_000
-"""Rows of which the cells of a column that is not kept are remembered."""
 _CHUNK_ROWS = 50_000
 
 

@@ -8,14 +8,17 @@ from __future__ import annotations
 
 import csv
 import io
+import itertools
 from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from acclimate.data.encodings import MARK, NEVER, Text, read_text
 from acclimate.data.frames import MAX_EXAMPLES, Dropped, Raw, show_lines
+from acclimate.data.unused import SAMPLE
 from acclimate.errors import InputError
 
 if TYPE_CHECKING:
@@ -159,6 +162,20 @@ def cut_records(layout: Layout) -> Raw:
             flush()
     flush()
     return lost.raw(layout, pl.concat(frames))
+
+
+def first_cells(text: Text, delimiter: str, skip: int, indices: Sequence[int]) -> dict[int, list[str]]:
+    """Return the cells of some columns in the first `SAMPLE` rows, as far as these can be cut."""
+    cells: dict[int, list[str]] = {index: [] for index in indices}
+    with text.open() as stream:
+        lines = itertools.islice(stream, skip, skip + SAMPLE)
+        quoting: Literal[0, 3] = csv.QUOTE_NONE if text.plain else csv.QUOTE_MINIMAL
+        with suppress(csv.Error):
+            for row in csv.reader(lines, delimiter=delimiter, quoting=quoting):
+                for index in indices:
+                    if index < len(row):
+                        cells[index].append(row[index])
+    return cells
 
 
 class _Lines:

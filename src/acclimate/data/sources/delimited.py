@@ -12,7 +12,7 @@ from acclimate.data.checks import DECIMAL_COMMA
 from acclimate.data.columns import Columns
 from acclimate.data.encodings import MARK, Text, read_text, refuse_others
 from acclimate.data.frames import Raw
-from acclimate.data.sources.cutting import Layout, cut
+from acclimate.data.sources.cutting import Layout, cut, first_cells
 from acclimate.errors import InputError
 
 if TYPE_CHECKING:
@@ -27,6 +27,8 @@ def read_delimited(
     columns: Columns,
     encoding: str | None = None,
     delimiters: Sequence[str] = tuple(DELIMITERS),
+    *,
+    published: bool = False,
 ) -> Raw:
     """Read a table with a header line.
 
@@ -36,6 +38,7 @@ def read_delimited(
         columns: Chooses the columns to keep.
         encoding: See `acclimate.data.encodings.read_text`.
         delimiters: Keys of `DELIMITERS`, one of which divides the columns.
+        published: Whether the layout is known; what is not used of it is then no news.
 
     Raises:
         InputError: The file is empty, not text, another kind of table, lacks a column or has it twice.
@@ -43,7 +46,8 @@ def read_delimited(
     refuse_others(file)
     text = read_text(file, encoding)
     delimiter, header, skip = _header(text, columns, delimiters)
-    names, notes = columns.choose(header, kind, file)
+    sample = None if published else lambda few: first_cells(text, delimiter, skip, few)
+    names, notes = columns.choose(header, kind, file, sample)
     raw = cut(Layout(text, delimiter, len(header), names, skip))
     if delimiter != "," and len(delimiters) > 1:
         notes.append(f"{file.name}: columns are divided by {DELIMITERS[delimiter]}")

@@ -60,7 +60,9 @@ def _table(rows: Rows, kind: str, columns: Columns, lost: Lost, layout: Layout) 
 
     frame, file = rows.frame(), layout.text.file
     header = [*(name for name in frame.columns if name != "line"), *rows.left]
-    names, notes = columns.choose(header, kind, file)
+    names, notes = columns.choose(
+        header, kind, file, lambda few: {index: rows.left.get(header[index], []) for index in few}
+    )
     lost.notes += notes
     chosen = {header[index]: name for index, name in names.items()}
     frame = frame.select("line", *chosen).rename(chosen)

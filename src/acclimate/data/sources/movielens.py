@@ -81,7 +81,7 @@ def _find(folder: Path, kind: str) -> Path | None:
 
 def _table(file: Path, kind: str, columns: Columns, encoding: str | None) -> Raw:
     if file.name not in HEADLESS:
-        return read_delimited(file, kind, columns, encoding)
+        return read_delimited(file, kind, columns, encoding, published=True)
     _, delimiter, names = HEADLESS[file.name]
     raw = cut_named(file, delimiter, names, encoding, usual="latin-1")
     frame = _genres(raw.frame) if file.name == "u.item" else raw.frame

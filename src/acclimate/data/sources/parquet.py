@@ -12,6 +12,7 @@ from acclimate.data.frames import Example, Part, Raw
 from acclimate.data.mapping import key_of
 from acclimate.data.sources.cells import as_text
 from acclimate.data.sources.places import begins
+from acclimate.data.unused import SAMPLE
 from acclimate.errors import InputError
 
 if TYPE_CHECKING:
@@ -37,7 +38,7 @@ class Parquet:
         with opened(path) as table:
             schema = table.collect_schema()
             header = schema.names()
-            names, notes = columns.choose(header, kind, path)
+            names, notes = columns.choose(header, kind, path, lambda few: _first_cells(table, few))
             for index, name in names.items():
                 _check_type(path, header[index], schema.dtypes()[index], name, kind)
             cells = [cell(header[index], schema.dtypes()[index], name) for index, name in names.items()]
@@ -78,6 +79,18 @@ def opened(path: Path) -> Iterator[pl.LazyFrame]:
         reason = str(error).splitlines()[0][:200]
         message = f"{path} cannot be read as Parquet: {reason}; copy it again, or write it anew"
         raise InputError(message, code="damaged_file", field="path") from error
+
+
+def _first_cells(table: pl.LazyFrame, indices: Sequence[int]) -> dict[int, list[str | None]]:
+    """Return the cells of some columns in the first `SAMPLE` rows as text; nothing of what has many types."""
+    import polars as pl
+
+    schema = table.collect_schema()
+    named = {index: schema.names()[index] for index in indices}
+    simple = (pl.String, pl.Categorical, pl.Enum, pl.Boolean)
+    kept = {i: name for i, name in named.items() if schema[name] in simple or schema[name].is_integer()}
+    first = table.select(pl.col(name).cast(pl.String) for name in kept.values()).head(SAMPLE).collect()
+    return {index: first[name].to_list() for index, name in kept.items()}
 
 
 def _check_type(path: Path, column: str, dtype: pl.DataType, name: str, kind: str) -> None:

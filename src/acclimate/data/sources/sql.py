@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import itertools
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import closing
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from acclimate.data.columns import Columns
 from acclimate.data.frames import MAX_EXAMPLES, Dropped, Example, Part, Raw
-from acclimate.data.sources.cells import Rows
+from acclimate.data.sources.cells import Rows, as_text
 from acclimate.data.sources.databases import Database, connect
 from acclimate.data.sources.places import Asked, is_database, is_url
+from acclimate.data.unused import SAMPLE
 from acclimate.errors import InputError, NotFoundError, nearest
 
 if TYPE_CHECKING:
@@ -49,12 +51,14 @@ def read_database(place: str | Path, kind: str, columns: Columns, asked: Asked) 
         AcclimateError: The database does not answer, or went away; nothing was taken.
     """
     with closing(connect(place)) as database:
-        query = asked.query if asked.query is not None else _select(database, kind, columns, asked)
+        own = asked.query is not None
+        query, notes = (str(asked.query), []) if own else _select(database, kind, columns, asked)
         header, cells = database.ask(query)
         label = Path(database.label)
-        names, notes = columns.choose(header, kind, label)
+        first = list(itertools.islice(cells, SAMPLE))
+        names, more = columns.choose(header, kind, label, lambda few: _cells(first, few))
         rows = Rows(lambda name: True)
-        for number, row in enumerate(cells, start=1):
+        for number, row in enumerate(itertools.chain(first, cells), start=1):
             rows.add(number, {name: row[index] for index, name in names.items()})
     frame = rows.frame()
     absent = [name for name in names.values() if name not in frame.columns]
@@ -63,7 +67,7 @@ def read_database(place: str | Path, kind: str, columns: Columns, asked: Asked) 
     odd = rows.odd({name: name for name in names.values()}, kind)
     dropped = tuple(Dropped(why, len(lines), show(lines[:MAX_EXAMPLES])) for why, lines in odd.items())
     kept = frame.filter(~frame["line"].is_in([line for lines in odd.values() for line in lines]))
-    return Part.of({kind: Raw(label, kept, dropped, tuple(notes), show=show)})
+    return Part.of({kind: Raw(label, kept, dropped, tuple(dict.fromkeys([*notes, *more])), show=show)})
 
 
 def _nothing(name: str) -> pl.Expr:
@@ -72,8 +76,12 @@ def _nothing(name: str) -> pl.Expr:
     return pl.lit(None, pl.String).alias(name)
 
 
-def _select(database: Database, kind: str, columns: Columns, asked: Asked) -> str:
-    """Return a query for the columns of a table that are kept."""
+def _cells(rows: Sequence[Sequence[Any]], indices: Sequence[int]) -> dict[int, list[str | None]]:
+    return {index: [as_text(row[index]) for row in rows] for index in indices}
+
+
+def _select(database: Database, kind: str, columns: Columns, asked: Asked) -> tuple[str, list[str]]:
+    """Return a query for the columns of a table that are kept, and notes."""
     tables, wanted = database.tables(), asked.table or database.table
     if wanted is None and len(tables) == 1:
         (wanted,) = tables
@@ -91,8 +99,16 @@ def _select(database: Database, kind: str, columns: Columns, asked: Asked) -> st
         raise NotFoundError(message, code="unknown_table", field="table")
     table = ".".join(map(quoted, wanted.split(".", 1))) if tables[wanted] else quoted(wanted)
     header, _ = database.ask(f"SELECT * FROM {table} LIMIT 0")
-    names, _ = columns.choose(header, kind, Path(database.label))
-    return f"SELECT {', '.join(quoted(header[index]) for index in sorted(names))} FROM {table}"
+
+    def query(indices: Iterable[int]) -> str:
+        return f"SELECT {', '.join(quoted(header[index]) for index in indices)} FROM {table}"
+
+    def sample(few: Sequence[int]) -> dict[int, list[str | None]]:
+        rows = list(database.ask(f"{query(few)} LIMIT {SAMPLE}")[1])
+        return dict(zip(few, _cells(rows, range(len(few))).values(), strict=True))
+
+    names, notes = columns.choose(header, kind, Path(database.label), sample)
+    return query(sorted(names)), notes
 
 
 def quoted(name: str) -> str:
