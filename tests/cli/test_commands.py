@@ -128,9 +128,16 @@ def test_what_cannot_be_trained_is_told_before_any_work(run: Run, home: Path) ->
         assert ran.code == 2, ran.err
         assert device in ran.document["error"]["message"]
         assert "comparing" not in ran.err
-    ran = run("train", "--home", home, "--set", "train.positive='>=5'", "--json")
-    assert (ran.code, ran.document["error"]["code"]) == (2, "no_positives")
-    assert "none of 144 events is positive" in ran.document["error"]["message"]
+    for command in ("train", "evaluate", "replay"):
+        for words in (("--set", "train.positive='>=5'"), ("--positive", ">=5")):
+            ran = run(command, "--home", home, *words, "--json")
+            assert (ran.code, ran.document["error"]["code"]) == (2, "no_positives")
+            assert "none of 144 events is positive" in ran.document["error"]["message"]
+        ran = run(command, "--home", home, "--positive", "4", "--json")
+        assert (ran.code, ran.document["error"]["code"]) == (2, "bad_positive")
+        assert (
+            "positive must be 'all' or a threshold such as '>=4', got '4'" in ran.document["error"]["message"]
+        )
 
 
 def test_one_event_is_enough_to_train(run: Run, tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ from acclimate.cli.options import Call, check_page, shared
 from acclimate.errors import check_range
 
 
-@shared("device")
+@shared("device", "positive")
 def evaluate(
     call: Call,
     models: Annotated[

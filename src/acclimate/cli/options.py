@@ -51,6 +51,15 @@ DeviceOption = Annotated[
         show_default=False,
     ),
 ]
+PositiveOption = Annotated[
+    str | None,
+    typer.Option(
+        "--positive",
+        metavar="WHICH",
+        help="Which rows of a ratings set are positive: all, or as in '>=4'.  \\[default: train.positive]",
+        show_default=False,
+    ),
+]
 LengthOption = Annotated[str, typer.Option("-k", "--k", metavar="K", help="Length of a list, 1..1000.")]
 HostOption = Annotated[
     str | None,
@@ -67,6 +76,7 @@ _SHARED: dict[str, tuple[Any, Any]] = {
     "host": (HostOption, None),
     "port": (PortOption, None),
     "device": (DeviceOption, None),
+    "positive": (PositiveOption, None),
     "home": (HomeOption, None),
     "config": (ConfigOption, None),
     "overrides": (SetOption, None),
@@ -74,7 +84,7 @@ _SHARED: dict[str, tuple[Any, Any]] = {
     "as_json": (JsonOption, False),
 }
 """Parameter -> its option and its default, in the order of the help."""
-_SOME = frozenset({"host", "port", "device"})
+_SOME = frozenset({"host", "port", "device", "positive"})
 """Of these a command names which it takes; it takes all the others."""
 
 
@@ -117,8 +127,8 @@ def check_page(file: Path | None, example: str) -> None:
 def shared(*some: str) -> Callable[[Callable[..., None]], Callable[..., None]]:
     """Give a command the shared options, and hand it what they came to as its first argument, a `Call`.
 
-    All take ``--home --config --set --seed --json``; ``some`` names those of ``host port device`` that it
-    takes too. ``--seed`` sets ``train.seed`` and ``policy.seed``.
+    All take ``--home --config --set --seed --json``; ``some`` names those of ``host port device
+    positive`` that it takes too. ``--seed`` sets ``train.seed`` and ``policy.seed``.
 
     Example:
         >>> @shared("device")
@@ -161,6 +171,7 @@ def _call(
     host: str | None = None,
     port: str | None = None,
     device: str | None = None,
+    positive: str | None = None,
 ) -> Call:
     out, place = Output(as_json), Home(home)
     settings = read_settings(
@@ -170,6 +181,7 @@ def _call(
         serve__host=host,
         serve__port=None if port is None else check_range("port", port, 0, 65535),
         train__device=device,
+        train__positive=positive,
         train__seed=seed,
         policy__seed=seed,
     )

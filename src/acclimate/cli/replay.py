@@ -13,7 +13,7 @@ from acclimate.durations import moment, seconds
 from acclimate.errors import InputError, check_range
 
 
-@shared("device")
+@shared("device", "positive")
 def replay(
     call: Call,
     levels: Annotated[

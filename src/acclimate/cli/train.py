@@ -10,7 +10,7 @@ from msgspec.structs import replace
 from acclimate.cli.options import Call, shared
 
 
-@shared("device")
+@shared("device", "positive")
 def train(
     call: Call,
     model: Annotated[
