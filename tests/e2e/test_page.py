@@ -49,7 +49,7 @@ def test_what_was_acted_upon_stays_under_the_pointer(url: str, visit: Any, width
     page = visit(url, width=width)
     page.wait_for_selector(".place")
     page.click("#fresh")
-    page.wait_for_selector("#history-empty:visible")
+    page.wait_for_selector("#history-empty:not([hidden])", state="attached")  # folded if narrow
     button = page.locator(".place").nth(3).locator("[data-feedback=like]")
     button.scroll_into_view_if_needed()
     box, title = button.bounding_box(), titles(page)[3]
@@ -139,7 +139,8 @@ def test_the_page_from_the_keyboard(url: str, visit: Any) -> None:
 @pytest.mark.parametrize(("width", "scheme"), [(360, "light"), (820, "light"), (1440, "dark")])
 def test_nothing_overflows(url: str, visit: Any, tmp_path: Path, width: int, scheme: str) -> None:
     page = visit(url, width=width, height=800, color_scheme=scheme, reduced_motion="reduce")
-    page.wait_for_selector(".past")
+    page.wait_for_selector(".past", state="attached")
+    page.evaluate("document.querySelector('#fold').open = true")
     assert overflow(page) == 0
     long = "Anunbrokentitle" * 40
     page.click("#add summary")

@@ -5,6 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from acclimate.config import Home, Serve, Settings
 from acclimate.serve.engine import Engine
 from tests.e2e.browsing import MARKS, titles
@@ -33,6 +35,53 @@ def test_history_says_what_was_done(url: str, visit: Any) -> None:
     page.wait_for_selector(".past")
     assert page.inner_text(".past .when >> nth=0").startswith("chosen, ")
     assert page.inner_text("#profile").startswith("likes ")
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_on_a_narrow_screen_the_history_is_one_step_above_the_list(
+    url: str, visit: Any, scheme: str, tmp_path: Path
+) -> None:
+    page = visit(f"{url}/?user_id=reader-4", width=360, height=740, color_scheme=scheme)
+    page.wait_for_selector(".place")
+    assert page.locator(".past").first.is_hidden()
+    assert page.inner_text("#fold summary").split() == ["HISTORY", "5"]
+    box = page.locator("#fold summary").bounding_box()
+    first = page.locator(".place").first.bounding_box()
+    assert box["y"] + box["height"] < first["y"] < 740, "both are seen at once"
+    assert box["height"] >= 40, "a finger finds it"
+    page.focus("#fresh")
+    page.keyboard.press("Tab")
+    assert page.evaluate("document.activeElement.matches('#fold > summary')")
+    page.keyboard.press("Enter")
+    page.wait_for_selector(".past:visible")
+    tree = page.locator("main").aria_snapshot()
+    assert 'heading "History 5"' in tree
+    assert 'list "History 5"' in tree
+    page.keyboard.press("Tab")
+    page.keyboard.press("ArrowDown")
+    assert page.evaluate("document.activeElement.id") == "history", "arrows scroll it"
+    page.screenshot(path=tmp_path / f"history-{scheme}.png")
+    page.click("#fold summary")
+    assert page.locator(".past").first.is_hidden()
+    page.set_viewport_size({"width": 1280, "height": 740})
+    page.wait_for_selector(".past:visible")
+    page.set_viewport_size({"width": 360, "height": 740})
+    page.wait_for_function("() => !document.querySelector('#fold').open")
+
+
+def test_a_long_history_leaves_room_for_the_list(url: str, visit: Any) -> None:
+    events = [
+        {"user_id": "long", "event_type": "click", "item_id": f"book-gothic-{n % 3}"} for n in range(40)
+    ]
+    assert ask(url, "POST", "/v1/events", events)[0] == 200
+    page = visit(f"{url}/?user_id=long", width=360, height=740)
+    page.wait_for_selector(".place")
+    page.click("#fold summary")
+    page.wait_for_selector(".past:visible")
+    assert page.locator("#history").bounding_box()["height"] <= 740 / 2
+    page.focus("#history")
+    page.keyboard.press("End")
+    page.wait_for_function("() => document.querySelector('#history').scrollTop > 0")
 
 
 def test_a_long_history_is_said_to_be_cut(tmp_path: Path, visit: Any) -> None:

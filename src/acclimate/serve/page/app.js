@@ -24,7 +24,7 @@ async function people(text) {
   const { users, total } = await api.users(text ? { prefix: text, limit: PEOPLE } : { max_events: FEW, limit: PEOPLE });
   if (text) return { users, note: total ? `${count(total, false, "")} found` : "No user begins so" };
   const all = (await api.health()).users;
-  return { users, note: `Some of ${count(all, false, "users")}; type to search them all` };
+  return { users, note: `Some of ${count(all, false, all === 1 ? "user" : "users")}; type to search them all` };
 }
 
 async function somebody() {
@@ -66,6 +66,7 @@ async function refresh(feedback = null, itemId = null) {
   historyView.show($("history"), $("past"), past);
   $("history-count").textContent = historyView.extent(past);
   $("history-empty").hidden = past.events.length > 0;
+  $("history").hidden = past.events.length === 0;
   $("profile").textContent = past.profile.words.slice(1).join("; ");
   $("profile").hidden = past.profile.words.length < 2;
   const { items } = await api.health();
@@ -136,6 +137,7 @@ async function untilReady() {
 
 async function start() {
   theme.start($("theme"));
+  historyView.fold($("fold"));
   keys.listen($("list"), { give, fresh, find: () => $("user").focus() });
   $("fresh").addEventListener("click", fresh);
   $("list").addEventListener("click", (event) => {

@@ -1,4 +1,4 @@
-// What the user did, newest first.
+// What the user did, newest first; on a narrow screen folded, so that the list is near.
 
 import { ago, count, deed } from "/page/words.js";
 import { stripes } from "/page/stripes.js";
@@ -16,6 +16,14 @@ function draw(template, event) {
 
 export function show(list, template, { events }) {
   list.replaceChildren(...events.map((event) => draw(template, event)));
+}
+
+const narrow = matchMedia("(max-width: 58rem)"); // one column, as in the style sheet
+
+export function fold(details) {
+  const settle = () => { details.open = !narrow.matches; };
+  narrow.addEventListener("change", settle);
+  settle();
 }
 
 export function extent({ events, total, more }) {

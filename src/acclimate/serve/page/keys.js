@@ -8,6 +8,7 @@ export function listen(list, { give, fresh, find }) {
   document.addEventListener("keydown", (event) => {
     if (event.ctrlKey || event.metaKey || event.altKey) return;
     if (event.target.closest("input, textarea, select")) return;
+    if (event.key.startsWith("Arrow") && event.target.closest("[tabindex='0']")) return; // it scrolls
     const rows = [...list.children];
     const at = rows.findIndex((row) => row.contains(document.activeElement));
     if (event.key in STEPS && rows.length) {
