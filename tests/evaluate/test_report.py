@@ -198,7 +198,7 @@ def test_user_attributes_are_a_table_and_forecasts_are_explained(tmp_path: Path)
     assert "ndcg@5 by user attribute" in html
     for model in report.models:
         assert f"{model.segments['sex: f'].metrics['ndcg@5'].mean:.4f}" in row(html, "sex: f<small>30 users")
-    losses = row(html, f"log_loss<small>{MEANING['log_loss']}")
+    losses = row(html, f"log loss<small>{MEANING['log_loss']}")
     assert f"{report.models[0].forecasts['log_loss'].mean:.4f}" in losses
     assert losses.count("<td>") == 1, "the other model foresees no chances"
     assert "<b>" not in losses, "it has no rival"

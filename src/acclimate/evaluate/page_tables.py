@@ -129,7 +129,8 @@ def _rows(
             _figure(each, each["mean"] == best, _deviation(model, name)) if each else ""
             for model, each in zip(models, found, strict=True)
         ]
-        rows.append([f"{escape(name)}{f'<small>{escape(means)}</small>' if means else ''}", *cells])
+        head = escape(name.replace("_", " "))
+        rows.append([f"{head}{f'<small>{escape(means)}</small>' if means else ''}", *cells])
     return rows
 
 
