@@ -15,6 +15,7 @@ from acclimate.data.dataset import Dataset
 from acclimate.data.features import UNKNOWN, Coding
 from acclimate.data.split import Split
 from acclimate.types import Floats, Histories
+from acclimate.words import counted
 
 HEAD = 0.8
 """Share of the training events that the head items hold."""
@@ -134,9 +135,9 @@ def _by_activity(split: Split) -> Iterator[Portion]:
     lengths = np.repeat(split.histories.lengths, np.diff(split.target_offsets))
     low, high = (int(np.quantile(split.histories.lengths, part)) for part in (1 / 3, 2 / 3))
     some = (lengths > low) & (lengths <= high)
-    yield Portion("few events", "activity", f"users with up to {low} events", lengths <= low)
-    yield Portion("some events", "activity", f"users with {low + 1} to {high} events", some)
-    yield Portion("many events", "activity", f"users with more than {high} events", lengths > high)
+    yield Portion("few events", "activity", f"users with up to {counted(low, 'event')}", lengths <= low)
+    yield Portion("some events", "activity", f"users with {low + 1} to {counted(high, 'event')}", some)
+    yield Portion("many events", "activity", f"users with more than {counted(high, 'event')}", lengths > high)
 
 
 def _by_popularity(split: Split) -> Iterator[Portion]:
@@ -147,9 +148,10 @@ def _by_popularity(split: Split) -> Iterator[Portion]:
     is_head = np.zeros(len(counts), bool)
     is_head[order[:size]] = True
     head = is_head[split.targets]
-    words = f"targets among the {size:,} items that hold {100 * HEAD:.0f} % of the events"
+    most, others = counted(size, "item that holds", "items that hold"), counted(len(counts) - size, "item")
+    words = f"targets among the {most} {100 * HEAD:.0f} % of the events"
     yield Portion("head items", "items", words, head)
-    yield Portion("tail items", "items", f"targets among the other {len(counts) - size:,} items", ~head)
+    yield Portion("tail items", "items", f"targets among the other {others}", ~head)
     new = counts[split.targets] == 0
     if new.any() and not new.all():
         yield Portion("new items", "items", "targets of the tail that nobody liked in the training part", new)
