@@ -54,6 +54,24 @@ def test_the_same_file_twice_changes_nothing(store: Store, table: Write) -> None
     assert contents(store.folder) == before
 
 
+def test_the_same_events_with_and_without_a_value_are_told(store: Store, table: Write) -> None:
+    bare = read_tables(table("user,item,time\na,x,1700000000\nb,x,1700000100\nc,y,5\n", "bare.csv"))
+    told = read_tables(
+        table("user,item,time,price\na,x,1700000000,9.5\nb,x,1700000100,\nc,y,6,3\n", "told.csv"),
+        columns={"value": "price"},
+    )
+    assert store.add(bare).notes == []
+    for done in (store.check(told), store.add(told)):
+        assert (done.interactions, done.already_present) == (2, 1)
+        (note,) = done.notes
+        assert note.startswith(
+            "1 event equals one that was imported before but for the value (as a, x, 2023-1"
+        )
+        assert "--drop copies" in note
+    assert store.add(told).notes == [], "they are all there"
+    assert store.add(bare).notes == []
+
+
 def test_more_of_the_same_adds_what_is_new(store: Store, table: Write) -> None:
     store.add(read_tables(table("user,item,time,rating\na,x,1,5\nb,x,3,\n", "one.csv")))
     done = store.add(read_tables(table("user,item,time,rating\nb,x,3,\na,x,1,4\nc,z,2,5\n", "two.csv")))

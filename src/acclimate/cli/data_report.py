@@ -29,14 +29,15 @@ def report(out: Output, tables: Tables, done: Imported, word: str, *, whole: boo
         tables: What was read.
         done: What the store made of it.
         word: ``"new"``, or ``"would be new"``.
-        whole: Whether all advice is wanted; else what looks suspicious alone.
+        whole: Whether all advice is wanted; else what looks wrong alone.
 
     Raises:
         typer.Exit: Nothing could be taken; status 1.
     """
-    from acclimate.data.advice import advise, suspects
+    from acclimate.data.advice import advise, wrong
 
-    for note in tables.notes:
+    notes = [*tables.notes, *done.notes]
+    for note in notes:
         out.note(note)
     out.show(
         f"[bold]{done.interactions:,}[/] interaction{'s' * (done.interactions != 1)}, "
@@ -51,13 +52,13 @@ def report(out: Output, tables: Tables, done: Imported, word: str, *, whole: boo
             out.show(f"{changed} changed, {done.unchanged[kind]:,} already present")
     _show_dropped(out, done.dropped)
     empty = not len(tables.dataset)
-    advice = [] if empty else advise(tables.dataset) if whole else list(suspects(tables.dataset))
+    advice = [] if empty else advise(tables.dataset) if whole else list(wrong(tables.dataset))
     if whole:
         _show_advice(out, advice)
     else:
         for one in (one for one in advice if one.severity == "warning"):
             out.note(f"{one.finding}; {one.todo}")
-    out.document({**asdict(done), "notes": tables.notes, "advice": [asdict(one) for one in advice]})
+    out.document({**asdict(done), "notes": notes, "advice": [asdict(one) for one in advice]})
     if empty and not len(tables.dataset.searches):
         out.note("no interaction could be taken")
         raise typer.Exit(1)

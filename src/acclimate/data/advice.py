@@ -29,6 +29,12 @@ def advise(data: Dataset) -> list[Advice]:
     return sorted(found, key=lambda advice: SEVERITIES.index(advice.severity))
 
 
+def wrong(data: Dataset) -> Iterator[Advice]:
+    """Say only what looks wrong: suspicious events, and texts that are not read."""
+    yield from suspects(data)
+    yield from (one for one in advice_items.texts(data) if one.topic == "titles")
+
+
 def suspects(data: Dataset) -> Iterator[Advice]:
     """Say what the detectors found; see `acclimate.data.suspects`."""
     flags = find_suspects(data)

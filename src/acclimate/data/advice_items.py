@@ -11,6 +11,7 @@ from acclimate.data.dataset import Dataset
 from acclimate.data.doubles import find_doubles
 from acclimate.data.languages import languages
 from acclimate.data.leaks import constant_columns, leaking_columns
+from acclimate.data.wordy import text_column
 from acclimate.words import counted
 
 FOREIGN = 0.1
@@ -24,7 +25,12 @@ def texts(data: Dataset) -> Iterator[Advice]:
     texts = [text for text in data.texts if text]
     share = len(texts) / max(data.n_items, 1)
     told = f"{share:.0%} of the items have a title, a text or categories"
-    if share < 0.5:
+    unread = None if any(item.title or item.text for item in data.catalogue) else text_column(data.catalogue)
+    if unread is not None:
+        ours, name, example = unread
+        told = f"no item has a title or a text, but the column {name!r} looks like one (as {example!r})"
+        yield Advice("warning", "titles", told, f"import the items again with --map {ours}={name}")
+    elif share < 0.5:
         todo = "give a table of items: acclimate data import EVENTS --items ITEMS; new items need it"
         yield Advice("warning", "texts", told, todo)
     else:

@@ -12,11 +12,13 @@ import msgspec
 from acclimate.config import EventsTable
 from acclimate.data.catalogue import KINDS, empty_clean, merge
 from acclimate.data.checks import EVENT_COLUMNS, SEARCH_COLUMNS
+from acclimate.data.cleaning import moment
 from acclimate.data.dataset import Dataset
 from acclimate.data.frames import Clean, Dropped
 from acclimate.data.tables import Tables, make_dataset
 from acclimate.data.versions import Versions, again
 from acclimate.errors import AcclimateError, CorruptError, InputError
+from acclimate.words import counted
 
 if TYPE_CHECKING:
     import polars as pl
@@ -48,6 +50,7 @@ class Imported:
         unchanged: Users and items of the given tables that were known as they are.
         total: Events, users and items in the store now.
         searches: New searches.
+        notes: What looks as if it had been imported before, in sentences.
     """
 
     interactions: int
@@ -59,6 +62,7 @@ class Imported:
     unchanged: dict[str, int] = field(default_factory=dict)
     total: dict[str, int] = field(default_factory=dict)
     searches: int = 0
+    notes: list[str] = field(default_factory=list)
 
 
 class Store:
@@ -169,6 +173,7 @@ class Store:
             unchanged={kind: unchanged for kind, (_, unchanged) in told.items()},
             total=after,
             searches=len(asked),
+            notes=_repeats(old.events, fresh) if given.timed else [],
         )
         same = (
             not len(fresh) and not len(asked) and new.items.equals(old.items) and new.users.equals(old.users)
@@ -224,6 +229,21 @@ def _check_times(old: Clean, given: Clean, name: str) -> None:
             code="times_differ",
             field="timestamp",
         )
+
+
+def _repeats(old: pl.DataFrame, fresh: pl.DataFrame) -> list[str]:
+    """Return a note if new events equal old ones in all but their value."""
+    key = [name for name in EVENT_COLUMNS if name != "value"]
+    twice = fresh.join(old.select(key), on=key, how="semi", nulls_equal=True, maintain_order="left")
+    if not len(twice):
+        return []
+    first = twice.row(0, named=True)
+    shown = f"{first['user_id']}, {first['item_id']}, {moment(first['time'])}"
+    events = counted(len(twice), "event equals one that was", "events equal others that were")
+    return [
+        f"{events} imported before but for the value (as {shown}), and both count; if they are the same, "
+        "import all the files anew, in one call with --drop copies, into another --home"
+    ]
 
 
 def _count(clean: Clean) -> dict[str, int]:
