@@ -23,8 +23,9 @@ ENGLISH = "The story of a man and the sea, by night number {}"
 
 
 def good(seed: int = 0, **attributes: Callable[[int], object]) -> Dataset:
-    """Many people, English texts, no ties."""
+    """Many people, English texts, no ties, nothing had twice."""
     rows = people(np.random.default_rng(seed), 500, 60)
+    rows = list({row[:2]: row for row in reversed(rows)}.values())[::-1]
     rows = [(user, item, time + n * 1e-4) for n, (user, item, time) in enumerate(rows)]
     ids = made(rows).items.ids
     items = [
@@ -41,6 +42,27 @@ def said(data: Dataset) -> dict[str, str]:
 def test_nothing_is_wrong_with_a_good_set() -> None:
     assert said(good()) == {}
     assert {one.topic for one in advise(good())} >= {"time", "sparsity", "texts", "language", "suspects"}
+
+
+def test_choices_of_what_was_had_before_are_told() -> None:
+    rows = [(f"u{n}", item, START + 60.0 * k) for n in range(30) for k, item in enumerate("abacab")]
+    (told,) = (one for one in advise(made(rows)) if one.topic == "repeats")
+    assert (told.severity, told.finding) == (
+        "hint",
+        "50% of the choices are of items that the user had before",
+    )
+    assert "repeat.default=always" in told.todo
+    (none,) = (one for one in advise(good()) if one.topic == "repeats")
+    assert (none.severity, none.finding[:2]) == ("fine", "0%")
+
+
+def test_what_was_looked_at_and_found_well_is_told() -> None:
+    fine = {one.topic: one.finding for one in advise(good(price=lambda n: n % 7 + n / 100))}
+    assert fine["leak"] == "no number of the items follows what users did: none knows the future"
+    blank = made(people(np.random.default_rng(0)), catalogue=None)
+    assert not {"leak", "language"} & {one.topic for one in advise(blank)}
+    short = made([("a", "x", START), ("b", "y", START + 1)], catalogue=[Item("x", "Heat"), Item("y", "Ran")])
+    assert {one.topic: one.severity for one in advise(short)}["language"] == "fine"
 
 
 def test_the_most_severe_comes_first_and_says_what_to_do() -> None:

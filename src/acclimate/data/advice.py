@@ -56,6 +56,7 @@ PARTS: tuple[Callable[[Dataset], Iterator[Advice]], ...] = (
     advice_events.cold,
     advice_events.drift,
     advice_events.protocol,
+    advice_events.repeats,
     advice_events.ratings,
     advice_items.texts,
     advice_items.language,

@@ -9,6 +9,7 @@ import numpy as np
 
 from acclimate.data.cleaning import moment
 from acclimate.data.dataset import Dataset
+from acclimate.data.held_out import since_last
 from acclimate.data.item_statistics import shift
 from acclimate.data.split import split_time
 from acclimate.data.suspects import DAY, YEAR_1990
@@ -17,6 +18,8 @@ from acclimate.words import counted
 SEVERITIES = ("warning", "hint", "fine")
 FEW_EVENTS = 5
 """Users and items with fewer events are cold."""
+MANY_REPEATS = 0.2
+"""From this share of the choices on it matters whether an item may come again."""
 FEW_USERS = 200
 """Below so many users a comparison of models says little."""
 
@@ -139,6 +142,23 @@ def protocol(data: Dataset) -> Iterator[Advice]:
         yield Advice("hint", "protocol", told, todo)
     else:
         yield Advice("fine", "protocol", told, "measure with --protocol time: nothing leaks from the future")
+
+
+def repeats(data: Dataset) -> Iterator[Advice]:
+    """Say how often users choose what they had before."""
+    liked = data.weight > 0
+    if not liked.any():
+        return
+    share = float(np.isfinite(since_last(data)[liked]).mean())
+    told = f"{share:.0%} of the choices are of items that the user had before"
+    if share > MANY_REPEATS:
+        todo = (
+            "by default they are in no list and are no targets; where they should be, --set "
+            "repeat.default=always, or a time such as 7d, and compare with the model frequency"
+        )
+        yield Advice("hint", "repeats", told, todo)
+    else:
+        yield Advice("fine", "repeats", told)
 
 
 def ratings(data: Dataset) -> Iterator[Advice]:

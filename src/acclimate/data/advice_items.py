@@ -40,9 +40,12 @@ def texts(data: Dataset) -> Iterator[Advice]:
 
 def language(data: Dataset) -> Iterator[Advice]:
     """Say in which languages the texts are, and what reads them."""
-    spoken = languages([text for item in data.catalogue if (text := f"{item.title} {item.text}".strip())])
+    texts = [text for item in data.catalogue if (text := f"{item.title} {item.text}".strip())]
+    spoken = languages(texts)
     clear = {name: share for name, share in spoken.items() if share >= 0.01}
     if not clear:
+        if texts:
+            yield Advice("fine", "language", "texts are too short, or too strange, to say their language")
         return
     told = "texts are in " + ", ".join(f"{name} ({share:.0%})" for name, share in clear.items())
     rest = 1 - sum(spoken.values())
@@ -80,7 +83,10 @@ def columns(data: Dataset) -> Iterator[Advice]:
         for name in constant_columns([row.attributes for row in rows]):
             told = f"{name!r} is the same for all {whose} that have it"
             yield Advice("hint", "constant", told, "leave the column out")
-    for name, alike in leaking_columns(data).items():
+    leaking = leaking_columns(data)
+    for name, alike in leaking.items():
         told = f"the item attribute {name!r} follows what users did in all (rank correlation {alike:.2f})"
         todo = "if it was counted on these events it knows the future: leave the column out"
         yield Advice("warning", "leak", told, todo)
+    if not leaking and any(item.attributes for item in data.catalogue):
+        yield Advice("fine", "leak", "no number of the items follows what users did: none knows the future")
