@@ -30,7 +30,7 @@ from acclimate.training import Training
 
 HERE = Path(__file__).parent
 RESULTS = HERE / "results.json"
-SETS = ("ml-latest-small-2016", "ml-100k", "ml-1m")
+SETS = ("ml-latest-small-2016", "ml-100k", "ml-1m", "amazon-beauty-2014")
 SEEDED = ("sequence",)
 METRICS = ("ndcg@10", "hr@10", "mrr@10", "coverage@10")
 
