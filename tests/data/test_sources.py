@@ -125,3 +125,21 @@ def test_the_published_benchmark_sequences(known_set: Callable[[str], Path]) -> 
     file = known_set("ml-1m") / "sequences_original_ids.txt"
     data = read_tables(file, format="sequences", items=file.parent).dataset
     assert (len(data), data.n_users, len(np.unique(data.item))) == (999_611, 6_040, 3_416)
+
+
+@pytest.mark.parametrize("ends", ["\n", "\r\n"])
+@pytest.mark.parametrize("year", [2014, 2018])
+def test_ratings_of_amazon_have_no_header_line(tmp_path: Path, year: int, ends: str) -> None:
+    pairs = [("A39HTATAQ9V7YF", "0205616461"), ("A3JM6GV9MNOF9X", "B000052YAN"), ("A39HTATAQ9V7YF", "short")]
+    pairs = pairs if year == 2014 else [(item, user) for user, item in pairs]
+    rows = [f"{one},{other},{n + 3}.0,{1369699200 + n}" for n, (one, other) in enumerate(pairs)]
+    file = tmp_path / "Beauty.csv"
+    file.write_bytes(ends.join([*rows, "A39HTATAQ9V7YF,0205616461"]).encode())
+    tables = read_tables(file)
+    data = tables.dataset
+    assert data.users.ids == ["A39HTATAQ9V7YF", "A3JM6GV9MNOF9X"]
+    assert data.items.ids == ["0205616461", "B000052YAN", "short"]
+    assert (data.value.tolist(), data.time[0]) == ([3, 4, 5], 1369699200)
+    assert [dropped.count for dropped in tables.dropped] == [1]
+    with pytest.raises(InputError, match="has no Amazon table of items"):
+        read_path(file, "items", Columns())

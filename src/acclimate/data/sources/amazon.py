@@ -1,12 +1,15 @@
-"""Amazon 2014 as the sequence benchmarks have it: S3-Rec (Zhou et al., CIKM 2020), TIGER, ActionPiece.
+"""Amazon as published: the sequence benchmarks of 2014, and ratings without a header line.
 
-A folder with ``NAME.txt`` (user, then items, oldest first), ``s3rec_id_to_asin.json`` and, if there,
-``NAME_item2attributes.json``, ``titles.tsv`` and ``item_short_text.txt``.
+The benchmarks (S3-Rec: Zhou et al., CIKM 2020; TIGER, ActionPiece) are a folder with ``NAME.txt`` (user,
+then items, oldest first), ``s3rec_id_to_asin.json`` and, if there, ``NAME_item2attributes.json``,
+``titles.tsv`` and ``item_short_text.txt``. Ratings are ``user,item,rating,seconds`` (2014) or
+``item,user,rating,seconds`` (2018). Reviews are JSON lines, as any table may be.
 """
 
 from __future__ import annotations
 
 import html
+import re
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
@@ -30,21 +33,36 @@ IDS, TITLES, TEXTS, ATTRIBUTES = (
 )
 
 
+RATINGS = {
+    ("user_id", "item_id", "value", "timestamp"): re.compile(
+        rb"A[0-9A-Z]{9,20},[0-9A-Z]{10},[1-5]\.0,\d{9,10}\s*"
+    ),
+    ("item_id", "user_id", "value", "timestamp"): re.compile(
+        rb"[0-9A-Z]{10},A[0-9A-Z]{9,20},[1-5]\.0,\d{9,10}\s*"
+    ),
+}
+"""Columns of a file of ratings, and what its first line looks like."""
+
+
 class Amazon:
-    """A folder of the benchmark; items have the ids of the shop (ASIN), titles, texts and attributes."""
+    """A folder of the benchmark, with ids of the shop (ASIN), titles, texts, attributes; or ratings alone."""
 
     def detect(self, path: Path) -> bool:
-        """Take a folder with the ids of the shop and a file of sequences."""
+        """Take a folder with the ids of the shop and a file of sequences, or ratings by their first line."""
+        if path.is_file():
+            return _ratings(path) is not None
         return (path / IDS).is_file() and _sequences(path) is not None
 
     def read(self, path: Path, kind: str, columns: Columns, encoding: str | None = None) -> Part:
-        """Read the whole folder if ``kind`` is ``events``, or its items.
+        """Read the ratings, or the whole folder if ``kind`` is ``events``, or its items.
 
         Raises:
             InputError: It is another folder, has no such table, or a file in it is damaged.
         """
         import polars as pl
 
+        if kind == "events" and path.is_file() and (names := _ratings(path)):
+            return Part(events=cut_named(path, ",", names, encoding))
         if not self.detect(path) or kind == "users" or (file := _sequences(path)) is None:
             raise InputError(f"{path} has no Amazon table of {kind}: {IDS} and NAME.txt", field=kind)
         ids = _document(path / IDS, dict[str, str])
@@ -54,6 +72,16 @@ class Amazon:
         events = read_sequences(file, encoding)
         renamed = pl.col("item_id").replace(ids) if ids else pl.col("item_id")
         return Part(events=replace(events, frame=events.frame.with_columns(renamed)), items=items)
+
+
+def _ratings(file: Path) -> tuple[str, ...] | None:
+    """Return the columns of a file of ratings, or None if it is none."""
+    try:
+        with file.open("rb") as stream:
+            first = stream.readline(200)
+    except OSError:
+        return None
+    return next((names for names, line in RATINGS.items() if line.fullmatch(first)), None)
 
 
 def _sequences(folder: Path) -> Path | None:
