@@ -9,6 +9,7 @@ import polars as pl
 
 from acclimate.data.dataset import Dataset
 from acclimate.data.tables import read_tables
+from acclimate.data.vocab import Vocabulary
 
 
 def made(seed: int = 0, rows: int = 400) -> pl.DataFrame:
@@ -41,3 +42,14 @@ def test_a_shuffled_table_is_the_same_data_set(tmp_path: Path) -> None:
     assert len(np.unique(ordered.weight)) > 5, "ratings weigh by the user's mean so far"
     assert sorted(np.unique(ordered.kind)) == [-1, 0, 1, 5]
     assert same(read_tables(tmp_path / "shuffled.parquet").dataset, ordered)
+
+
+def test_a_dataset_shares_only_what_nobody_can_write_to() -> None:
+    times, view = np.arange(3.0), np.arange(3, dtype=np.int32).view()
+    base, fixed = view.base, pl.Series([0, 1, 0], dtype=pl.Int32).to_numpy()
+    view.flags.writeable = False
+    ids = Vocabulary(["a", "b", "c"])
+    data = Dataset(ids, ids.copy(), view, fixed, times)
+    times[:] = base[:] = 2
+    assert (data.time.tolist(), data.user.tolist(), data.item.tolist()) == ([0, 1, 2], [0, 1, 2], [0, 1, 0])
+    assert np.shares_memory(data.item, fixed)

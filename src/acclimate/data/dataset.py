@@ -19,8 +19,20 @@ from acclimate.words import counted
 
 
 def _ordered(array: NDArray[Any], order: NDArray[np.int64] | None, dtype: Any) -> NDArray[Any]:
-    """Return a copy of our own, in the given order or as it is."""
-    return _read_only(np.array(array, dtype) if order is None else np.asarray(array)[order], dtype)
+    """Return the array in the given order or as it is; a copy of our own if anybody could write to it."""
+    if order is not None:
+        return _read_only(np.asarray(array)[order], dtype)
+    return _read_only(array if _is_fixed(array) else np.array(array, dtype), dtype)
+
+
+def _is_fixed(array: NDArray[Any]) -> bool:
+    """Return whether neither the array nor one that it is a view of can be written to."""
+    place: Any = array
+    while isinstance(place, np.ndarray):
+        if place.flags.writeable:
+            return False
+        place = place.base
+    return place is not None
 
 
 @dataclass(frozen=True)

@@ -186,4 +186,4 @@ def _vocabulary(*columns: pl.Series) -> Vocabulary:
 def _codes(ids: pl.Series, vocabulary: Vocabulary) -> NDArray[Any]:
     import polars as pl
 
-    return ids.cast(pl.Enum(vocabulary.ids)).to_physical().to_numpy()
+    return ids.cast(pl.Enum(vocabulary.ids)).to_physical().cast(pl.Int32).to_numpy()
