@@ -149,6 +149,20 @@ def test_a_parquet_file_with_a_damaged_inside_is_named(tmp_path: Path) -> None:
         read_tables(bad)
 
 
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("r.parquet", r"no Parquet file: it begins with 'user,item.*--format csv"),
+        ("r.jsonl", r"has no line that is a JSON object; its first one is 'user,item'.*--format csv"),
+    ],
+)
+def test_a_file_of_another_format_says_what_it_is(table: Write, name: str, message: str) -> None:
+    file = table("user,item\nann,x\n", name)
+    with pytest.raises(InputError, match=message):
+        read_tables(file)
+    assert len(read_tables(file, format="csv").dataset) == 1
+
+
 def test_a_folder_a_glob_and_a_partition_are_many_files(tmp_path: Path) -> None:
     for day in (1, 2):
         folder = tmp_path / "lake" / f"date=2024-05-0{day}"

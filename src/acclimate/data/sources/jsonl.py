@@ -37,7 +37,7 @@ class JSONLines:
         """
         text, lost, decoder = read_text(path, encoding), Lost(), msgspec.json.Decoder(dict[str, object])
         rows = Rows(lambda name: kind != "events" or bool(columns.recognised([name])))
-        good = 0
+        good, first = 0, ""
         with text.open() as stream:
             for number, line in enumerate(stream, start=1):
                 if number == 1:
@@ -45,12 +45,20 @@ class JSONLines:
                 if MARK in line:
                     lost.add(text.unreadable, [number])
                 elif line.strip():
+                    first = first or line.strip()
                     try:
                         rows.add(number, decoder.decode(line))
                         good += 1
                     except (msgspec.DecodeError, UnicodeError):
                         lost.add(BROKEN, [number])
                         _refuse_document(path, line, good)
+        if first and not good:
+            raise InputError(
+                f"{path} has no line that is a JSON object; its first one is {first[:60]!r}; if it is "
+                "another format, give it the name of that, as in .csv, or say --format csv",
+                code="no_json",
+                field="path",
+            )
         return Part.of({kind: _table(rows, kind, columns, lost, Layout(text, "", 0, {}))})
 
 

@@ -64,9 +64,17 @@ def opened(path: Path) -> Iterator[pl.LazyFrame]:
     import polars as pl
 
     with path.open("rb") as stream:
+        first = stream.read(20)
         size = stream.seek(0, 2)
         stream.seek(max(0, size - len(_MARK)))
         whole = stream.read() == _MARK and size >= 12
+    if size and not first.startswith(_MARK):
+        raise InputError(
+            f"{path} is no Parquet file: it begins with {first.decode('utf-8', 'replace')!r}; if it is "
+            "another format, give it the name of that, as in .csv, or say --format csv",
+            code="damaged_file",
+            field="path",
+        )
     if not whole:
         raise InputError(
             f"{path} is no whole Parquet file: its end is missing ({size:,} bytes are there); copy it again",
