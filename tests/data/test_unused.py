@@ -135,6 +135,19 @@ def test_where_types_are_known_nothing_is_asked_or_read() -> None:
     assert unused_notes(["user", ""], {0: "user_id"}, Path("r.csv"), lambda few: {}) == []
 
 
+def test_of_many_columns_some_are_looked_at_and_a_name_that_fits_is_among_them() -> None:
+    asked: list[int] = []
+
+    def sample(few: Sequence[int]) -> dict[int, list[str]]:
+        asked.extend(few)
+        return {index: ["open", "close"] for index in few}
+
+    header = ["user", *(f"c{n}" for n in range(400)), "event_name"]
+    first, _ = unused_notes(header, {0: "user_id"}, Path("r.csv"), sample)
+    assert (len(asked), asked[0]) == (30, 401)
+    assert first.endswith("--map event_type=event_name")
+
+
 def test_many_files_are_told_once(tmp_path: Path) -> None:
     for n in range(4):
         (tmp_path / str(n)).mkdir()

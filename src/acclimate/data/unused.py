@@ -17,6 +17,8 @@ SAMPLE = 10_000
 """Rows of a table that are looked at."""
 MOST_KINDS, LONGEST_KIND = 20, 30
 """An event type is one of at most so many, and at most so many characters long."""
+MOST_COLUMNS = 30
+"""Columns that are looked at; those with a name that fits go before others."""
 SHOWN, NAMED = 5, 12
 """Values of a column, and columns, that a note names."""
 NAMES = (
@@ -49,11 +51,9 @@ class _Column:
     def likely(self) -> bool:
         """Whether it says what happened, by its name or its values."""
         known = sum(plain(value) in KINDS for value in self.values)
-        word = plain(self.name)
-        named = any(part in word for part in NAMES) and not word.endswith(ENDINGS)
         if known:
             return known >= min(2, len(self.values))
-        return named and bool(self.values) and (self.known > len(self.values) or self._worded)
+        return _is_named(self.name) and bool(self.values) and (self.known > len(self.values) or self._worded)
 
     @property
     def possible(self) -> bool:
@@ -95,7 +95,8 @@ def unused_notes(
     left = [index for index, name in enumerate(header) if name and index not in names]
     if not left:
         return []
-    cells = sample(left) if "event_type" not in names.values() else {}
+    looked_at = sorted(left, key=lambda index: not _is_named(header[index]))[:MOST_COLUMNS]
+    cells = sample(looked_at) if "event_type" not in names.values() else {}
     columns = [_column(header[index], cells.get(index, ())) for index in left]
     notes = []
     if likely := next(iter(sorted(filter(lambda one: one.likely, columns), key=_order)), None):
@@ -112,7 +113,12 @@ def unused_notes(
 def _order(column: _Column) -> tuple[bool, bool]:
     """Those whose values are known come first, and of those the ones whose names are."""
     known = any(plain(value) in KINDS for value in column.values)
-    return not known, not any(part in plain(column.name) for part in NAMES)
+    return not known, not _is_named(column.name)
+
+
+def _is_named(column: str) -> bool:
+    word = plain(column)
+    return any(part in word for part in NAMES) and not word.endswith(ENDINGS)
 
 
 def _column(name: str, cells: Sequence[str | None]) -> _Column:

@@ -65,14 +65,14 @@ class Rows:
         keep: Whether a column is kept, by its name.
 
     Attributes:
-        left: Column that is not kept -> its cells in the first `SAMPLE` rows.
+        left: Column that is not kept -> the cells that it has in the first `SAMPLE` rows.
 
     Example:
         >>> rows = Rows(lambda name: name != "no")
         >>> rows.add(1, {"user": "ann", "no": 1})
         >>> rows.add(3, {"user": "bob", "item": 7})
         >>> rows.frame().rows(), rows.left
-        ([(1, 'ann', None), (3, 'bob', '7')], {'no': ['1', None]})
+        ([(1, 'ann', None), (3, 'bob', '7')], {'no': ['1']})
     """
 
     def __init__(self, keep: Callable[[str], bool]) -> None:
@@ -102,7 +102,9 @@ class Rows:
         columns = [self._column(name) for name in names if name != "line"]
         if not self._frames:
             first = self._chunk[:SAMPLE]
-            self.left = {name: [as_text(row.get(name)) for row in first] for name in self.left}
+            for row in first:
+                for name in row.keys() & self.left.keys():
+                    self.left[name].append(as_text(row[name]))
         self._frames.append(pl.DataFrame([pl.Series("line", self._lines, dtype=pl.UInt32), *columns]))
         self._lines, self._chunk = [], []
 
