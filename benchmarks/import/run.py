@@ -133,8 +133,8 @@ def main() -> int:
     small = max(peaks) <= MEMORY_BAR
     bars = ", ".join(f"{name} {bar:g} s" for name, bar in BARS.items())
     document = {
-        "claim": f"importing 1 million rows takes at most {bars}; from Parquet, in any order, the peak memory "
-        f"is at most {MEMORY_BAR:g} times the size of the table in Arrow",
+        "claim": f"importing 1 million rows takes at most {bars}; from Parquet, in any order, the peak "
+        f"memory is at most {MEMORY_BAR:g} times the size of the table in Arrow",
         **stamp(),
         "machine": machine(),
         "rows": ROWS,
