@@ -13,6 +13,7 @@ from acclimate.data.synthetic import CHANGES, World, drifting_world
 from acclimate.errors import InputError
 from acclimate.evaluate import prequential
 from acclimate.evaluate.prequential import Level, StreamReport, replay
+from acclimate.evaluate.stream_page import write_stream
 from acclimate.events.codec import to_body
 from acclimate.events.log import Record
 from acclimate.models.ease import EASE
@@ -129,7 +130,25 @@ def test_live_histories_beat_frozen_ones_after_a_change() -> None:
     signs = [sign for _, sign in contest.windows]
     assert signs.count(-1) > len(signs) / 2
     assert 1 not in signs
+    told = contest.document()["mcnemar"]
+    assert (told["better"], told["worse"], told["windows"]) == (0, signs.count(-1), len(signs))
+    assert [(window["time"], window["sign"]) for window in told["curve"]] == list(contest.windows)
     assert levels(report)["frozen"]["forgetting"]["backward_transfer"] == 0
+
+
+def test_the_page_draws_where_hits_differ(tmp_path: Path) -> None:
+    world, ease = drifting_world("sudden", new_users=0.3), EASE()
+    report = replay([Level("<still>", ease, live=False), Level("live", ease)], world.data)
+    write_stream(report, tmp_path / "replay.html")
+    page = (tmp_path / "replay.html").read_text("utf-8")
+    strip = page[page.index("significantly more than live") : page.index("by segment")]
+    signs = [sign for _, sign in report.contests[0].windows]
+    assert strip.count("<rect") == strip.count(": fewer</title>") == signs.count(-1) > 0
+    assert f"fewer in {signs.count(-1)} of {len(signs)}" in strip
+    assert "<still>" not in page
+    alone = replay([Level("live", ease)], world.data)
+    write_stream(alone, tmp_path / "alone.html")
+    assert "McNemar" not in (tmp_path / "alone.html").read_text("utf-8")
 
 
 def test_a_replay_ranks_as_the_recommender_that_serves() -> None:

@@ -11,6 +11,8 @@ from acclimate.durations import written
 
 WIDTH, HEIGHT = 720, 300
 LEFT, RIGHT, TOP, BOTTOM = 48, 12, 10, 28
+NAMES, STRIP, BAR = 150, 34, 12
+"""Where strips begin, behind their names; the height of a strip, and of a bar in it."""
 DAY = 86_400.0
 
 Curve = Sequence[tuple[float, float]]
@@ -44,6 +46,48 @@ def curves(title: str, meaning: str, series: Mapping[str, Curve]) -> str:
         f'<svg viewBox="0 0 {WIDTH} {HEIGHT}" role="img" aria-label="{escape(label)}">'
         f"{_axes(low, high, top)}{lines}</svg>"
         f'<ul class="legend">{legend}</ul></figure>'
+    )
+
+
+def signs(title: str, meaning: str, series: Mapping[str, Curve]) -> str:
+    """Return a figure with a strip for each of ``series``: points (seconds, sign) in order of time.
+
+    A bar above the line is a sign of 1, one below it of -1; where there is none, it is 0.
+
+    Example:
+        >>> signs("hits", "against the best", {"live": [(0.0, 1), (60.0, 0), (120.0, -1)]}).count("<rect")
+        2
+    """
+    times = [at for strip in series.values() for at, _ in strip]
+    low, high, right = min(times), max(times), WIDTH - RIGHT
+    base = TOP + STRIP * len(series)
+    parts = []
+    for row, (name, strip) in enumerate(series.items()):
+        middle = TOP + STRIP * (row + 0.5)
+        bar = (right - NAMES) / len(strip)
+        parts.append(f'<text x="{NAMES - 8}" y="{middle + 4:g}" text-anchor="end">{escape(name)}</text>')
+        parts.append(f'<line x1="{NAMES}" x2="{right}" y1="{middle:g}" y2="{middle:g}"/>')
+        for at, sign in strip:
+            share = (at - low) / (high - low) if high > low else 0.5
+            if sign:
+                x, y = NAMES + (right - NAMES - bar) * share, middle - (BAR if sign > 0 else 0)
+                words = f"{escape(name)}, {written(at)[:10]}: {'more' if sign > 0 else 'fewer'}"
+                parts.append(
+                    f'<rect class="{"c2" if sign > 0 else "c1"}" x="{x:.1f}" y="{y:g}" width="{bar:.1f}" '
+                    f'height="{BAR}"><title>{words}</title></rect>'
+                )
+    for share, anchor in ((0.0, "start"), (0.5, "middle"), (1.0, "end")):
+        x, day = NAMES + (right - NAMES) * share, written(low + share * (high - low))[:10]
+        parts.append(f'<text x="{x:.1f}" y="{base + 18:g}" text-anchor="{anchor}">{day}</text>')
+    label = f"{title}, {meaning}: " + "; ".join(
+        f"{name} more in {sum(sign > 0 for _, sign in strip)}, fewer in {sum(sign < 0 for _, sign in strip)} "
+        f"of {len(strip)}"
+        for name, strip in series.items()
+    )
+    return (
+        f'<figure class="wide"><figcaption><b>{escape(title)}</b> {escape(meaning)}</figcaption>'
+        f'<svg viewBox="0 0 {WIDTH} {base + BOTTOM:g}" role="img" aria-label="{escape(label)}">'
+        f'<g class="axes signs" aria-hidden="true">{"".join(parts)}</g></svg></figure>'
     )
 
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from acclimate.durations import lasting, written
 from acclimate.evaluate.page import frame, intervals_plot, told
 from acclimate.evaluate.page_tables import figures_table
-from acclimate.evaluate.plot import curves
+from acclimate.evaluate.plot import curves, signs
 from acclimate.evaluate.stream_report import StreamReport
 from acclimate.words import counted
 
@@ -73,6 +73,16 @@ def write_stream(report: StreamReport, path: Path) -> None:
         for metric in (f"ndcg@{k}", f"hr@{k}")
     }
     drawn = "".join(curves(metric, "mean of each window of time", series) for metric, series in lines.items())
+    strips = {
+        each["model"]: [(window["time"], window["sign"]) for window in each["mcnemar"]["curve"]]
+        for each in document["comparisons"]
+    }
+    if strips:
+        against = document["comparisons"][0]["against"]
+        meaning = (
+            f"significantly more than {against} above the line, fewer below (McNemar, 5 %, 500 questions)"
+        )
+        drawn += signs(f"hits in the first {k}", meaning, strips)
     segments = "".join(
         intervals_plot(
             name,

@@ -140,7 +140,8 @@ class Contest:
     def document(self) -> dict[str, Any]:
         """Return the JSON object."""
         signs = [sign for _, sign in self.windows]
-        shares = {"better": signs.count(1), "worse": signs.count(-1), "windows": len(signs)}
+        shares: dict[str, Any] = {"better": signs.count(1), "worse": signs.count(-1), "windows": len(signs)}
+        shares["curve"] = [{"time": time, "sign": sign} for time, sign in self.windows]
         return {**self.difference.document(), "mcnemar": shares}
 
 
