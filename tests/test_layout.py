@@ -24,6 +24,7 @@ ROWS = [
         "durable",
         "locks",
         "optimisers",
+        "tracking",
         "words",
     },
     {"data", "events", "training"},

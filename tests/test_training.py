@@ -15,8 +15,9 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from acclimate.errors import AcclimateError
-from acclimate.training import Recipe, Training, fit
+from acclimate.errors import AcclimateError, InputError, MissingExtraError
+from acclimate.tracking import TRACKING
+from acclimate.training import GivenUp, Recipe, Training, fit
 
 
 class Pair(NamedTuple):
@@ -113,7 +114,6 @@ def test_a_killed_fit_goes_on_and_ends_as_if_nothing_had_happened(tmp_path: Path
     assert torch.equal(resumed.layer.weight, whole.layer.weight)
     assert done.curve == clean.curve
     assert not list(tmp_path.rglob("*.ckpt")), "a fit that ended leaves no checkpoint"
-    assert list(tmp_path.rglob("metrics.csv"))
     assert list(tmp_path.rglob("events.out.tfevents*"))
 
 
@@ -201,3 +201,74 @@ def test_the_sum_of_magnitudes_draws_weights_to_zero() -> None:
         fit(module, batches, replace(RECIPE, epochs=20, l1=l1), Training())
         found.append(float(module.layer.weight.abs().sum()))
     assert found[1] < 0.8 * found[0]
+
+
+def test_who_watches_hears_of_each_epoch_also_of_those_before_a_kill(tmp_path: Path) -> None:
+    script = KILLED.format(tests=str(Path(__file__).parents[1]), folder=str(tmp_path))
+    subprocess.run([sys.executable, "-c", script], capture_output=True, timeout=100)
+    heard: list[tuple[int, float]] = []
+    module = Line()
+    training = Training(tmp_path, watch=lambda epoch, figure: heard.append((epoch, figure)))
+    done = fit(module, batches, RECIPE, training, figure=lambda: error_of(module), key="a")
+    assert done.resumed
+    assert heard == [(row["epoch"], row["figure"]) for row in done.curve]
+    assert [epoch for epoch, _ in heard] == list(range(6))
+
+
+def test_who_watches_may_give_up_and_nothing_is_left(tmp_path: Path) -> None:
+    def watch(epoch: int, figure: float) -> None:
+        assert math.isnan(figure), "nothing is measured here"
+        if epoch == 2:
+            raise GivenUp
+
+    with pytest.raises(GivenUp):
+        fit(Line(), batches, RECIPE, Training(tmp_path, watch=watch), key="a")
+    assert not list(tmp_path.rglob("*.ckpt"))
+    assert not fit(Line(), batches, RECIPE, Training(tmp_path), key="a").resumed
+
+
+KEPT = {"tensorboard": "events.out.tfevents*", "csv": "metrics.csv"}
+
+
+@pytest.mark.parametrize("tracking", ["tensorboard", "csv", "none"])
+def test_a_fit_is_tracked_where_one_setting_says(tmp_path: Path, tracking: str) -> None:
+    fit(Line(), batches, RECIPE, Training(tmp_path, tracking=tracking), name="line")
+    found = {name for name, pattern in KEPT.items() if list(tmp_path.rglob(pattern))}
+    assert found == {tracking} & set(KEPT)
+    if tracking == "none":
+        assert not list(tmp_path.iterdir())
+
+
+def test_a_wrong_tracking_names_the_nearest() -> None:
+    with pytest.raises(InputError, match=r"no tracking 'tensorbord': did you mean 'tensorboard'\?"):
+        fit(Line(), batches, RECIPE, Training(tracking="tensorbord"))
+    assert set(KEPT) < set(TRACKING)
+
+
+def test_wandb_that_is_not_installed_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("acclimate.tracking.find_spec", lambda name: None)
+    with pytest.raises(MissingExtraError, match=r'wandb: pip install "acclimate\[wandb\]"'):
+        fit(Line(), batches, RECIPE, Training(tracking="wandb"))
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_wandb_writes_offline_runs_one_for_each_fit(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    pytest.importorskip("wandb")
+    monkeypatch.setenv("WANDB_MODE", "offline")
+    monkeypatch.setenv("WANDB_SILENT", "true")
+    for name in ("first", "second"):
+        fit(Line(), batches, RECIPE, Training(tmp_path, tracking="wandb"), name=name)
+    runs = [path for path in tmp_path.rglob("*.wandb") if path.is_file()]
+    assert len({path.parent for path in runs}) == 2
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_wandb_that_refuses_says_what_to_do(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    wandb = pytest.importorskip("wandb")
+
+    def refuse(*_: object, **__: object) -> None:
+        raise wandb.errors.UsageError("api_key not configured (no-tty)")
+
+    monkeypatch.setattr(wandb, "init", refuse)
+    with pytest.raises(AcclimateError, match=r"api_key not configured.*WANDB_MODE=offline"):
+        fit(Line(), batches, RECIPE, Training(tmp_path, tracking="wandb"))

@@ -12,6 +12,7 @@ import msgspec
 
 from acclimate.durations import again_after
 from acclimate.errors import InputError, nearest
+from acclimate.tracking import TRACKING
 
 
 class EventsTable(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -75,7 +76,7 @@ class Repeat(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Train(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """How a model is fitted."""
+    """How a model is fitted. ``params`` go to every model that takes them, ``tuned`` to the one named."""
 
     model: str = "auto"
     encoder: str = "auto"
@@ -83,6 +84,14 @@ class Train(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     seed: int = 0
     params: dict[str, Any] = {}
     positive: str = "all"
+    tuned: dict[str, dict[str, Any]] = {}
+    tracking: str = "tensorboard"
+
+    def __post_init__(self) -> None:
+        if self.tracking not in TRACKING:
+            hint = nearest(self.tracking, TRACKING)
+            message = f"no tracking {self.tracking!r}: {hint}"
+            raise InputError(message, code="bad_setting", field="train.tracking")
 
 
 class Policy(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -142,6 +151,11 @@ class Home:
     def cache(self) -> Path:
         """Item vectors and unfinished training; may be deleted."""
         return self.path / "cache"
+
+    @property
+    def tuning(self) -> Path:
+        """Trials of every search for good arguments."""
+        return self.path / "tuning.sqlite"
 
     @property
     def settings_file(self) -> Path:

@@ -1,4 +1,4 @@
-"""The one loop that fits a neural model; the only file that knows Lightning.
+"""The one loop that fits a neural model; only this file, and `tracking` for its loggers, knows Lightning.
 
 A model is a plain ``nn.Module`` with ``loss(batch)``. Early stopping watches a figure that the caller
 measures after each epoch; the best weights win. With a folder, each epoch is written down, and a fit that
@@ -24,9 +24,14 @@ from typing import TYPE_CHECKING, Any
 from acclimate.errors import AcclimateError
 from acclimate.progress import Tell, counting
 from acclimate.rng import generator
+from acclimate.tracking import check_tracking, make_logger
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
+
+
+class GivenUp(Exception):
+    """Raised by `Training.watch`: the fit ends for good, and leaves no checkpoint."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,16 +39,22 @@ class Training:
     """Where and how a fit runs, apart from what it fits.
 
     Args:
-        folder: Checkpoints, and logs for TensorBoard and as CSV, go here; None keeps nothing.
+        folder: Checkpoints and ``logs`` go here; None keeps nothing.
         device: ``"auto"``, ``"cpu"`` or ``"cuda"``.
         progress: Whether to show a progress bar.
         resume: Go on with a killed fit of the same thing if ``folder`` has one.
+        tracking: A name of `acclimate.tracking.TRACKING`: what is written into ``folder/logs``. W&B takes
+            its account, and whether it is offline, from its own environment variables.
+        watch: Hears of each epoch, 0 first, and of its figure, NaN if none is measured; may raise `GivenUp`.
+            A fit that goes on tells of the epochs before, too.
     """
 
     folder: Path | None = None
     device: str = "auto"
     progress: bool = False
     resume: bool = True
+    tracking: str = "tensorboard"
+    watch: Callable[[int, float], None] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,32 +133,44 @@ def fit(
 
     Raises:
         AcclimateError: The loss is not finite; says in which epoch and what to try.
+        InputError: There is no such tracking, or its package is missing.
+        GivenUp: What watches it raised that.
     """
     from lightning.pytorch import Trainer
 
+    check_tracking(training.tracking)
+
     with tempfile.TemporaryDirectory() as scratch, _quiet():
         folder = (training.folder or Path(scratch)) / _digest(name, key, recipe)
+        logger = make_logger(training.tracking, training.folder, name)
         unfinished = folder / "last.ckpt"
         resumed = training.resume and unfinished.exists()
         measured = figure is not None
         label = f"training {name}{' until it no longer improves' if measured else ''}, epoch"
         with counting(recipe.epochs, label, shown=training.progress, lines=100, at_most=measured) as tell:
-            loop = _loop(module, batches, recipe, figure, tell)
+            loop = _loop(module, batches, recipe, figure, tell, training.watch)
             trainer = Trainer(
                 max_epochs=recipe.epochs,
                 accelerator={"auto": "auto", "cpu": "cpu"}.get(training.device, "gpu"),
                 devices=1,
                 gradient_clip_val=recipe.clip,
                 callbacks=_callbacks(folder, recipe, measured=measured),
-                logger=_loggers(training.folder, name),
+                logger=logger,
                 reload_dataloaders_every_n_epochs=1,
                 log_every_n_steps=10,
                 enable_progress_bar=False,
                 enable_model_summary=False,
                 num_sanity_val_steps=0,
             )
-            with _ctrl_c():
-                trainer.fit(loop, ckpt_path=unfinished if resumed else None, weights_only=True)
+            try:
+                with _ctrl_c():
+                    trainer.fit(loop, ckpt_path=unfinished if resumed else None, weights_only=True)
+            except GivenUp:
+                shutil.rmtree(folder, ignore_errors=True)
+                raise
+            finally:
+                if training.tracking == "wandb" and logger:
+                    logger.experiment.finish()
             epochs = _take_best(module, folder)
             if measured:
                 tell(0, f"epoch {epochs} was the best")
@@ -184,7 +207,12 @@ def _take_best(module: nn.Module, folder: Path) -> int:
 
 
 def _loop(
-    module: nn.Module, batches: Batches, recipe: Recipe, figure: Callable[[], float] | None, tell: Tell
+    module: nn.Module,
+    batches: Batches,
+    recipe: Recipe,
+    figure: Callable[[], float] | None,
+    tell: Tell,
+    watch: Callable[[int, float], None] | None,
 ) -> Any:
     """Return the LightningModule, made here because Lightning takes seconds to import."""
     import torch
@@ -219,6 +247,9 @@ def _loop(
         def on_train_start(self) -> None:
             if self.current_epoch:
                 tell(self.current_epoch, "resumed")
+            if watch:
+                for row in self.curve:
+                    watch(int(row["epoch"]), row["figure"])
 
         def on_train_epoch_start(self) -> None:
             torch.manual_seed(int(generator(recipe.seed, "epoch", self.current_epoch).integers(2**62)))
@@ -250,6 +281,8 @@ def _loop(
             self.curve.append({"epoch": self.current_epoch, "loss": loss, "figure": value})
             self.log_dict({"loss": loss, "figure": value} if figure else {"loss": loss})
             tell(1, f"loss {loss:.3f}" + (f", NDCG@10 {value:.4f}" if figure else ""))
+            if watch:
+                watch(self.current_epoch, value)
 
         def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
             checkpoint["curve"] = self.curve
@@ -285,14 +318,6 @@ def _callbacks(folder: Path, recipe: Recipe, *, measured: bool) -> list[Any]:
         enable_version_counter=False,
     )
     return [stop, keep] if measured else [keep]
-
-
-def _loggers(folder: Path | None, name: str) -> Any:
-    if folder is None:
-        return False
-    from lightning.pytorch.loggers import CSVLogger, TensorBoardLogger
-
-    return [CSVLogger(folder / "logs", name=name), TensorBoardLogger(folder / "logs", name=name)]
 
 
 @contextmanager

@@ -3,10 +3,13 @@
 import math
 from pathlib import Path
 
+import pytest
+
 from acclimate.adapt.train import Trainer
-from acclimate.config import Home, Settings, Train
+from acclimate.config import Home, Settings, Train, load_settings
 from acclimate.data.store import Store
 from acclimate.data.tables import read_tables
+from acclimate.errors import InputError
 
 TINY = {"width": 16, "heads": 1, "layers": 1, "batch_tokens": 64, "epochs": 6, "patience": 2}
 
@@ -44,3 +47,36 @@ def test_what_replaces_a_better_snapshot_says_so(tmp_path: Path) -> None:
     assert note.endswith(f"acclimate snapshots rollback {first.snapshot.id}")
     trainer.train(["item-knn"])
     assert trainer.notes == []
+
+
+def test_tuned_arguments_go_to_their_model_alone_and_below_what_is_set(tmp_path: Path) -> None:
+    tuned = {"ease": {"l2": 7.0}, "item-knn": {"neighbours": 9, "shrink": 2.0}}
+    train = Train(tuned=tuned, params={"shrink": 3.0})
+    trainer = Trainer(Home(tmp_path), Settings(train=train))
+    assert (trainer.build("ease").l2, trainer.build("als").l2) == (7.0, 10.0)  # type: ignore[attr-defined]
+    built = trainer.build("item-knn")
+    assert (built.neighbours, built.shrink) == (9, 3.0)  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize(
+    ("train", "names", "message"),
+    [
+        (Train(tuned={"eaze": {}}), ["ease"], r"train.tuned: no model 'eaze': did you mean 'ease'"),
+        (Train(tuned={"ease": {"l3": 1}}), ["ease"], r"train.tuned.ease: no argument 'l3': allowed is l2"),
+        (Train(tuned={"ease": {"seed": 1}}), ["ease"], r"train.tuned.ease: no argument 'seed'"),
+    ],
+)
+def test_tuned_arguments_that_do_not_fit_are_named(
+    tmp_path: Path, train: Train, names: list[str], message: str
+) -> None:
+    file = tmp_path / "ratings.csv"
+    file.write_text("user_id,item_id,timestamp\nann,heat,1\nann,alien,2\n")
+    home = Home(tmp_path / "home")
+    Store(home.data).add(read_tables([file]))
+    with pytest.raises(InputError, match=message):
+        Trainer(home, Settings(train=train)).check(names)
+
+
+def test_a_wrong_tracking_is_told_before_any_work() -> None:
+    with pytest.raises(InputError, match=r"no tracking 'wandbb': did you mean 'wandb'"):
+        load_settings(overrides=("train.tracking=wandbb",))

@@ -27,6 +27,7 @@ from acclimate.evaluate.results import Report
 from acclimate.locks import lock
 from acclimate.models import AUTO, MODELS, arguments, make_model
 from acclimate.snapshot import FORMAT, Registry, Snapshot
+from acclimate.tracking import check_tracking
 from acclimate.training import Training
 from acclimate.types import Encoder, Model, Verdict
 
@@ -63,7 +64,7 @@ class Trainer:
     Args:
         home: Where data, log, cache and snapshots lie.
         settings: The tables ``train``, ``events`` and ``repeat`` are used. ``train.params`` go to every
-            model that takes an argument of that name.
+            model that takes an argument of that name, and stand above what ``train.tuned`` has for a model.
         progress: Whether fits and encoders say on stderr how far they are.
         say: Hears one line when a new part of the work begins.
     """
@@ -77,6 +78,10 @@ class Trainer:
         say: Callable[[str], None] = lambda line: None,
     ) -> None:
         self.home, self.settings, self.progress, self.say = home, settings, progress, say
+        self.training = Training(
+            home.cache / "training", settings.train.device, progress, tracking=settings.train.tracking
+        )
+        """Where and how neural models are fitted."""
         self._refit: dict[str, dict[str, Any]] = {}
         self._replaced: list[str] = []
 
@@ -119,7 +124,9 @@ class Trainer:
                 raise NotFoundError(
                     f"no model {name!r}: {nearest(name, MODELS)}", code="unknown_model", field="model"
                 )
+        check_tracking(self.settings.train.tracking)
         check_data(self.home)
+        self._check_tuned(names)
         wanted = {argument for name in names for argument in arguments(name)}
         taken = wanted - OURS
         for key in self.settings.train.params.keys() - taken:
@@ -130,8 +137,23 @@ class Trainer:
         if "training" in wanted:
             choose_device(self.settings.train.device)
 
+    def _check_tuned(self, names: Sequence[str]) -> None:
+        tuned = self.settings.train.tuned
+        for name in tuned:
+            if name not in MODELS:
+                raise InputError(
+                    f"train.tuned: no model {name!r}: {nearest(name, MODELS)}", field=f"train.tuned.{name}"
+                )
+        for name in names:
+            taken = set(arguments(name)) - OURS
+            for key in tuned.get(name, {}).keys() - taken:
+                hint = nearest(key, taken) if taken else "it takes none"
+                raise InputError(
+                    f"train.tuned.{name}: no argument {key!r}: {hint}", field=f"train.tuned.{name}.{key}"
+                )
+
     def build(self, name: str, **learned: Any) -> Model:
-        """Return an unfitted model with those of ``train.params`` that it takes, and with ``learned``.
+        """Return an unfitted model with what ``train.tuned`` and ``train.params`` say, and with ``learned``.
 
         What was learned stands above what was set.
 
@@ -140,14 +162,15 @@ class Trainer:
             InputError: An argument does not fit.
         """
         train, allowed = self.settings.train, arguments(name)
-        training = Training(self.home.cache / "training", train.device, self.progress)
-        offered: dict[str, Any] = {**train.params, "seed": train.seed, "training": training}
+        tuned = train.tuned.get(name, {})
+        offered: dict[str, Any] = {**tuned, **train.params, "seed": train.seed, "training": self.training}
         params = {key: value for key, value in offered.items() if key in allowed} | learned
         encoder = self.encoder if "encoder" in allowed else None
         try:
             return make_model(name, encoder, **params)
         except (InputError, TypeError, ValueError) as error:
-            raise InputError(f"train.params of {name}: {error}", field="train.params") from error
+            what = "train.params and train.tuned" if tuned else "train.params"
+            raise InputError(f"{what} of {name}: {error}", field="train.params") from error
 
     def compare(
         self,
