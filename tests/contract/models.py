@@ -184,6 +184,31 @@ def check_an_event_counts_and_leaves_no_trace(make: Make) -> None:
     equal(after, fitted(make).score(one([0, 2])), 1e-5)
 
 
+def check_what_was_only_shown_counts_for_nothing(make: Make) -> None:
+    rng, data, n = np.random.default_rng(1), WORLD.events, 60
+    at = np.sort(rng.choice(len(WORLD), n, replace=False))
+    shown = rng.integers(0, N_ITEMS - N_COLD, n)
+    seen = Dataset(
+        WORLD.users,
+        WORLD.items,
+        np.insert(data.user, at, data.user[rng.permutation(at)]),
+        np.insert(data.item, at, shown),
+        np.insert(data.time, at, data.time[at]),
+        value=np.insert(data.value, at, np.nan),
+        weight=np.insert(data.weight, at, 0.0),
+        catalogue=WORLD.catalogue,
+    )
+    asked = Histories.of([[0, 2], [1, 3], []], [[2e9, 2e9 + 9]] * 2 + [[]], now=[3e9] * 3)
+    told = Histories.of(
+        [[7, 0, 2, 2], [1, 8, 3, 9], [4]],
+        [[1e9, 2e9, 2e9 + 9, 2.5e9], [2e9, 2e9 + 1, 2e9 + 9, 2.5e9], [2e9]],
+        [[0, 1, 1, 0], [1, 0, 1, 0], [0]],
+        now=[3e9] * 3,
+    )
+    equal(fitted(make).score(told), fitted(make).score(asked), 1e-5)
+    equal(fitted(make, seen).score(asked), fitted(make).score(asked), 1e-5)
+
+
 def check_a_dislike_never_raises_its_item(make: Make) -> None:
     model = fitted(make)
     for liked in ([], [0], [2, 4, 6], [1, 3]):
@@ -314,6 +339,7 @@ CHECKS: list[Callable[[Make], None]] = [
     check_a_batch_equals_its_members,
     check_asking_changes_nothing,
     check_an_event_counts_and_leaves_no_trace,
+    check_what_was_only_shown_counts_for_nothing,
     check_a_dislike_never_raises_its_item,
     check_state_travels,
     check_state_holds_the_arguments,

@@ -23,7 +23,7 @@ def maker(name: str) -> Make:
 
 
 def test_the_contract_is_complete() -> None:
-    assert len(CHECKS) == len(set(CHECKS)) == 19
+    assert len(CHECKS) == len(set(CHECKS)) == 20
     assert {name for name in vars(contract) if name.startswith("check_")} == {c.__name__ for c in CHECKS}
     assert set(MODELS) == {
         "popularity",
@@ -114,6 +114,16 @@ class Flattered(ItemKNN):
         return scores
 
 
+class Watching(ItemKNN):
+    """Takes what was shown for chosen."""
+
+    def score(self, histories: Histories) -> Any:
+        told = Histories(
+            histories.items, histories.times, np.abs(histories.weights) + 1, histories.offsets, histories.now
+        )
+        return super().score(told)
+
+
 class Forgetful(ItemKNN):
     def restore(self, state: Any) -> None:
         super().restore(({**state[0], "near": state[0]["near"][::-1]}, state[1]))
@@ -197,6 +207,7 @@ BROKEN: dict[Callable[[Make], None], type[ItemKNN]] = {
     contract.check_a_batch_equals_its_members: Company,
     contract.check_asking_changes_nothing: Lending,
     contract.check_an_event_counts_and_leaves_no_trace: Nosy,
+    contract.check_what_was_only_shown_counts_for_nothing: Watching,
     contract.check_a_dislike_never_raises_its_item: Flattered,
     contract.check_state_travels: Forgetful,
     contract.check_state_holds_the_arguments: Secretive,

@@ -80,7 +80,7 @@ class Content:
         table = self._fitted()
         blank = np.isnan(table[:, 0])
         keep = ~np.append(blank, True)[np.minimum(histories.items, len(table))]
-        read = histories.where(keep)
+        read = histories.where(keep & (histories.weights != 0))
         later = read.offsets[1:][read.rows] - 1 - np.arange(len(read.items))
         weights = read.weights * np.exp2(-later / self.half_life).astype(np.float32)
         shape = (len(read), len(table))

@@ -43,7 +43,8 @@ class Examples(NamedTuple):
 def hold_back(data: Dataset, each: int, most: int, seed: int) -> tuple[Dataset, Examples]:
     """Take up to ``each`` of the newest likes of each user, and everything since the first of them.
 
-    A user keeps at least two thirds of the likes. An example is a like of an item that is new to the user.
+    A user keeps at least two thirds of the likes. An example is a like of an item that is new to the user;
+    what was only shown before (weight 0) is as new as ever, and in no history.
     What other users did later stays: a cut in time would leave many sets without users on both sides.
 
     Args:
@@ -66,8 +67,10 @@ def hold_back(data: Dataset, each: int, most: int, seed: int) -> tuple[Dataset, 
     likes = np.bincount(user[liked], minlength=data.n_users)
     so_far = np.cumsum(liked) - np.concatenate([[0], np.cumsum(likes)])[user]  # likes of the user up to here
     held = so_far > (likes - np.minimum(each, likes // 3))[user]
+    acted = np.flatnonzero(data.weight[by_user])
     first = np.zeros(len(user), bool)
-    first[np.unique(user.astype(np.int64) * data.n_items + item, return_index=True)[1]] = True
+    pairs = user[acted].astype(np.int64) * data.n_items + item[acted]
+    first[acted[np.unique(pairs, return_index=True)[1]]] = True
     chosen = np.flatnonzero(held & liked & first)
     chosen = np.sort(generator(seed, "held back").permutation(chosen)[:most])
     keep = np.ones(len(data), bool)
@@ -75,6 +78,7 @@ def hold_back(data: Dataset, each: int, most: int, seed: int) -> tuple[Dataset, 
     histories = data.histories()
     before = chosen - histories.offsets[user[chosen]]
     asked = histories.first(user[chosen], before).replace(now=data.time[by_user[chosen]])
+    asked = asked.where(asked.weights != 0)
     at = by_user[chosen]
     examples = Examples(user[chosen], asked, item[chosen], data.weight[at], data.value[at])
     return data.where(keep, until=data.until), examples
