@@ -56,6 +56,14 @@ def test_choices_of_what_was_had_before_are_told() -> None:
     assert (none.severity, none.finding[:2]) == ("fine", "0%")
 
 
+def test_events_that_look_wrong_stand_apart() -> None:
+    rows = people(np.random.default_rng(0))
+    twice = made([*rows, rows[5], rows[50]], value=np.arange(len(rows) + 2.0))
+    (told,) = (one for one in advise(twice) if one.topic == "copies")
+    first, second = (f"{user}, {item}, " for user, item, _ in sorted((rows[5], rows[50]), key=lambda r: r[2]))
+    assert told.finding.index(first) < told.finding.index("; ") < told.finding.index(second)
+
+
 def test_what_was_looked_at_and_found_well_is_told() -> None:
     fine = {one.topic: one.finding for one in advise(good(price=lambda n: n % 7 + n / 100))}
     assert fine["leak"] == "no number of the items follows what users did: none knows the future"

@@ -337,6 +337,19 @@ def test_where_items_come_again_they_are_ranked_and_may_be_targets() -> None:
     assert always.models[0].metrics["hr@1"].mean == pytest.approx(1 / 3), "all three are equally popular"
 
 
+def test_the_report_says_whether_what_was_had_is_ranked() -> None:
+    rows = [(user, item, 86_400.0 * n) for user in "ab" for n, item in enumerate("xyzx")]
+    data = Dataset.of(rows)
+    for again, key, words in (
+        (math.inf, None, "all items but those the user had;"),
+        (0.0, 0.0, "all items, those the user had included;"),
+        (172_800.0, 172_800.0, "all items but those the user had in the 2 days before;"),
+    ):
+        report = evaluate([Popularity()], data.where(data.time < 86_400 * (3 if again else 4)), again=again)
+        assert report.document()["again"] == key
+        assert words in " ".join(str(report).split())
+
+
 def test_values_of_user_attributes_are_segments() -> None:
     data = world(n_users=ENOUGH * 2 + 5)
     people = [

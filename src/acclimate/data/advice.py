@@ -41,7 +41,7 @@ def suspects(data: Dataset) -> Iterator[Advice]:
     for flag in flags:
         whose = f" of {counted(len(flag.users), 'user')}" if len(flag.users) else ""
         whose = f" with {counted(len(flag.items), 'item')}" if len(flag.items) else whose
-        shown = ", ".join(names_of(data, flag)[:3])
+        shown = (", " if whose else "; ").join(names_of(data, flag)[:3])
         looks = "looks" if flag.count == 1 else "look"
         told = f"{counted(flag.count, 'event')}{whose} {looks} wrong: {flag.reason} ({shown})"
         yield Advice("warning", flag.name, told, f"look at them; to leave them out: --drop {flag.name}")

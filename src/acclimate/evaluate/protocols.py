@@ -87,6 +87,7 @@ def evaluate(
         {why: n for split in splits for why, n in split.skipped.items()},
         left_out,
         leaks,
+        again,
     )
 
 

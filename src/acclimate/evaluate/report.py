@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from acclimate.durations import lasting
 from acclimate.evaluate.page import render
 from acclimate.evaluate.results import Report
 from acclimate.words import counted
@@ -54,7 +55,7 @@ def remarks(document: Document) -> list[str]:
     if document["n_targets"] == document["n_users"]:
         lines.append(f"One target for each user: recall = hr, map = mrr, precision = hr / {k}.")
     lines.append(
-        f"Full ranking over all items but those the user had; below each figure its 95 % interval over "
+        f"Full ranking over all items{_but(document.get('again'))}; below each figure its 95 % interval over "
         f"{counted(document['n_users'], 'user')}; equal scores count at their expected value."
     )
     skipped = [f"{reason} ({count:,})" for reason, count in document["skipped"].items() if count]
@@ -86,6 +87,17 @@ def _foreseen(document: Document) -> list[str]:
         for model in document["models"]
         if (told := model["forecasts"])
     ]
+
+
+def _but(again: float | None) -> str:
+    """Return which items are not ranked; ``again`` is None where none comes a second time."""
+    if again is None:
+        return " but those the user had"
+    return (
+        f" but those the user had in the {lasting(again)} before"
+        if again
+        else ", those the user had included"
+    )
 
 
 def _between(fits: Document, one: str, metric: str) -> str:

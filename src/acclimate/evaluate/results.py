@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -163,6 +164,7 @@ class Report:
         skipped: Why a user or an event was not measured, and how many.
         left_out: Models that refused to be fitted, and why.
         leaks: What knows the targets already, so that the figures are too good.
+        again: Seconds after which an item that the user has had is ranked again; infinite for never.
     """
 
     dataset: str
@@ -175,6 +177,7 @@ class Report:
     skipped: Mapping[str, int] = field(default_factory=dict)
     left_out: Mapping[str, str] = field(default_factory=dict)
     leaks: Sequence[Leak] = ()
+    again: float = math.inf
 
     @property
     def k(self) -> int:
@@ -194,6 +197,7 @@ class Report:
             "targets_sha256": self.targets_sha256,
             "n_targets": self.n_targets,
             "n_users": self.n_users,
+            "again": None if math.isinf(self.again) else self.again,
             "k": self.k,
             "ks": list(self.ks),
             "models": [model.document() for model in self.models],
