@@ -230,6 +230,24 @@ def test_what_a_kill_left_is_gone_on_with(tmp_path: Path, monkeypatch: pytest.Mo
     assert third.known, "another stream is another job"
 
 
+def test_what_is_kept_and_damaged_is_made_anew(tmp_path: Path) -> None:
+    world = drifting_world("none", n_events=300)
+    first = replay([Level("habit", Habit())], world.data, folder=tmp_path).levels[0]
+    for file in tmp_path.iterdir():
+        whole = file.read_bytes()
+        for damaged in (whole[:-30], whole[: len(whole) // 2], b"", whole.replace(b"\x00", b"\x01", 40)):
+            file.write_bytes(damaged)
+            again = replay([Level("habit", Habit())], world.data, folder=tmp_path).levels[0]
+            assert (again.trace.above == first.trace.above).all()
+
+
+def test_levels_with_names_alike_are_kept_apart(tmp_path: Path) -> None:
+    world = drifting_world("none", n_events=300, repeats=True)
+    both = [Level("a b", Habit()), Level("a/b", Habit(), learns=False)]
+    kept = replay(both, world.data, again=0.0, folder=tmp_path).levels
+    assert (kept[0].trace.above != kept[1].trace.above).any()
+
+
 def test_one_model_in_two_levels_is_fitted_once_and_starts_afresh() -> None:
     world = drifting_world("none", n_events=300, repeats=True)
 

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import io
+import zlib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
+from zipfile import BadZipFile
 
 import msgspec
 import numpy as np
@@ -40,7 +42,8 @@ class Keeping:
         """Keep a copy of ``state``; on the disk in full, or as it was before."""
         arrays, document = state
         buffer = io.BytesIO()
-        told = np.frombuffer(msgspec.json.encode({"key": self.key, "document": document}), np.uint8)
+        about = {"key": self.key, "name": name, "document": document}
+        told = np.frombuffer(msgspec.json.encode(about), np.uint8)
         named: dict[str, Any] = {f"array.{name}": array for name, array in arrays.items()} | {DOCUMENT: told}
         np.savez(buffer, **named)
         if self.folder is None:
@@ -50,19 +53,22 @@ class Keeping:
             replace_file(self._path(name), buffer.getvalue())
 
     def get(self, name: str) -> State | None:
-        """Return a copy of what was put under ``name``, or None."""
+        """Return a copy of what was put under ``name``, or None; what is damaged is as good as not there."""
         if self.folder is None:
             kept = self._memory.get(name)
         else:
             kept = self._path(name).read_bytes() if self._path(name).exists() else None
         if kept is None:
             return None
-        with np.load(io.BytesIO(kept), allow_pickle=False) as file:
-            arrays: dict[str, NDArray[Any]] = {
-                entry.removeprefix("array."): file[entry] for entry in file.files if entry != DOCUMENT
-            }
-            told = msgspec.json.decode(file[DOCUMENT].tobytes())
-        return (arrays, told["document"]) if told["key"] == self.key else None
+        try:
+            with np.load(io.BytesIO(kept), allow_pickle=False) as file:
+                arrays: dict[str, NDArray[Any]] = {
+                    entry.removeprefix("array."): file[entry] for entry in file.files if entry != DOCUMENT
+                }
+                told = msgspec.json.decode(file[DOCUMENT].tobytes())
+        except (OSError, EOFError, ValueError, KeyError, BadZipFile, zlib.error):
+            return None
+        return (arrays, told["document"]) if (told["key"], told.get("name", name)) == (self.key, name) else None
 
     def _path(self, name: str) -> Path:
         assert self.folder is not None
