@@ -68,7 +68,8 @@ class Keeping:
                 told = msgspec.json.decode(file[DOCUMENT].tobytes())
         except (OSError, EOFError, ValueError, KeyError, BadZipFile, zlib.error):
             return None
-        return (arrays, told["document"]) if (told["key"], told.get("name", name)) == (self.key, name) else None
+        same = told["key"] == self.key and told.get("name", name) == name
+        return (arrays, told["document"]) if same else None
 
     def _path(self, name: str) -> Path:
         assert self.folder is not None
