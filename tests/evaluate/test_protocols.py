@@ -417,6 +417,7 @@ SINGLE = Dataset.of([("ann", "heat", 1.0)])
         (SINGLE, {"k": 10**9}, InputError, r"k must be 1\.\.1000, got 1000000000"),
         (SINGLE, {"k": "ten"}, InputError, r"k must be 1\.\.1000, got 'ten'"),
         (SINGLE, {"protocol": "lst"}, NotFoundError, "no protocol 'lst': did you mean 'last'"),
+        (SINGLE, {"protocol": "prequential"}, InputError, "it is acclimate replay"),
         (SINGLE, {}, InputError, r"'last' can hold nothing out of 'made' \(users with fewer .*: 1\)"),
         (SINGLE, {"protocol": "time"}, InputError, "'time' can hold nothing out"),
         (SINGLE.before(0.0), {}, InputError, "can hold nothing out"),

@@ -93,6 +93,13 @@ def evaluate(
 
 def check_protocol(name: str) -> None:
     """Raise NotFoundError if there is no protocol of this name; names the nearest."""
+    if name == "prequential":
+        raise InputError(
+            "the protocol 'prequential' ranks, logs and then learns, event by event: it is acclimate replay, "
+            "or acclimate.evaluate.prequential.replay in Python",
+            code="use_replay",
+            field="protocol",
+        )
     if name not in SPLITS:
         hint = nearest(name, SPLITS)
         raise NotFoundError(f"no protocol {name!r}: {hint}", code="unknown_protocol", field="protocol")
