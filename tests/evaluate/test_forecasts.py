@@ -31,10 +31,12 @@ class Three(Popularity):
 
 
 class Sure(Popularity):
-    """Gives each item the same chance to be next."""
+    """Gives each item the same chance to be next, and knows no rating but that of the first half: 3."""
 
     def predict(self, histories: Histories, items: Codes) -> SimpleNamespace:
-        return SimpleNamespace(click=np.full((len(histories), len(items)), 0.25, np.float32))
+        click = np.full((len(histories), len(items)), 0.25, np.float32)
+        rating = np.where(2 * items < self.n_items, 3.0, np.nan) * np.ones((len(histories), 1))
+        return SimpleNamespace(click=click, rating=rating.astype(np.float32))
 
 
 @pytest.mark.parametrize("protocol", SPLITS)
@@ -68,12 +70,24 @@ def test_chances_of_what_is_listed() -> None:
     assert report.forecasts["grouped_auc"].mean == pytest.approx(0.5)
 
 
+def test_ratings_beside_chances() -> None:
+    data = rated()
+    split = split_last(data)
+    assert split.values is not None
+    true = split.values[2 * split.targets < data.n_items]
+    assert 0 < len(true) < len(split.values)
+    found = evaluate([Sure()], data).models[0].forecasts
+    assert found["rmse"].mean == pytest.approx(np.sqrt(np.mean((true - 3.0) ** 2)))
+    assert found["mae"].mean == pytest.approx(np.mean(np.abs(true - 3.0)))
+    assert "rmse" not in evaluate([Doubtful()], data).models[0].forecasts
+
+
 class Doubtful(Popularity):
     """Gives items a chance by their code, which says little."""
 
     def predict(self, histories: Histories, items: Codes) -> SimpleNamespace:
         chances = (items + 1.0) / (self.n_items + 2) * np.ones((len(histories), 1))
-        return SimpleNamespace(click=chances.astype(np.float32))
+        return SimpleNamespace(click=chances.astype(np.float32), rating=np.full(chances.shape, np.nan))
 
 
 def test_how_well_chances_order_a_list_has_an_interval() -> None:

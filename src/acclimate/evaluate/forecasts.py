@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple, Protocol, runtime_checkable
 
 import numpy as np
@@ -35,7 +35,10 @@ class Foretells(Protocol):
     """A model that foresees the chance of what comes next."""
 
     def predict(self, histories: Histories, items: Codes) -> Any:
-        """Return what may happen between n users and m items; ``click`` float32[n, m] is chosen next."""
+        """Return what may happen between n users and m items: ``click`` and ``rating`` float32[n, m] or NaN.
+
+        ``click`` is the chance that an item is chosen next.
+        """
 
 
 class Told(NamedTuple):
@@ -66,11 +69,15 @@ def forecasts(model: Model, split: Split, lists: Codes) -> dict[str, Interval]:
     found: dict[str, Interval] = {}
     if isinstance(model, Rates) and len((told := _ratings(model, split)).rows):
         found |= _measured(told, {"rmse": rmse, "mae": mae})
-    if isinstance(model, Foretells) and len((told := _chances(model, split, lists)).rows):
-        found |= _measured(
-            told, {"log_loss": log_loss, "accuracy": accuracy, "calibration_error": calibration_error}
-        )
-        found |= _by_list(told)
+    if isinstance(model, Foretells):
+        chances, ratings = _foretold(model, split, lists)
+        if len(ratings.rows):
+            found |= _measured(ratings, {"rmse": rmse, "mae": mae})
+        if len(chances.rows):
+            found |= _measured(
+                chances, {"log_loss": log_loss, "accuracy": accuracy, "calibration_error": calibration_error}
+            )
+            found |= _by_list(chances)
     return found
 
 
@@ -87,18 +94,32 @@ def _ratings(model: Rates, split: Split) -> Told:
     return Told(split.rows[known], true[known], foreseen[known])
 
 
-def _chances(model: Foretells, split: Split, lists: Codes) -> Told:
+def _foretold(model: Foretells, split: Split, lists: Codes) -> tuple[Told, Told]:
+    """Return the chances of what is listed, and the ratings of the targets."""
     asked = generator(0, "forecasts").permutation(len(split.users))[:MOST]
     n, right = split.train.n_items, split.rows * split.train.n_items + split.targets
-    rows, happened, foreseen = [], [], []
+    chances, ratings = [], []
     for row in np.sort(asked).tolist():
         items = lists[row][lists[row] >= 0]
-        chances = np.asarray(model.predict(split.histories[row], items).click[0], np.float64)
-        known = np.isfinite(chances)
-        rows.append(np.full(int(known.sum()), row))
-        happened.append(np.isin(row * n + items[known], right).astype(np.float64))
-        foreseen.append(chances[known])
-    return Told(np.concatenate(rows), np.concatenate(happened), np.concatenate(foreseen))
+        mine = slice(*split.target_offsets[row : row + 2].tolist())
+        found = model.predict(split.histories[row], np.concatenate([items, split.targets[mine]]))
+        happened = np.isin(row * n + items, right).astype(np.float64)
+        chances.append(_known(row, happened, found.click[0, : len(items)]))
+        if split.values is not None:
+            ratings.append(_known(row, split.values[mine], found.rating[0, len(items) :]))
+    return _joined(chances), _joined(ratings)
+
+
+def _known(row: int, happened: NDArray[Any], foreseen: NDArray[Any]) -> Told:
+    """Return the forecasts of one question, without those that were not made or cannot be checked."""
+    told = np.asarray(happened, np.float64), np.asarray(foreseen, np.float64)
+    known = np.isfinite(told[0]) & np.isfinite(told[1])
+    return Told(np.full(int(known.sum()), row), told[0][known], told[1][known])
+
+
+def _joined(parts: Sequence[Told]) -> Told:
+    empty = Told(np.zeros(0, np.int64), np.zeros(0), np.zeros(0))
+    return Told(*(np.concatenate(column) for column in zip(empty, *parts, strict=True)))
 
 
 def _by_list(told: Told) -> dict[str, Interval]:
