@@ -1,9 +1,12 @@
-"""Text vectors and learned ids in one space (AlphaFuse, Hu et al., SIGIR 2025).
+"""Text vectors and learned ids in one space (AlphaFuse, Hu et al., SIGIR 2025), and plainer ways.
 
 Text directions of large variance carry the meaning; those of small variance carry little. The text is
 whitened and kept, frozen, in all of them; an id part is learned only in the weak ones. An item without
 events has the id part zero and so stands where its text puts it; because ids are also dropped at random in
 training, the model has learned to deal with such items.
+
+Or the text goes through a learned projection, alone or with an id in all directions added; or there are ids
+alone.
 """
 
 from __future__ import annotations
@@ -13,6 +16,10 @@ import torch
 from torch import Tensor, nn
 
 from acclimate.types import Floats
+
+ITEM_VECTORS = ("alphafuse", "id", "sum", "text")
+"""What an item vector is made of: frozen text with ids in its weak directions, ids alone, a learned
+projection of the text plus an id in all directions, or that projection of the text alone."""
 
 
 class TextSpace:
@@ -49,29 +56,44 @@ class TextSpace:
         out: Floats = np.where(known[:, None], (texts - self.mean) @ self.axes, 0).astype(np.float32)
         return out
 
+    def projected(self, projection: Floats) -> TextSpace:
+        """Return the space whose places are those of this one times the transposed float32[width, width]."""
+        return TextSpace(self.mean, (self.axes @ projection.T).astype(np.float32))
+
 
 class ItemVectors(nn.Module):
-    """One vector for each item: frozen text in all directions plus a learned id in the last ones.
+    """One vector for each item: text in all directions plus a learned id in the last ones.
 
     Args:
         text: Placed text vectors float32[n_items, d]; zero rows for items without text.
-        id_width: The last ``id_width`` of d directions are learned; d for ids everywhere.
-        id_dropout: Share of items whose id part is zero in a training step, 0..1.
+        id_width: The last ``id_width`` of d directions are learned; d for ids everywhere, 0 for none.
+        id_dropout: Share of the items whose id part is zero in a training step, 0..1; an item without a text
+            keeps its id, as it has nothing else.
+        projected: Whether the text goes through a learned projection, which starts as no change; if not, it
+            is frozen.
     """
 
     text: Tensor
+    told: Tensor
 
-    def __init__(self, text: Tensor, id_width: int, id_dropout: float) -> None:
+    def __init__(self, text: Tensor, id_width: int, id_dropout: float, *, projected: bool = False) -> None:
         super().__init__()
+        width = text.shape[1]
         self.id_width, self.id_dropout = id_width, id_dropout
         self.register_buffer("text", text)
-        self.ids = nn.Parameter(torch.empty(len(text), id_width))
-        nn.init.normal_(self.ids, std=text.shape[1] ** -0.5)
+        self.register_buffer("told", text.abs().sum(dim=1, keepdim=True) > 0, persistent=False)
+        self.ids = nn.Parameter(torch.empty(len(text), id_width), requires_grad=id_width > 0)
+        nn.init.normal_(self.ids, std=width**-0.5)
+        self.projection = nn.Parameter(torch.eye(width)) if projected else None
+
+    def place(self, text: Tensor) -> Tensor:
+        """Return placed texts float32[n, d] as they stand among the items."""
+        return text if self.projection is None else text @ self.projection.T
 
     def forward(self) -> Tensor:
         """Return the table float32[n_items, d]."""
         ids: Tensor = self.ids
         if self.training and self.id_dropout:
             keep = torch.rand(len(ids), 1, device=ids.device) >= self.id_dropout
-            ids = ids * keep
-        return self.text + nn.functional.pad(ids, (self.text.shape[1] - self.id_width, 0))
+            ids = ids * (keep | ~self.told)
+        return self.place(self.text) + nn.functional.pad(ids, (self.text.shape[1] - self.id_width, 0))

@@ -180,6 +180,46 @@ def _drawn_scores(
     return right, wrong.masked_fill(drawn.items == targets[:, None], -torch.inf)
 
 
+def contrast_loss(one: Tensor, other: Tensor, temperature: float = 0.1) -> Tensor:
+    """Return InfoNCE of two views of the same sequences: each has to find its twin among all views.
+
+    ``-log(e^(s+ / T) / sum_j e^(s_j / T))`` over the 2n - 1 others (Chen et al., "SimCLR", ICML 2020, (1)).
+
+    Args:
+        one: Unit vectors float32[n, d].
+        other: The same sequences, told otherwise, float32[n, d].
+        temperature: T, above 0.
+
+    Example:
+        >>> round(float(contrast_loss(torch.eye(2), torch.eye(2), temperature=1.0)), 4)
+        0.5514
+    """
+    both = torch.cat([one, other])
+    scores = both @ both.T / temperature
+    scores = scores.masked_fill(torch.eye(len(both), dtype=torch.bool, device=both.device), -torch.inf)
+    twin = torch.arange(len(both), device=both.device).roll(len(one))
+    return F.cross_entropy(scores, twin)
+
+
+def perturbed(table: Tensor, loss: Tensor, share: float) -> Tensor:
+    """Return the table moved to where the loss rises fastest, each row by the same length (FGM).
+
+    The move is no part of the graph: what is learned is to do well there as well.
+
+    Args:
+        table: float32[n, d], part of the graph of ``loss``, which stays usable.
+        loss: float32[].
+        share: Length of the move in mean lengths of a row.
+
+    References:
+        Miyato et al., ICLR 2017, section 3; He et al., "Adversarial personalized ranking", SIGIR 2018.
+    """
+    (slope,) = torch.autograd.grad(loss, table, retain_graph=True)
+    length = share * table.detach().norm(dim=1).mean()
+    moved: Tensor = table + length * F.normalize(slope.detach(), dim=1)
+    return moved
+
+
 SAMPLED: dict[str, Callable[[Tensor, Tensor, Tensor, Tensor, Drawn, int], Tensor]] = {
     "sampled": sampled_softmax_loss,
     "gbce": gbce_loss,

@@ -10,8 +10,7 @@ The time between events, and what was only seen or disliked, it reads where ``ti
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -20,16 +19,17 @@ from numpy.typing import NDArray
 from torch.nn import functional as F
 
 from acclimate.data.dataset import Dataset
-from acclimate.errors import InputError, check_range, nearest
-from acclimate.metrics import rank_metrics
+from acclimate.errors import InputError
+from acclimate.models.augment import AUGMENTATIONS
 from acclimate.models.common import grown, not_fitted
 from acclimate.models.item_vectors import ItemVectors, TextSpace
-from acclimate.models.losses import LOSSES
-from acclimate.models.mixers import BIASED, MIXERS
-from acclimate.models.sequence_net import Batch, SequenceNet, Steps, cosines, told
-from acclimate.models.windows import Windows, hold_out
-from acclimate.training import Fitted, Recipe, Training, fit
+from acclimate.models.sequence_fit import learn
+from acclimate.models.sequence_net import SequenceNet, cosines
+from acclimate.models.sequence_params import check
+from acclimate.training import Fitted, Training
 from acclimate.types import Codes, Encoder, Floats, Histories, Item, State
+
+_PARTS = ("self", "encoder", "training")
 
 
 class SequenceModel:
@@ -38,8 +38,10 @@ class SequenceModel:
     Args:
         encoder: Reads the items' texts; None learns from ids alone and cannot place a new item.
         width: d, a multiple of ``heads``.
-        id_share: Share of the directions of the item vector, the weakest of the text, that also hold a
-            learned id; above 0, at most 1. Without an encoder all do.
+        item_vector: ``"alphafuse"``: frozen text, and a learned id in the directions in which it is weakest;
+            ``"sum"``: a learned projection of the text plus an id in all directions; ``"text"``: that
+            projection alone; ``"id"``: ids alone. Without an encoder there are ids alone.
+        id_share: Share of the directions that hold an id with ``alphafuse``; above 0, at most 1.
         block: A key of `acclimate.models.mixers.MIXERS`: how a block mixes what came before.
         layers: Blocks.
         heads: Attention heads; ``gru`` and ``convolution`` have none.
@@ -54,11 +56,22 @@ class SequenceModel:
         drawn_by: Power of an item's count by which it is drawn, 0 (all alike) to 1.
         label_smoothing: Share of a target that is spread over all items, with ``loss="full"``; 0..1.
         dropout: Share of inputs and of branches dropped in training.
-        id_dropout: Share of items that stand by their text alone in a training step.
+        id_dropout: Share of items that stand by their text alone in a training step; where there is no
+            text, the id stays.
         max_length: Newest events that are read.
         epochs: Passes over the data at most.
         patience: Epochs without a better validation NDCG@10 before it stops.
-        learning_rate: AdamW's.
+        learning_rate: Of the optimiser, 0..1.
+        optimiser: As in `acclimate.training.Recipe`, like the next four.
+        schedule: How the learning rate falls over the epochs.
+        weight_decay: For matrices.
+        averaging: Share of the running mean of the weights that stays at each step; 0 for no mean.
+        l1: Weight of the sum of all weights' magnitudes in the loss.
+        perturbation: How far the item vectors are moved to where the loss rises fastest, in mean lengths of
+            one, for a second loss at each step; 0 for none. It doubles the time of a step.
+        contrast: Weight of a loss by which a window that is told in two other ways is known as the same;
+            0 for none. It triples the time of a step.
+        augment: In which ways it is told: one or more of `acclimate.models.augment.AUGMENTATIONS`.
         batch_tokens: Events in a batch.
         validation_users: At most so many users have their last event held out to watch the fit.
         seed: Decides start, order, dropout and validation users.
@@ -88,6 +101,7 @@ class SequenceModel:
         encoder: Encoder | None = None,
         *,
         width: int = 128,
+        item_vector: str = "alphafuse",
         id_share: float = 0.5,
         block: str = "attention",
         layers: int = 2,
@@ -105,35 +119,23 @@ class SequenceModel:
         epochs: int = 60,
         patience: int = 5,
         learning_rate: float = 2e-3,
+        optimiser: str = "adamw",
+        schedule: str = "constant",
+        weight_decay: float = 0.01,
+        averaging: float = 0.0,
+        l1: float = 0.0,
+        perturbation: float = 0.0,
+        contrast: float = 0.0,
+        augment: Sequence[str] = AUGMENTATIONS,
         batch_tokens: int = 4096,
         validation_users: int = 1024,
         seed: int = 0,
         training: Training | None = None,
     ) -> None:
-        self.params: dict[str, Any] = {
-            "width": width,
-            "id_share": id_share,
-            "block": block,
-            "layers": layers,
-            "heads": heads,
-            "places": places,
-            "time": time,
-            "feedback": feedback,
-            "loss": loss,
-            "negatives": negatives,
-            "drawn_by": drawn_by,
-            "label_smoothing": label_smoothing,
-            "dropout": dropout,
-            "id_dropout": id_dropout,
-            "max_length": max_length,
-            "epochs": epochs,
-            "patience": patience,
-            "learning_rate": learning_rate,
-            "batch_tokens": batch_tokens,
-            "validation_users": validation_users,
-            "seed": seed,
-        }
-        _check(self.params)
+        given = dict(locals())
+        self.params: dict[str, Any] = {name: given[name] for name in given if name not in _PARTS}
+        check(self.params)
+        self.params["augment"] = list(augment)
         self.encoder = encoder
         self.training = training or Training()
         self.data: Dataset | None = None
@@ -160,9 +162,16 @@ class SequenceModel:
             raise InputError("sequence needs at least one positive event, the data has none", field="data")
         self._place_texts(data, warm)
         net = self._new_net(self._text[warm], np.bincount(histories.items)[warm])
-        self.fitted = self._learn(net, histories, warm)
-        self._ids = np.zeros((data.n_items, self._id_width), np.float32)
+        place = np.full(data.n_items, -1, np.int32)
+        place[warm] = np.arange(len(warm))
+        own = histories.replace(items=place[histories.items])
+        self.fitted = learn(net, own, self.training, self.name)
+        self._ids = np.zeros((data.n_items, net.items.id_width), np.float32)
         self._ids[warm] = net.items.ids.numpy()
+        if net.items.projection is not None and self._space:
+            projection = net.items.projection.numpy()
+            self._space, self._text = self._space.projected(projection), self._text @ projection.T
+            net.items.projection = None
         self._net, self.data = net, data
         self._index()
 
@@ -177,15 +186,20 @@ class SequenceModel:
         return {"epochs": self.fitted.epochs, "validation_users": 0} if self.fitted and watched else {}
 
     @property
-    def _id_width(self) -> int:
-        width: int = self.params["width"]
-        return max(1, round(width * self.params["id_share"])) if self.encoder else width
+    def _reads(self) -> bool:
+        """Whether item vectors are made of texts."""
+        return self.encoder is not None and self.params["item_vector"] != "id"
 
     def _place_texts(self, data: Dataset, warm: Codes) -> None:
         """Learn the text space from the items with events, and place the texts of all items in it."""
-        width = self.params["width"]
+        width, ids = self.params["width"], self.params["item_vector"] != "text"
+        if not ids and not (self.encoder and any(data.texts[item] for item in warm)):
+            missing = "an encoder" if self.encoder is None else "items with texts, the data has none"
+            raise InputError(
+                f"item_vector='text' needs {missing}; 'alphafuse' does without", field="item_vector"
+            )
         self._space, self._text = None, np.zeros((data.n_items, width), np.float32)
-        if self.encoder:
+        if self.encoder and self._reads:
             self.encoder.fit([data.texts[item] for item in warm])
             vectors = self.encoder.encode(data.texts)
             self._space = TextSpace.fit(vectors[warm], width)
@@ -196,46 +210,13 @@ class SequenceModel:
         chances = counts.astype(np.float32) ** p["drawn_by"]
         with torch.random.fork_rng():
             torch.manual_seed(p["seed"])
+            kind = p["item_vector"] if self._reads else "id"
+            weak = max(1, round(p["width"] * p["id_share"]))
+            ids = {"alphafuse": weak, "text": 0}.get(kind, p["width"])
             items = ItemVectors(
-                torch.from_numpy(text), self._id_width, p["id_dropout"] if self.encoder else 0.0
+                torch.from_numpy(text), ids, p["id_dropout"], projected=kind in ("sum", "text")
             )
             return SequenceNet(items, p, torch.from_numpy(chances / chances.sum()))
-
-    def _learn(self, net: SequenceNet, histories: Histories, warm: Codes) -> Fitted:
-        """Fit ``net``, which knows the items ``warm`` int32[w] by their place there."""
-        p = self.params
-        place = np.full(self.n_items, -1, np.int32)
-        place[warm] = np.arange(len(warm))
-        own = histories.replace(items=place[histories.items])
-        train, asked, targets = hold_out(own, p["validation_users"], p["seed"])
-        if train.lengths.max(initial=0) < 2:  # nobody did two things: there is no order to learn
-            net.eval().requires_grad_(False)
-            return Fitted(0, float("nan"), False, [])
-        windows = Windows(train.offsets, p["max_length"], p["batch_tokens"], p["seed"])
-        items, times, kinds = map(
-            torch.from_numpy, (train.items.astype(np.int64), np.array(train.times), told(train))
-        )
-        liked = kinds[:, 0] > 0
-
-        def batches(epoch: int) -> Iterator[Batch]:
-            for places, lengths in windows.epoch(epoch):
-                at = torch.from_numpy(places)
-                steps = Steps(items[at], torch.from_numpy(lengths), times[at], times[at + 1], kinds[at])
-                yield Batch(steps, items[at + 1], liked[at + 1].float())
-
-        def ndcg() -> float:
-            table = net.items()
-            scores = cosines(net, table, F.normalize(table, dim=1), asked)
-            ends = np.arange(len(asked) + 1)
-            return float(rank_metrics(scores, targets, ends, asked.rows, asked.items)["ndcg@10"].mean())
-
-        recipe = Recipe(p["epochs"], p["learning_rate"], patience=p["patience"], seed=p["seed"])
-        known: list[NDArray[Any]] = [train.items, train.offsets, targets, self._text]
-        known += [train.times] if p["time"] else []
-        known += [told(train)] if p["feedback"] else []
-        key = hashlib.sha256(repr(p).encode() + b"".join(part.tobytes() for part in known)).hexdigest()
-        figure = ndcg if len(asked) else None
-        return fit(net, batches, recipe, self.training, figure=figure, name=self.name, key=key)
 
     def _index(self) -> None:
         """Add text and id to one table; an item that has neither has the zero vector."""
@@ -315,36 +296,3 @@ class SequenceModel:
         if self._net is None:
             raise not_fitted(self.name)
         return self._net
-
-
-def _check(params: dict[str, Any]) -> None:
-    """Raise InputError for an argument out of range."""
-    for name in ("width", "layers", "heads", "max_length", "epochs", "patience", "batch_tokens"):
-        check_range(name, params[name], 1, 10**9)
-    check_range("validation_users", params["validation_users"], 0, 10**9)
-    if params["block"] not in MIXERS:
-        raise InputError(f"no block {params['block']!r}: {nearest(params['block'], MIXERS)}", field="block")
-    if params["loss"] not in LOSSES:
-        raise InputError(f"no loss {params['loss']!r}: {nearest(params['loss'], LOSSES)}", field="loss")
-    if params["places"] and params["block"] not in BIASED:
-        raise InputError(
-            f"places wants a block of {' or '.join(BIASED)}, got {params['block']}", field="places"
-        )
-    if params["width"] % params["heads"]:
-        raise InputError(
-            f"width must be a multiple of heads, got {params['width']} and {params['heads']}", field="width"
-        )
-    if not 0 < params["id_share"] <= 1:
-        raise InputError(
-            f"id_share must be above 0 and at most 1, got {params['id_share']}", field="id_share"
-        )
-    check_range("negatives", params["negatives"], 1, 10**6)
-    if not 0 <= params["drawn_by"] <= 1:
-        raise InputError(f"drawn_by must be 0..1, got {params['drawn_by']}", field="drawn_by")
-    for name in ("dropout", "id_dropout", "label_smoothing"):
-        if not 0 <= params[name] < 1:
-            raise InputError(f"{name} must be at least 0 and below 1, got {params[name]}", field=name)
-    if not 0 < params["learning_rate"] < 1:
-        raise InputError(
-            f"learning_rate must be above 0 and below 1, got {params['learning_rate']}", field="learning_rate"
-        )

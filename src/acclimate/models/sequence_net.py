@@ -13,12 +13,14 @@ from torch.nn import functional as F
 from acclimate.devices import bf16_helps
 from acclimate.models.blocks import BUCKETS, Layout, time_buckets
 from acclimate.models.item_vectors import ItemVectors
-from acclimate.models.losses import SAMPLED, Drawn, softmax_loss
+from acclimate.models.losses import SAMPLED, Drawn, contrast_loss, perturbed, softmax_loss
 from acclimate.models.mixers import BIASED, make_block
 from acclimate.types import Floats, Histories
 
 TOLD = 3
 """Figures that describe an event apart from its item: see `told`."""
+CONTRASTED = 1024
+"""Sequences of a batch that are told apart by the contrastive loss: its scores are the square of them."""
 
 
 class Steps(NamedTuple):
@@ -75,11 +77,13 @@ class Batch(NamedTuple):
         steps: The events.
         targets: Codes of the items that come next, int64[total].
         weights: 1 where that is liked, else 0, float32[total].
+        views: Two other tellings of the same sequences, whose items may be -1 for a blank; or none.
     """
 
     steps: Steps
     targets: Tensor
     weights: Tensor
+    views: tuple[Steps, ...] = ()
 
 
 class SequenceNet(nn.Module):
@@ -88,7 +92,7 @@ class SequenceNet(nn.Module):
     Args:
         items: The vectors of the items that may be predicted, d wide.
         params: Arguments of `SequenceModel`: ``block layers heads dropout max_length places time feedback``
-            and for training ``loss negatives label_smoothing`` are used.
+            and for training ``loss negatives label_smoothing perturbation contrast`` are used.
         chances: How probable each item is drawn as a negative, float32[n_items]; for training alone.
     """
 
@@ -133,8 +137,17 @@ class SequenceNet(nn.Module):
         return F.normalize(self.norm_out(x).float(), dim=1)
 
     def loss(self, batch: Batch) -> Tensor:
-        """Return the mean loss of each next item that is liked."""
+        """Return the mean loss of each next item that is liked, with what the arguments add to it."""
         table = self.items()
+        loss = self._foresee(table, batch)
+        if share := self.params["perturbation"]:
+            loss = (loss + self._foresee(perturbed(table, loss, share), batch)) / 2
+        if batch.views:
+            one, other = (self._whole(table, steps) for steps in batch.views)
+            loss = loss + self.params["contrast"] * contrast_loss(one, other)
+        return loss
+
+    def _foresee(self, table: Tensor, batch: Batch) -> Tensor:
         half = torch.bfloat16 if bf16_helps(table.device) else torch.float32
         with torch.autocast(table.device.type, half, enabled=half == torch.bfloat16):
             states = self.read(table[batch.steps.items], batch.steps)
@@ -146,9 +159,18 @@ class SequenceNet(nn.Module):
             )
         liked = batch.weights > 0
         if not liked.any():
-            return 0 * states.sum()
+            return 0 * states.sum() + 0 * table.sum()
         drawn = Drawn.by(self.chances, self.params["negatives"])
         return SAMPLED[loss](states[liked], unit, scale, targets[liked], drawn, len(unit))
+
+    def _whole(self, table: Tensor, steps: Steps) -> Tensor:
+        """Return the state at the end of the first `CONTRASTED` sequences, float32[n, d]."""
+        few = Steps(*(part[: steps.lengths[:CONTRASTED].sum()] for part in steps))
+        few = few._replace(lengths=steps.lengths[:CONTRASTED])
+        vectors = table[few.items.clamp(min=0)] * (few.items >= 0)[:, None]
+        half = torch.bfloat16 if bf16_helps(table.device) else torch.float32
+        with torch.autocast(table.device.type, half, enabled=half == torch.bfloat16):
+            return self.read(vectors, few, last=True)
 
 
 @torch.inference_mode()

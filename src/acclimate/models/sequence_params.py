@@ -1,0 +1,81 @@
+"""What the arguments of the sequence model may be, and what they ask of the loop that fits it."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from typing import Any
+
+from acclimate.errors import InputError, check_range, nearest
+from acclimate.models.augment import AUGMENTATIONS
+from acclimate.models.common import check_positive
+from acclimate.models.item_vectors import ITEM_VECTORS
+from acclimate.models.losses import LOSSES
+from acclimate.models.mixers import BIASED, MIXERS
+from acclimate.models.neural import check_share
+from acclimate.optimisers import SCHEDULES, check_optimiser
+from acclimate.training import Recipe
+
+_NAMED: dict[str, tuple[str, Collection[str]]] = {
+    "block": ("block", MIXERS),
+    "loss": ("loss", LOSSES),
+    "item_vector": ("item vector", ITEM_VECTORS),
+    "schedule": ("schedule", SCHEDULES),
+}
+
+
+def check(params: dict[str, Any]) -> None:
+    """Raise InputError for an argument of `SequenceModel` that is out of range."""
+    for name in ("width", "layers", "heads", "max_length", "epochs", "patience", "batch_tokens"):
+        check_range(name, params[name], 1, 10**9)
+    check_range("validation_users", params["validation_users"], 0, 10**9)
+    check_range("negatives", params["negatives"], 1, 10**6)
+    for name, (what, allowed) in _NAMED.items():
+        _check_choice(name, what, params[name], allowed)
+    check_optimiser(params["optimiser"])
+    if params["places"] and params["block"] not in BIASED:
+        raise InputError(
+            f"places wants a block of {' or '.join(BIASED)}, got {params['block']}", field="places"
+        )
+    if params["width"] % params["heads"]:
+        raise InputError(
+            f"width must be a multiple of heads, got {params['width']} and {params['heads']}", field="width"
+        )
+    if not 0 < params["id_share"] <= 1:
+        raise InputError(
+            f"id_share must be above 0 and at most 1, got {params['id_share']}", field="id_share"
+        )
+    if not 0 <= params["drawn_by"] <= 1:
+        raise InputError(f"drawn_by must be 0..1, got {params['drawn_by']}", field="drawn_by")
+    for name in ("dropout", "id_dropout", "label_smoothing", "averaging"):
+        check_share(name, params[name])
+    check_share("learning_rate", params["learning_rate"], zero=False)
+    for name in ("weight_decay", "l1", "perturbation", "contrast"):
+        check_positive(name, params[name], zero=True)
+    ways = params["augment"]
+    if not isinstance(ways, list | tuple) or not ways:
+        raise InputError(
+            f"augment must be a list of one or more of {', '.join(AUGMENTATIONS)}, got {ways!r}",
+            field="augment",
+        )
+    for way in ways:
+        _check_choice("augment", "augmentation", way, AUGMENTATIONS)
+
+
+def recipe(params: dict[str, Any]) -> Recipe:
+    """Return how long and how fast the model with these arguments learns."""
+    return Recipe(
+        params["epochs"],
+        params["learning_rate"],
+        weight_decay=params["weight_decay"],
+        patience=params["patience"],
+        seed=params["seed"],
+        optimiser=params["optimiser"],
+        schedule=params["schedule"],
+        averaging=params["averaging"],
+        l1=params["l1"],
+    )
+
+
+def _check_choice(field: str, what: str, given: Any, allowed: Collection[str]) -> None:
+    if given not in allowed:
+        raise InputError(f"no {what} {given!r}: {nearest(str(given), allowed)}", field=field)
