@@ -163,6 +163,21 @@ def test_a_file_of_another_format_says_what_it_is(table: Write, name: str, messa
     assert len(read_tables(file, format="csv").dataset) == 1
 
 
+@pytest.mark.parametrize("kind", [pl.Duration("us"), pl.Time()])
+def test_a_length_of_time_is_no_time(tmp_path: Path, kind: pl.DataType) -> None:
+    times = pl.Series("ts", [1, 2]).cast(kind)
+    pl.DataFrame([pl.Series("user", ["a", "b"]), pl.Series("item", ["x", "y"]), times]).write_parquet(
+        tmp_path / "r.parquet"
+    )
+    with pytest.raises(InputError, match=r"'ts' has .*, and a time is a date .*--map timestamp=COLUMN"):
+        read_tables(tmp_path / "r.parquet")
+
+
+def test_a_row_is_no_header(table: Write) -> None:
+    with pytest.raises(InputError, match=r"If that is a row, write a header line above it .*user_id,item_id"):
+        read_tables(table("1,2,5,1600000000\n3,4,5,1600000001\n", "r.csv"))
+
+
 def test_a_folder_a_glob_and_a_partition_are_many_files(tmp_path: Path) -> None:
     for day in (1, 2):
         folder = tmp_path / "lake" / f"date=2024-05-0{day}"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -170,6 +171,12 @@ def _missing(header: Sequence[str], name: str, asked: Sequence[str], kind: str, 
         return (
             f"{file.name} has no {wanted}: its first line has one field only, {there}. A table has a header "
             "line, and columns divided by comma, semicolon, tab or |"
+        )
+    if not asked and any(re.fullmatch(r"[+-]?\d+(\.\d+)?", column) for column in header):
+        line = {"events": "user_id,item_id,value,timestamp", "items": "item_id,title", "users": "user_id,age"}
+        return (
+            f"{file.name} has no {wanted}; its columns are {there}. If that is a row, write a header line "
+            f"above it that names the columns, as in {line[kind]}"
         )
     nearby = next(filter(None, (closest(word, header) for word in asked or [name])), "COLUMN")
     other = "" if kind != "events" else "; a table of items goes after --items, one of users after --users"

@@ -105,6 +105,13 @@ def _check_type(path: Path, column: str, dtype: pl.DataType, name: str, kind: st
     """Raise InputError if a column of ids is no text and no number, or one of events is nested."""
     import polars as pl
 
+    if name == "timestamp" and dtype in (pl.Duration, pl.Time):
+        raise InputError(
+            f"{path.name}: the column {column!r} has {dtype}, and a time is a date with or without an hour, or "
+            "a number of seconds since 1970; name another with --map timestamp=COLUMN, or write it anew",
+            code="wrong_type",
+            field=name,
+        )
     nested = dtype.is_nested() or dtype == pl.Object
     if (name.endswith("_id") and (nested or dtype == pl.Boolean)) or (kind == "events" and nested):
         what = "lists or objects" if nested else "true and false"
