@@ -107,8 +107,8 @@ def _check_type(path: Path, column: str, dtype: pl.DataType, name: str, kind: st
 
     if name == "timestamp" and dtype in (pl.Duration, pl.Time):
         raise InputError(
-            f"{path.name}: the column {column!r} has {dtype}, and a time is a date with or without an hour, or "
-            "a number of seconds since 1970; name another with --map timestamp=COLUMN, or write it anew",
+            f"{path.name}: the column {column!r} has {dtype}, and a time is a date with or without an hour "
+            "or a number of seconds since 1970; name another with --map timestamp=COLUMN, or write it anew",
             code="wrong_type",
             field=name,
         )
