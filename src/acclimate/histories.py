@@ -49,6 +49,51 @@ class Events(NamedTuple):
         )
 
 
+class Searched(NamedTuple):
+    """What n users searched for, side by side, oldest first.
+
+    Args:
+        queries: Texts, object[total].
+        times: Seconds float64[total].
+        offsets: int64[n + 1]; user i owns ``offsets[i]:offsets[i + 1]``.
+
+    Example:
+        >>> told = Searched.of([[(1.0, "space"), (5.0, "cooking")], []])
+        >>> told.take(np.array([1, 0])).before(np.array([9.0, 5.0])).of_user(1)
+        ['space']
+    """
+
+    queries: NDArray[np.object_]
+    times: Times
+    offsets: Offsets
+
+    @classmethod
+    def of(cls, rows: Sequence[Sequence[tuple[float, str]]]) -> Searched:
+        """Build from (time, query) pairs, a list for each user."""
+        flat = [pair for row in rows for pair in row]
+        queries = np.empty(len(flat), object)
+        queries[:] = [query for _, query in flat]
+        offsets = np.concatenate([[0], np.cumsum([len(row) for row in rows])]).astype(np.int64)
+        return cls(queries, np.array([time for time, _ in flat], np.float64), offsets)
+
+    def of_user(self, user: int) -> list[str]:
+        """Return the queries of the user at that place, oldest first."""
+        return list(self.queries[self.offsets[user] : self.offsets[user + 1]])
+
+    def take(self, index: NDArray[Any]) -> Searched:
+        """Return those of the users ``index`` int[m], in that order; a user may come twice."""
+        lengths = np.diff(self.offsets)[index]
+        offsets = np.concatenate([np.zeros(1, np.int64), np.cumsum(lengths)])
+        at = np.repeat(self.offsets[index] - offsets[:-1], lengths) + np.arange(offsets[-1])
+        return Searched(self.queries[at], self.times[at], offsets)
+
+    def before(self, times: NDArray[Any]) -> Searched:
+        """Return what each user searched for strictly before ``times`` float64[n]."""
+        keep = self.times < np.repeat(times, np.diff(self.offsets))
+        counts = np.concatenate([np.zeros(1, np.int64), np.cumsum(keep)])[self.offsets]
+        return Searched(self.queries[keep], self.times[keep], counts)
+
+
 class Histories:
     """The histories of n users side by side: one jagged array, oldest event first.
 
@@ -60,6 +105,7 @@ class Histories:
         now: Time of the question for each user, float64[n]; by default each user's last event, or 0.
         values: Ratings or amounts float32[total], NaN where there is none; None if nothing is known of them.
         users: Code of each user int32[n], -1 for a stranger; None if nobody is known.
+        searches: What each of them searched for by then; None if nobody did.
 
     Example:
         >>> h = Histories.of([[3, 4], [], [5]])
@@ -67,7 +113,7 @@ class Histories:
         (3, [2, 0, 1], [5], [0, 0, 2])
     """
 
-    __slots__ = ("items", "now", "offsets", "times", "users", "values", "weights")
+    __slots__ = ("items", "now", "offsets", "searches", "times", "users", "values", "weights")
 
     def __init__(
         self,
@@ -79,7 +125,9 @@ class Histories:
         *,
         values: NDArray[Any] | None = None,
         users: NDArray[Any] | None = None,
+        searches: Searched | None = None,
     ) -> None:
+        self.searches = searches
         self.items: Codes = _frozen(items, np.int32)
         self.times: Times = _frozen(times, np.float64)
         self.weights: Floats = _frozen(weights, np.float32)
@@ -139,7 +187,10 @@ class Histories:
         return self.first(index, self.lengths[index])
 
     def first(self, index: NDArray[Any], lengths: NDArray[Any]) -> Histories:
-        """Return the oldest ``lengths`` int[m] events of the users ``index`` int[m], who may come twice."""
+        """Return the oldest ``lengths`` int[m] events of the users ``index`` int[m], who may come twice.
+
+        Where a later event is left out, so is what was searched for from then on.
+        """
         offsets = np.concatenate([np.zeros(1, np.int64), np.cumsum(lengths)])
         take = np.repeat(self.offsets[index] - offsets[:-1], lengths) + np.arange(offsets[-1])
         return Histories(
@@ -150,10 +201,22 @@ class Histories:
             self.now[index],
             values=None if self.values is None else self.values[take],
             users=None if self.users is None else self.users[index],
+            searches=self._searched(index, lengths),
         )
 
+    def _searched(self, index: NDArray[Any], lengths: NDArray[Any]) -> Searched | None:
+        if self.searches is None:
+            return None
+        end, shorter = np.full(len(index), np.inf), lengths < self.lengths[index]
+        end[shorter] = self.times[(self.offsets[index] + lengths)[shorter]]
+        found = self.searches.take(index)
+        return found.before(end) if shorter.any() else found
+
     def replace(self, *, items: NDArray[Any] | None = None, now: NDArray[Any] | None = None) -> Histories:
-        """Return the same with other item codes int32[total], or asked at other times float64[n]."""
+        """Return the same with other item codes int32[total], or asked at other times float64[n].
+
+        What was searched for at such a time or later is left out.
+        """
         return Histories(
             self.items if items is None else items,
             self.times,
@@ -162,6 +225,7 @@ class Histories:
             self.now if now is None else now,
             values=self.values,
             users=self.users,
+            searches=self.searches if now is None or self.searches is None else self.searches.before(now),
         )
 
     @property
@@ -186,6 +250,7 @@ class Histories:
             self.now,
             values=None if self.values is None else self.values[keep],
             users=self.users,
+            searches=self.searches,
         )
 
     def liked(self) -> Histories:

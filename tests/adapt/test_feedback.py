@@ -107,3 +107,18 @@ def test_of_a_long_feedback_the_newest_events_are_taken(home: Home) -> None:
     write(home, *(like("bob", f"i{n}", 40.0 + n) for n in range(9)))
     settings = Settings(serve=Serve(max_history=4))
     assert [row[1] for row in rows(gather(home, settings))[3:]] == ["i5", "i6", "i7", "i8"]
+
+
+def test_searches_of_the_log_are_learned_from(home: Home) -> None:
+    write(
+        home,
+        like("ann", "up", 50.0),
+        event_entry(Event("ann", "search", 60.0, query="balloons")),
+        event_entry(Event("zed", "search", 70.0, query="cars")),
+        event_entry(Event("bob", "search", 80.0, query="gone")),
+        Entry("user_deleted", {"user_id": "bob"}, 90.0),
+    )
+    data = gather(home, Settings()).data
+    told = zip([data.users.ids[code] for code in data.searches.user], data.searches.queries, strict=True)
+    assert list(told) == [("ann", "balloons"), ("zed", "cars")]
+    assert data.searches.time.tolist() == [60.0, 70.0]

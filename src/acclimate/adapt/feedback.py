@@ -9,13 +9,13 @@ from dataclasses import dataclass
 import numpy as np
 
 from acclimate.config import Home, Settings
-from acclimate.data.dataset import Dataset
+from acclimate.data.dataset import Dataset, Searches
 from acclimate.data.store import Store
 from acclimate.errors import InputError, NotFoundError
 from acclimate.events.log import Record
 from acclimate.events.sqlite import SqliteLog
 from acclimate.state.fold import LiveState
-from acclimate.types import User
+from acclimate.types import Codes, User
 from acclimate.words import counted
 
 NO_DATA = "no data yet: acclimate data import ratings.csv, or acclimate demo"
@@ -112,7 +112,18 @@ def _joined(imported: Dataset, state: LiveState, logged: LiveState, forgotten: s
         kind=np.concatenate([imported.kind[keep], fed_back["kind"]]),
         catalogue=state.catalogue,
         people=[state.user(name) or User("") for name in state.users.ids],
-        searches=imported.searches.where(~np.isin(imported.searches.user, erased)),
+        searches=_searches(imported, state, logged, erased),
         name=imported.name if len(imported) else state.name,
         timed=imported.timed,
+    )
+
+
+def _searches(imported: Dataset, state: LiveState, logged: LiveState, erased: Codes) -> Searches:
+    """Return those that were imported, without the users ``erased``, and those of ``logged``."""
+    kept = imported.searches.where(~np.isin(imported.searches.user, erased))
+    told = [(name, time, query) for name in logged.users.ids if name for time, query in logged.searched(name)]
+    return Searches(
+        np.concatenate([kept.user, state.users.codes([name for name, _, _ in told])]),
+        np.concatenate([kept.time, [time for _, time, _ in told]]),
+        (*kept.queries, *(query for _, _, query in told)),
     )

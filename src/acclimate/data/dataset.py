@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from acclimate.data.vocab import Vocabulary
 from acclimate.errors import InputError
+from acclimate.histories import Searched
 from acclimate.types import Codes, Events, Floats, Histories, Item, Times, User
 from acclimate.words import counted
 
@@ -64,6 +65,14 @@ class Searches:
         """Return those for which ``keep`` bool[n] is true."""
         kept = tuple(itertools.compress(self.queries, keep.tolist()))
         return Searches(self.user[keep], self.time[keep], kept)
+
+    def by_user(self, n_users: int) -> Searched:
+        """Return those of the users ``0 .. n_users - 1`` side by side."""
+        queries = np.empty(len(self), object)
+        queries[:] = self.queries
+        order = np.argsort(self.user, kind="stable")
+        counts = np.bincount(self.user, minlength=n_users)
+        return Searched(queries[order], self.time[order], np.concatenate([[0], np.cumsum(counts)]))
 
 
 def _read_only(array: NDArray[Any], dtype: Any) -> NDArray[Any]:
@@ -209,6 +218,7 @@ class Dataset:
             offsets,
             values=self.value[order],
             users=np.arange(self.n_users),
+            searches=self.searches.by_user(self.n_users) if len(self.searches) else None,
         )
 
     def histories(self, users: Codes | None = None) -> Histories:

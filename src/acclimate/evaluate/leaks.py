@@ -283,5 +283,6 @@ def _renamed(split: Split) -> tuple[Dataset, Histories, NDArray[np.int64]]:
         told.now,
         values=told.values,
         users=None if told.users is None else users[told.users],
+        searches=told.searches,
     )
     return made, histories, items

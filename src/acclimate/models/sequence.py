@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from torch.nn import functional as F
 
 from acclimate.data.dataset import Dataset
+from acclimate.data.user_text import UserTexts
 from acclimate.errors import InputError
 from acclimate.models.augment import AUGMENTATIONS
 from acclimate.models.common import grown, not_fitted
@@ -26,9 +27,12 @@ from acclimate.models.item_vectors import ItemVectors, TextSpace
 from acclimate.models.sequence_fit import learn
 from acclimate.models.sequence_net import SequenceNet, cosines
 from acclimate.models.sequence_params import check
+from acclimate.models.user_text import Read, UserReader
 from acclimate.training import Fitted, Training
 from acclimate.types import Codes, Encoder, Floats, Histories, Item, State
 
+SEARCHED = "What was searched for counts; with nothing known, popularity stands in until the first event."
+"""What a new user gets of a model that reads users."""
 _PARTS = ("self", "encoder", "training")
 
 
@@ -42,6 +46,10 @@ class SequenceModel:
             ``"sum"``: a learned projection of the text plus an id in all directions; ``"text"``: that
             projection alone; ``"id"``: ids alone. Without an encoder there are ids alone.
         id_share: Share of the directions that hold an id with ``alphafuse``; above 0, at most 1.
+        user_text: Whether the encoder reads users as well, as a text of what they had and searched for:
+            ``"off"``; ``"on"``: its reading is joined to the state of the sequence by a learned gate;
+            ``"alone"``: it is the state. A search then moves the next list. Costs one reading for each
+            window in a fit (`acclimate.models.user_text.Readings`) and one for each question.
         block: A key of `acclimate.models.mixers.MIXERS`: how a block mixes what came before.
         layers: Blocks.
         heads: Attention heads; ``gru`` and ``convolution`` have none.
@@ -103,6 +111,7 @@ class SequenceModel:
         width: int = 128,
         item_vector: str = "alphafuse",
         id_share: float = 0.5,
+        user_text: str = "off",
         block: str = "attention",
         layers: int = 2,
         heads: int = 2,
@@ -136,12 +145,15 @@ class SequenceModel:
         self.params: dict[str, Any] = {name: given[name] for name in given if name not in _PARTS}
         check(self.params)
         self.params["augment"] = list(augment)
+        if user_text != "off":
+            self.new_user = SEARCHED
         self.encoder = encoder
         self.training = training or Training()
         self.data: Dataset | None = None
         self.fitted: Fitted | None = None
         self._net: SequenceNet | None = None
         self._space: TextSpace | None = None
+        self._reader: UserReader | None = None
         self._text = self._ids = np.zeros((0, width), np.float32)
 
     @property
@@ -160,18 +172,24 @@ class SequenceModel:
         histories = histories.where(np.isin(histories.items, warm))
         if not len(warm):
             raise InputError("sequence needs at least one positive event, the data has none", field="data")
-        self._place_texts(data, warm)
-        net = self._new_net(self._text[warm], np.bincount(histories.items)[warm])
         place = np.full(data.n_items, -1, np.int32)
         place[warm] = np.arange(len(warm))
         own = histories.replace(items=place[histories.items])
-        self.fitted = learn(net, own, self.training, self.name)
+        self._place_texts(data, warm)
+        net = self._new_net(self._text[warm], np.bincount(histories.items)[warm])
+        texts = UserTexts.of(data.catalogue) if self._reads_users else None
+        reader = None
+        if texts and self._space:
+            titles, labels = [texts.titles[code] for code in warm], [texts.categories[code] for code in warm]
+            reader = UserReader(self.encoder, self._space, UserTexts(titles, labels))
+        self.fitted = learn(net, own, self.training, self.name, reader)
         self._ids = np.zeros((data.n_items, net.items.id_width), np.float32)
         self._ids[warm] = net.items.ids.numpy()
         if net.items.projection is not None and self._space:
             projection = net.items.projection.numpy()
             self._space, self._text = self._space.projected(projection), self._text @ projection.T
             net.items.projection = None
+        self._reader = UserReader(self.encoder, self._space, texts) if texts and self._space else None
         self._net, self.data = net, data
         self._index()
 
@@ -190,6 +208,10 @@ class SequenceModel:
         """Whether item vectors are made of texts."""
         return self.encoder is not None and self.params["item_vector"] != "id"
 
+    @property
+    def _reads_users(self) -> bool:
+        return bool(self.params["user_text"] != "off")
+
     def _place_texts(self, data: Dataset, warm: Codes) -> None:
         """Learn the text space from the items with events, and place the texts of all items in it."""
         width, ids = self.params["width"], self.params["item_vector"] != "text"
@@ -198,12 +220,16 @@ class SequenceModel:
             raise InputError(
                 f"item_vector='text' needs {missing}; 'alphafuse' does without", field="item_vector"
             )
+        if self._reads_users and self.encoder is None:
+            given = self.params["user_text"]
+            raise InputError(f"user_text={given!r} needs an encoder; 'off' does without", field="user_text")
         self._space, self._text = None, np.zeros((data.n_items, width), np.float32)
-        if self.encoder and self._reads:
+        if self.encoder and (self._reads or self._reads_users):
             self.encoder.fit([data.texts[item] for item in warm])
             vectors = self.encoder.encode(data.texts)
             self._space = TextSpace.fit(vectors[warm], width)
-            self._text = self._space.place(vectors)
+            if self._reads:
+                self._text = self._space.place(vectors)
 
     def _new_net(self, text: Floats, counts: NDArray[np.int64]) -> SequenceNet:
         p = self.params
@@ -229,19 +255,33 @@ class SequenceModel:
     def score(self, histories: Histories) -> Floats:
         """Return the cosine of each user's vector with each item's, float32[n, n_items].
 
-        NaN for a user without positive events, and for an item with neither text nor events.
+        NaN for a user without positive events (or searches, if users are read), and for an item with neither
+        text nor events.
         """
         net = self._fitted()
+        users = None if self._reader is None else self._reader.place(histories)
         histories = self._read(histories)
         histories = histories.where(~self._blank[histories.items]) if self.params["feedback"] else histories
         known = histories.lengths > 0
-        if known.all():
-            scores = cosines(net, self._table, self._unit, histories)
+        if known.all() and self.params["user_text"] != "alone":
+            scores = cosines(net, self._table, self._unit, histories, users=users)
         else:
             scores = np.full((len(histories), self.n_items), np.nan, np.float32)
-            scores[known] = cosines(net, self._table, self._unit, histories[known])
+            heard = np.zeros(len(histories), bool) if users is None else users.any(axis=1)
+            alone = heard if self.params["user_text"] == "alone" else heard & ~known
+            both = known & ~alone & (self.params["user_text"] != "alone")
+            some = None if users is None else users[both]
+            scores[both] = cosines(net, self._table, self._unit, histories[both], users=some)
+            if users is not None and alone.any():
+                scores[alone] = self._heard(net, users[alone])
         scores[:, self._blank] = np.nan
         return scores
+
+    @torch.inference_mode()
+    def _heard(self, net: SequenceNet, users: Floats) -> Floats:
+        """Return the scores of users by their readings float32[n, d] alone."""
+        found: Floats = (net.hear(Read.now(users)) @ self._unit.T).numpy()
+        return found
 
     def similarity(self, items: Codes, others: Codes | None = None) -> Floats:
         """Return the cosines of the item vectors, float32[m, w]; NaN for an item that has none."""
@@ -258,7 +298,9 @@ class SequenceModel:
         more = grown(self.n_items, codes) - self.n_items
         self._text = np.pad(self._text, ((0, more), (0, 0)))
         self._ids = np.pad(self._ids, ((0, more), (0, 0)))
-        if self.encoder and self._space:
+        if self._reader:
+            self._reader.put_items(codes, items)
+        if self.encoder and self._space and self._reads:
             self._text[codes] = self._space.place(self.encoder.encode([item.reading for item in items]))
         self._index()
 
@@ -269,7 +311,14 @@ class SequenceModel:
         if self._space:
             own |= {"space.mean": self._space.mean, "space.axes": self._space.axes}
         weights = {f"net.{k}": v.numpy() for k, v in net.state_dict().items() if not k.startswith("items.")}
-        return {**own, **weights}, {"params": self.params, "epochs_seen": self.fitted and self.fitted.epochs}
+        document = {"params": self.params, "epochs_seen": self.fitted and self.fitted.epochs}
+        if self._reader:
+            texts = self._reader.texts
+            document["read"] = {
+                "titles": texts.titles,
+                "categories": [list(each) for each in texts.categories],
+            }
+        return {**own, **weights}, document
 
     def restore(self, state: State) -> None:
         """Become the model whose ``state`` this is; the encoder is the constructor's."""
@@ -279,6 +328,10 @@ class SequenceModel:
         self._space = None
         if "space.mean" in arrays:
             self._space = TextSpace(np.array(arrays["space.mean"]), np.array(arrays["space.axes"]))
+        self._reader = None
+        if self._space and "read" in document:
+            self._reader = UserReader(self.encoder, self._space, UserTexts(**document["read"]))
+            self.new_user = SEARCHED
         width = self.params["width"]
         items = ItemVectors(torch.zeros(0, width), self._ids.shape[1], 0.0)
         self._net = SequenceNet(items, self.params)

@@ -15,13 +15,16 @@ from acclimate.metrics import rank_metrics
 from acclimate.models.augment import beside, view
 from acclimate.models.sequence_net import Batch, SequenceNet, Steps, cosines, told
 from acclimate.models.sequence_params import recipe
+from acclimate.models.user_text import Readings, UserReader
 from acclimate.models.windows import Windows, hold_out
 from acclimate.rng import generator
 from acclimate.training import Fitted, Training, fit
 from acclimate.types import Histories
 
 
-def learn(net: SequenceNet, own: Histories, training: Training, name: str) -> Fitted:
+def learn(
+    net: SequenceNet, own: Histories, training: Training, name: str, reader: UserReader | None = None
+) -> Fitted:
     """Fit ``net`` in place on ``own``, whose codes are places in the net's table.
 
     Args:
@@ -29,6 +32,7 @@ def learn(net: SequenceNet, own: Histories, training: Training, name: str) -> Fi
         own: What all users did that counts.
         training: Where and how.
         name: What the progress bar says.
+        reader: Reads users of such codes as texts; None if they are not read.
     """
     p = net.params
     train, asked, targets = hold_out(own, p["validation_users"], p["seed"])
@@ -36,19 +40,23 @@ def learn(net: SequenceNet, own: Histories, training: Training, name: str) -> Fi
         net.eval().requires_grad_(False)
         return Fitted(0, float("nan"), False, [])
     text = net.items.text.numpy().copy()
+    readings = None if reader is None else Readings(train, reader, p["max_length"], p["seed"])
+    users = None if reader is None else reader.place(asked)
 
     def ndcg() -> float:
         table = net.items()
-        scores = cosines(net, table, F.normalize(table, dim=1), asked)
+        scores = cosines(net, table, F.normalize(table, dim=1), asked, users=users)
         ends = np.arange(len(asked) + 1)
         return float(rank_metrics(scores, targets, ends, asked.rows, asked.items)["ndcg@10"].mean())
 
     known: list[NDArray[Any]] = [train.items, train.offsets, targets, text]
     known += [train.times] if p["time"] else []
     known += [told(train)] if p["feedback"] else []
+    known += [readings.vectors.numpy()] if readings else []
     key = hashlib.sha256(repr(p).encode() + b"".join(part.tobytes() for part in known)).hexdigest()
-    batches = Batches(train, p, len(text))
-    return fit(net, batches, recipe(p), training, figure=ndcg if len(asked) else None, name=name, key=key)
+    batches = Batches(train, p, len(text), readings)
+    figure = ndcg if len(asked) else None
+    return fit(net, batches, recipe(p), training, figure=figure, name=name, key=key)
 
 
 class Batches:
@@ -58,10 +66,13 @@ class Batches:
         train: What is learned from; its codes are places in the net's table.
         params: Arguments of the model.
         n_items: Size of that table.
+        readings: What is read of users at each step; None if they are not read.
     """
 
-    def __init__(self, train: Histories, params: dict[str, Any], n_items: int) -> None:
-        self.params = params
+    def __init__(
+        self, train: Histories, params: dict[str, Any], n_items: int, readings: Readings | None = None
+    ) -> None:
+        self.params, self.readings = params, readings
         self.windows = Windows(train.offsets, params["max_length"], params["batch_tokens"], params["seed"])
         self.items = torch.from_numpy(train.items.astype(np.int64))
         self.times = torch.from_numpy(np.array(train.times))
@@ -80,7 +91,13 @@ class Batches:
                 self.items[at], torch.from_numpy(lengths), self.times[at], self.times[at + 1], self.told[at]
             )
             views = (self._view(steps, rng), self._view(steps, rng)) if self.params["contrast"] else ()
-            yield Batch(steps, self.items[at + 1], self.liked[at + 1].float(), views)
+            weights, heard = self.liked[at + 1].float(), None
+            if self.readings is not None:
+                heard = self.readings.at(at)
+                weights = (
+                    weights * self.readings.weights(at) if self.params["user_text"] == "alone" else weights
+                )
+            yield Batch(steps, self.items[at + 1], weights, views, heard)
 
     def _view(self, steps: Steps, rng: np.random.Generator) -> Steps:
         """Return the same windows told otherwise."""

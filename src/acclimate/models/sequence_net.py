@@ -15,6 +15,7 @@ from acclimate.models.blocks import BUCKETS, Layout, time_buckets
 from acclimate.models.item_vectors import ItemVectors
 from acclimate.models.losses import SAMPLED, Drawn, contrast_loss, perturbed, softmax_loss
 from acclimate.models.mixers import BIASED, make_block
+from acclimate.models.user_text import Join, Read
 from acclimate.types import Floats, Histories
 
 TOLD = 3
@@ -78,12 +79,14 @@ class Batch(NamedTuple):
         targets: Codes of the items that come next, int64[total].
         weights: 1 where that is liked, else 0, float32[total].
         views: Two other tellings of the same sequences, whose items may be -1 for a blank; or none.
+        users: What was read of the user at each step, n is total; None if users are not read.
     """
 
     steps: Steps
     targets: Tensor
     weights: Tensor
     views: tuple[Steps, ...] = ()
+    users: Read | None = None
 
 
 class SequenceNet(nn.Module):
@@ -92,7 +95,7 @@ class SequenceNet(nn.Module):
     Args:
         items: The vectors of the items that may be predicted, d wide.
         params: Arguments of `SequenceModel`: ``block layers heads dropout max_length places time feedback``
-            and for training ``loss negatives label_smoothing perturbation contrast`` are used.
+            ``user_text``, and for training ``loss negatives label_smoothing perturbation contrast`` are used.
         chances: How probable each item is drawn as a negative, float32[n_items]; for training alone.
     """
 
@@ -115,13 +118,18 @@ class SequenceNet(nn.Module):
         for part in (self.gaps, self.feedback):
             if part is not None:
                 nn.init.normal_(part.weight, std=0.02)
+        reads = params["user_text"] != "off"
+        self.join = Join(width, alone=params["user_text"] == "alone") if reads else None
         self.log_scale = nn.Parameter(torch.tensor(10.0).log())
 
-    def read(self, vectors: Tensor, steps: Steps, *, last: bool = False) -> Tensor:
+    def read(self, vectors: Tensor, steps: Steps, *, last: bool = False, users: Read | None = None) -> Tensor:
         """Return the state after each event, unit vectors float32[total, d], from float32[total, d].
 
-        With ``last`` only the state after the last event of each sequence, float32[n, d], at less cost.
+        With ``last`` only the state after the last event of each sequence, float32[n, d], at less cost. Of
+        users that were read, their readings are joined to it.
         """
+        if self.join is not None and self.join.alone and users is not None:
+            return self.hear(users)
         clock = (steps.times, steps.asked) if self.biased else ()
         layout = Layout.of(steps.lengths, *clock)
         x = self.norm_in(vectors) + self.positions[layout.position]
@@ -134,7 +142,16 @@ class SequenceNet(nn.Module):
         for block in lower:
             x = block(x, layout)
         x = top.last(x, layout) if last else top(x, layout)  # type: ignore[operator]
-        return F.normalize(self.norm_out(x).float(), dim=1)
+        state = self.norm_out(x).float()
+        if self.join is not None and users is not None:
+            state = self.join(state, users._replace(vectors=self.items.place(users.vectors))).float()
+        return F.normalize(state, dim=1)
+
+    def hear(self, users: Read) -> Tensor:
+        """Return what was read of n users alone, unit vectors float32[n, d]."""
+        assert self.join is not None
+        told = users._replace(vectors=self.items.place(users.vectors))
+        return F.normalize(self.join(None, told).float(), dim=1)
 
     def loss(self, batch: Batch) -> Tensor:
         """Return the mean loss of each next item that is liked, with what the arguments add to it."""
@@ -150,7 +167,7 @@ class SequenceNet(nn.Module):
     def _foresee(self, table: Tensor, batch: Batch) -> Tensor:
         half = torch.bfloat16 if bf16_helps(table.device) else torch.float32
         with torch.autocast(table.device.type, half, enabled=half == torch.bfloat16):
-            states = self.read(table[batch.steps.items], batch.steps)
+            states = self.read(table[batch.steps.items], batch.steps, users=batch.users)
         scale, unit, targets = self.log_scale.clamp(max=4.0).exp(), F.normalize(table, dim=1), batch.targets
         loss, smoothing = self.params["loss"], self.params["label_smoothing"]
         if loss == "full":
@@ -175,7 +192,12 @@ class SequenceNet(nn.Module):
 
 @torch.inference_mode()
 def cosines(
-    net: SequenceNet, table: Tensor, unit: Tensor, histories: Histories, tokens: int = 16_384
+    net: SequenceNet,
+    table: Tensor,
+    unit: Tensor,
+    histories: Histories,
+    tokens: int = 16_384,
+    users: Floats | None = None,
 ) -> Floats:
     """Return float32[n, len(table)] for histories of at least one event each, a few at a time.
 
@@ -185,6 +207,7 @@ def cosines(
         unit: The same as they are compared with, of length 1.
         histories: Of n users.
         tokens: Events at a time.
+        users: Placed readings of the users float32[n, d]; None if they are not read.
     """
     histories = histories.last(len(net.positions))
     scores = np.empty((len(histories), len(table)), np.float32)
@@ -194,5 +217,7 @@ def cosines(
     for part in np.split(order, np.flatnonzero(np.diff(part_of)) + 1) if len(order) else []:
         chosen = histories[part] if len(part) < len(order) else histories
         steps = Steps.of(chosen, table.device)
-        scores[part] = (net.read(table[steps.items], steps, last=True) @ unit.T).cpu().numpy()
+        read = None if users is None else Read.now(users[part], table.device)
+        states = net.read(table[steps.items], steps, last=True, users=read)
+        scores[part] = (states @ unit.T).cpu().numpy()
     return scores

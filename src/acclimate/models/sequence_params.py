@@ -12,6 +12,7 @@ from acclimate.models.item_vectors import ITEM_VECTORS
 from acclimate.models.losses import LOSSES
 from acclimate.models.mixers import BIASED, MIXERS
 from acclimate.models.neural import check_share
+from acclimate.models.user_text import USER_TEXT
 from acclimate.optimisers import SCHEDULES, check_optimiser
 from acclimate.training import Recipe
 
@@ -20,6 +21,7 @@ _NAMED: dict[str, tuple[str, Collection[str]]] = {
     "loss": ("loss", LOSSES),
     "item_vector": ("item vector", ITEM_VECTORS),
     "schedule": ("schedule", SCHEDULES),
+    "user_text": ("user text", USER_TEXT),
 }
 
 

@@ -94,7 +94,7 @@ def hold_out(histories: Histories, most: int, seed: int) -> tuple[Histories, His
 
     Returns:
         What is left to train on (n users), the m users with what they did before the event that was taken,
-        and its item, int32[m].
+        asked when it happened, and its item, int32[m].
 
     Example:
         >>> left, asked, targets = hold_out(Histories.of([[1, 2, 3], [4]]), most=10, seed=0)
@@ -111,4 +111,4 @@ def hold_out(histories: Histories, most: int, seed: int) -> tuple[Histories, His
     keep = np.ones(len(histories.items), bool)
     keep[last] = False
     left = histories.where(keep)
-    return left, left[chosen], histories.items[last]
+    return left, left[chosen].replace(now=histories.times[last]), histories.items[last]

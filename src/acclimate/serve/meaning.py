@@ -65,11 +65,7 @@ def event_of(body: EventBody, now: float, kinds: Collection[str], where: str = "
     """
     _check_kind(body.event_type, kinds, where)
     _check_value(body.value, body.event_type, where)
-    if body.event_type == "search":
-        if not body.query:
-            raise unfit(f"{where}query is missing: a search needs what was searched for", f"{where}query")
-    elif body.item_id is None:
-        raise unfit(f"{where}item_id is missing: {body.event_type!r} needs an item", f"{where}item_id")
+    _check_object(body, where)
     return Event(
         user_id=body.user_id,
         event_type=body.event_type,
@@ -126,8 +122,17 @@ def _session_event(
 ) -> Event:
     _check_kind(event.event_type, kinds, where)
     _check_value(event.value, event.event_type, where)
+    _check_object(event, where)
     at = happened(event.timestamp, now, f"{where}timestamp")
-    return Event(user_id, event.event_type, at, item_id=event.item_id, value=event.value)
+    return Event(user_id, event.event_type, at, item_id=event.item_id, value=event.value, query=event.query)
+
+
+def _check_object(event: EventBody | SessionEvent, where: str) -> None:
+    if event.event_type == "search":
+        if not event.query:
+            raise unfit(f"{where}query is missing: a search needs what was searched for", f"{where}query")
+    elif event.item_id is None:
+        raise unfit(f"{where}item_id is missing: {event.event_type!r} needs an item", f"{where}item_id")
 
 
 def _check_kind(kind: str, kinds: Collection[str], where: str) -> None:

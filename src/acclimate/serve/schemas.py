@@ -45,10 +45,11 @@ class EventBody(Request, frozen=True):
 class SessionEvent(Request, frozen=True):
     """Something the asker did that is in no log."""
 
-    item_id: Id
+    item_id: Id | None = None
     event_type: str = "click"
     timestamp: Moment | None = None
     value: float | None = None
+    query: str | None = None
 
 
 class RecommendBody(Request, frozen=True):

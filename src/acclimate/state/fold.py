@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from types import MappingProxyType
@@ -17,12 +18,17 @@ from acclimate.data.profile import Profile, UserProfile
 from acclimate.data.vocab import Vocabulary
 from acclimate.events.codec import event_of, item_from, to_body, user_from
 from acclimate.events.log import Record
+from acclimate.histories import Searched
 from acclimate.state.columns import Column
 from acclimate.state.histories import EVENT, Events, UserHistories
 from acclimate.state.shelf import Shelf
 from acclimate.state.weights import Weights
 from acclimate.types import Codes, Event, Histories, Item, State, User
 
+MOST_SEARCHES = 50
+"""Searches of a user that are kept, the newest."""
+LONGEST_SEARCH = 500
+"""Characters of a search that are kept."""
 KINDS = {name: place for place, name in enumerate(EVENT_TYPES)}
 """Place of each event type in `acclimate.config.EVENT_TYPES`, as `LiveState.past` has it."""
 
@@ -41,7 +47,8 @@ class LiveState:
     The same records end in the same state, however they are chunked, and a record that was applied is
     skipped when it comes again. Events count in the order of the log, also where their timestamps go
     back. An unknown item or user in an event comes into being. Searches and exposures (weight 0) make a
-    user known but are no part of the history, so that what was only shown pushes out nothing.
+    user known but are no events of the history, so that what was only shown pushes out nothing; the newest
+    searches go along with it.
 
     Args:
         events: Weight of each event type. A restored state keeps the table it was saved with.
@@ -71,6 +78,7 @@ class LiveState:
         self._shelf = Shelf()
         self._people: dict[int, User] = {}
         self._histories = UserHistories(Histories.of([]), max_history)
+        self._searches: dict[int, deque[tuple[float, str]]] = {}
         self._liked = Column(np.zeros(0, np.int64), 0)
 
     @classmethod
@@ -99,6 +107,9 @@ class LiveState:
         state._histories = UserHistories(histories.where(acted), max_history, kinds[acted])
         state._liked = Column(np.bincount(data.item[data.weight > 0], minlength=data.n_items), 0)
         state.weights.seed(data.user, data.value, data.n_users)
+        asked = data.searches
+        for user, time, query in zip(asked.user.tolist(), asked.time.tolist(), asked.queries, strict=True):
+            state._search(user, time, query)
         return state
 
     @property
@@ -228,6 +239,13 @@ class LiveState:
         tails = [self._session(code, events) for code, events in zip(codes, more, strict=True)]
         events, offsets = self._histories.gather(codes, tails)
         times = np.broadcast_to(np.asarray(now, np.float64), len(codes))
+        searched = [
+            [
+                *self._searches.get(code, ()),
+                *((e.timestamp, e.query[:LONGEST_SEARCH]) for e in asked if e.query),
+            ]
+            for code, asked in zip(codes, more, strict=True)
+        ]
         return Histories(
             events["item"],
             events["time"],
@@ -236,7 +254,12 @@ class LiveState:
             times,
             values=events["value"],
             users=np.array(codes, np.int32),
+            searches=Searched.of(searched) if any(searched) else None,
         )
+
+    def searched(self, user_id: str) -> list[tuple[float, str]]:
+        """Return the newest searches of a user, oldest first: (seconds, text)."""
+        return list(self._searches.get(self.users.code(user_id), ()))
 
     def standing(
         self, user_id: str | None, extra: Sequence[Event] = (), since: float | None = None
@@ -268,6 +291,7 @@ class LiveState:
             "catalogue": [to_body(item) for item in self.catalogue],
             "people": {str(code): dict(user.attributes) for code, user in self._people.items()},
             "deleted": sorted(self._shelf.deleted),
+            "searches": {str(code): list(asked) for code, asked in sorted(self._searches.items())},
         }
         return arrays, document
 
@@ -287,11 +311,21 @@ class LiveState:
         self._shelf = Shelf(map(item_from, document["catalogue"]), document["deleted"])
         self._histories = UserHistories.restore(arrays, self.max_history)
         self._liked = Column(arrays["liked"], 0)
+        self._searches = {}
+        for code, asked in document.get("searches", {}).items():
+            for time, query in asked:
+                self._search(int(code), time, query)
+
+    def _search(self, user: int, time: float, query: str) -> None:
+        kept = self._searches.setdefault(user, deque(maxlen=MOST_SEARCHES))
+        kept.append((time, query[:LONGEST_SEARCH]))
 
     def _event(self, event: Event, users: set[str], items: set[int]) -> None:
         user = self.users.add(event.user_id)
         users.add(event.user_id)
         weight = self.weights.add(user, event)
+        if event.query:
+            self._search(user, event.timestamp, event.query)
         if event.item_id is None:
             return
         item = self.items.code(event.item_id)
@@ -312,6 +346,7 @@ class LiveState:
         if user_id in self.users:
             code = self.users.forget(user_id)
             self._people.pop(code, None)
+            self._searches.pop(code, None)
             self._histories.forget(code)
             self.weights.forget(code)
 
