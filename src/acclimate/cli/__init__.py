@@ -16,7 +16,7 @@ from typer.core import TyperCommand, TyperGroup, TyperOption
 from typer.main import get_command
 
 from acclimate import __version__
-from acclimate.cli import data, demo, doctor, evaluate, recommend, replay, serve, snapshots, train
+from acclimate.cli import data, demo, doctor, evaluate, recommend, replay, serve, snapshots, train, tune
 from acclimate.cli.errors import INTERRUPTED, report, terminable
 
 app = typer.Typer(
@@ -48,6 +48,7 @@ def _root(
 app.command("demo")(demo.demo)
 app.add_typer(data.app, name="data")
 app.command("train")(train.train)
+app.command("tune")(tune.tune)
 app.command("evaluate")(evaluate.evaluate)
 app.command("replay")(replay.replay)
 app.command("recommend")(recommend.recommend)

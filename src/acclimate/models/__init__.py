@@ -67,6 +67,19 @@ def arguments(name: str) -> tuple[str, ...]:
     return tuple(inspect.signature(_kind(name)).parameters)
 
 
+def defaults(name: str) -> dict[str, Any]:
+    """Return the default of each argument of a registered model.
+
+    Raises:
+        NotFoundError: No such model; names the nearest.
+
+    Example:
+        >>> defaults("ease")
+        {'l2': 200.0}
+    """
+    return {key: each.default for key, each in inspect.signature(_kind(name)).parameters.items()}
+
+
 def learns(name: str) -> bool:
     """Return whether a registered model takes in single events: a `acclimate.types.Learner`.
 
