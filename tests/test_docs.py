@@ -22,6 +22,8 @@ from acclimate.config import Settings
 from acclimate.data.sources import SOURCES
 from acclimate.data.split import SPLITS
 from acclimate.encode import ENCODERS
+from acclimate.encode.adapters import ADAPTERS
+from acclimate.encode.tuning import SIGNALS
 from acclimate.encode.weights import PACKAGED
 from acclimate.models import MODELS
 from acclimate.policies import POLICIES
@@ -105,6 +107,8 @@ def test_every_public_name_is_documented(name: str) -> None:
 PLACES = [
     (MODELS, "models"),
     (ENCODERS, "settings"),
+    (ADAPTERS, "settings"),
+    (SIGNALS, "settings"),
     (POLICIES, "settings"),
     (SPLITS, "settings"),
     (SOURCES, "files"),

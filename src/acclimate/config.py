@@ -94,6 +94,18 @@ class Train(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
             raise InputError(message, code="bad_setting", field="train.tracking")
 
 
+class Adapter(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """How the language model that reads items is tuned; a size or learning rate of 0 is the adapter's own."""
+
+    name: str = "frozen"
+    signal: str = "pairs"
+    size: int = 0
+    epochs: int = 1
+    steps: int = 200
+    batch: int = 64
+    learning_rate: float = 0.0
+
+
 class Policy(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """What a list may risk."""
 
@@ -118,6 +130,7 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     events: EventsTable = EventsTable()
     repeat: Repeat = Repeat()
     train: Train = Train()
+    adapter: Adapter = Adapter()
     policy: Policy = Policy()
     serve: Serve = Serve()
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from acclimate.errors import InputError
+from acclimate.errors import AcclimateError, InputError
 
 if TYPE_CHECKING:
     import torch
@@ -38,3 +40,28 @@ def bf16_helps(device: torch.device) -> bool:
         return bool(torch.cuda.is_bf16_supported(including_emulation=False))
     found = torch.cpu.get_capabilities()
     return device.type == "cpu" and bool(found.get("avx512_bf16") or found.get("amx_bf16"))
+
+
+@contextmanager
+def memory_told(advice: str) -> Iterator[None]:
+    """Say in our words that memory ran out, and which setting to lower.
+
+    Args:
+        advice: As in "lower batch_tokens, now 4096".
+
+    Raises:
+        AcclimateError: It ran out.
+
+    Example:
+        >>> with memory_told("lower batch, now 64"):
+        ...     raise MemoryError
+        Traceback (most recent call last):
+        acclimate.errors.AcclimateError: out of memory: lower batch, now 64
+    """
+    try:
+        yield
+    except (MemoryError, RuntimeError) as error:  # torch has an error of its own for GPUs, none for others
+        told = str(error).lower()
+        if isinstance(error, MemoryError) or "out of memory" in told or "can't allocate memory" in told:
+            raise AcclimateError(f"out of memory: {advice}", code="out_of_memory") from error
+        raise

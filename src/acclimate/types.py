@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -223,14 +223,30 @@ class Encoder(Protocol):
     def encode(self, texts: Sequence[str]) -> Floats:
         """Return unit vectors float32[n, d]; an empty text is the zero vector."""
 
-    def fit(self, texts: Sequence[str]) -> None:
-        """Learn what it needs from the catalogue's texts; pre-trained encoders need nothing."""
+    def fit(self, texts: Sequence[str], histories: Histories | None = None) -> None:
+        """Learn what it needs from the catalogue's texts, and from what users liked.
+
+        Args:
+            texts: n texts of items that users had.
+            histories: What users liked, by places in ``texts``; None if it is not known.
+        """
 
     def state(self) -> State:
         """Return what ``restore`` needs on a machine that has the same package or weights."""
 
     def restore(self, state: State) -> None:
         """Become the encoder whose ``state`` this is."""
+
+
+@runtime_checkable
+class JointEncoder(Protocol):
+    """An encoder that may learn along with a model that reads its vectors."""
+
+    def joint(self, texts: Sequence[str]) -> Any | None:
+        """Return a torch module that gives vectors float32[m, d] of places int64[m] in ``texts``, or None."""
+
+    def take(self, net: Any) -> None:
+        """Take over what the module has learned."""
 
 
 class Model(Protocol):

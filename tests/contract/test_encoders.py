@@ -99,7 +99,7 @@ class Ascii(TfidfEncoder):
 
 
 class Trimming(TfidfEncoder):
-    def fit(self, texts: Any) -> None:
+    def fit(self, texts: Any, histories: Any = None) -> None:
         texts[:] = [text.lower() for text in texts]
         super().fit(texts)
 

@@ -15,7 +15,7 @@ import pytest
 
 from acclimate.encode import cache as module
 from acclimate.encode.cache import CachedEncoder
-from acclimate.types import Floats, State
+from acclimate.types import Floats, Histories, State
 
 
 class Counting:
@@ -31,7 +31,7 @@ class Counting:
         rows = [np.full(self.dim, hash(text) % 97 + 1) for text in texts]
         return np.array(rows, np.float32).reshape(len(texts), self.dim)
 
-    def fit(self, texts: Sequence[str]) -> None: ...
+    def fit(self, texts: Sequence[str], histories: Histories | None = None) -> None: ...
 
     def state(self) -> State:
         return {}, {}

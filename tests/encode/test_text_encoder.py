@@ -10,7 +10,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 from safetensors.numpy import load_file, save_file
-from transformers import AutoModel, AutoTokenizer
+from transformers import AutoModel, AutoTokenizer, T5Config, T5Model
 from transformers.utils import logging as hf_logging
 
 from acclimate.devices import choose_device
@@ -19,6 +19,7 @@ from acclimate.encode.text import TextEncoder, batches
 from acclimate.encode.weights import PACKAGED, find_folder, quiet
 from acclimate.errors import InputError
 from tests.encode.tiny_bert import save_tiny_bert
+from tests.encode.tiny_gpt import save_tiny_gpt
 
 TEXTS = [f"film {'space ' * (i % 13)}number {i}" for i in range(90)] + ["", "a", "电影 book"]
 needs_minilm = pytest.mark.skipif(
@@ -38,11 +39,14 @@ def plainly(folder: Path, texts: list[str], *, pooling: str = "mean", max_length
         tokenizer = AutoTokenizer.from_pretrained(folder)
         rows = []
         for text in texts:
+            if not text.strip():
+                rows.append(np.zeros(network.config.hidden_size, np.float32))
+                continue
             tokens = tokenizer(text, truncation=True, max_length=max_length, return_tensors="pt")
             with torch.inference_mode():
                 hidden = network(**tokens).last_hidden_state[0]
-            vector = (hidden[0] if pooling == "cls" else hidden.mean(0)).numpy()
-            rows.append(vector / np.linalg.norm(vector) if text.strip() else 0 * vector)
+            vector = {"cls": hidden[0], "last": hidden[-1], "mean": hidden.mean(0)}[pooling].numpy()
+            rows.append(vector / np.linalg.norm(vector))
     return np.stack(rows)
 
 
@@ -152,7 +156,7 @@ def test_reading_a_model_is_silent_and_leaves_transformers_as_it_was(
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"pooling": "max"}, "no pooling 'max'.*cls, mean"),
+        ({"pooling": "max"}, "no pooling 'max'.*cls, last, mean"),
         ({"precision": "fp8"}, "no precision 'fp8'"),
         ({"max_length": 1}, "max_length must be 2..100000, got 1"),
     ],
@@ -168,11 +172,22 @@ def test_a_missing_device_is_named(device: str) -> None:
         choose_device(device)
 
 
-def test_a_decoder_is_refused(tiny: Path, tmp_path: Path) -> None:
-    folder = save_tiny_bert(tmp_path / "decoder")
-    config = folder / "config.json"
-    config.write_text(config.read_text().replace('"BertModel"', '"BertForCausalLM"'))
-    with pytest.raises(InputError, match="is not an encoder"):
+@pytest.mark.parametrize("family", ["llama", "gpt2"])
+@pytest.mark.parametrize("pooling", ["mean", "last"])
+def test_a_decoder_gives_what_a_plain_pass_gives(tmp_path: Path, family: str, pooling: str) -> None:
+    folder = save_tiny_gpt(tmp_path, family=family)
+    encoder = TextEncoder(folder, pooling=pooling, precision="fp32", device="cpu")  # type: ignore[arg-type]
+    np.testing.assert_allclose(encoder.encode(TEXTS), plainly(folder, TEXTS, pooling=pooling), atol=1e-5)
+
+
+def test_an_encoder_with_a_decoder_is_refused(tiny: Path, tmp_path: Path) -> None:
+    sizes = {"d_model": 16, "d_ff": 32, "num_layers": 1, "num_heads": 2, "d_kv": 8, "vocab_size": 99}
+    folder = save_tiny_bert(tmp_path)
+    with quiet():
+        T5Model(T5Config(**sizes, pad_token_id=0, decoder_start_token_id=0)).save_pretrained(folder)
+    with pytest.raises(
+        InputError, match=r"\(t5\) is an encoder with a decoder: give an encoder such as BERT"
+    ):
         TextEncoder(folder).encode(["space"])
 
 

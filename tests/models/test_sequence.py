@@ -31,7 +31,7 @@ class OneHot:
                 out[row] = np.eye(12)[int(text.split()[1])] + 0.05 * noise
         return out / np.maximum(np.linalg.norm(out, axis=1, keepdims=True), 1e-9)
 
-    def fit(self, texts: Sequence[str]) -> None:
+    def fit(self, texts: Sequence[str], histories: Histories | None = None) -> None:
         return
 
     def state(self) -> State:

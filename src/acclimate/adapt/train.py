@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from time import perf_counter
 from typing import Any
@@ -20,6 +20,7 @@ from acclimate.data.dataset import Dataset
 from acclimate.data.split import split_last
 from acclimate.devices import choose_device
 from acclimate.encode import make_encoder
+from acclimate.encode.tuning import Tuning
 from acclimate.errors import AcclimateError, InputError, NotFoundError, nearest
 from acclimate.evaluate.compare import Interval
 from acclimate.evaluate.protocols import evaluate
@@ -63,8 +64,9 @@ class Trainer:
 
     Args:
         home: Where data, log, cache and snapshots lie.
-        settings: The tables ``train``, ``events`` and ``repeat`` are used. ``train.params`` go to every
-            model that takes an argument of that name, and stand above what ``train.tuned`` has for a model.
+        settings: The tables ``train``, ``adapter``, ``events`` and ``repeat`` are used. ``train.params`` go
+            to every model that takes an argument of that name, and stand above what ``train.tuned`` has for a
+            model.
         progress: Whether fits and encoders say on stderr how far they are.
         say: Hears one line when a new part of the work begins.
     """
@@ -90,7 +92,12 @@ class Trainer:
         """Reads the items; its vectors are kept in the home."""
         train = self.settings.train
         return make_encoder(
-            train.encoder, cache=self.home.cache / "vectors", device=train.device, progress=self.progress
+            train.encoder,
+            cache=self.home.cache / "vectors",
+            device=train.device,
+            progress=self.progress,
+            tuning=tuning_of(self.settings),
+            training=replace(self.training, watch=None),
         )
 
     @property
@@ -125,6 +132,7 @@ class Trainer:
                     f"no model {name!r}: {nearest(name, MODELS)}", code="unknown_model", field="model"
                 )
         check_tracking(self.settings.train.tracking)
+        tuning_of(self.settings)
         check_data(self.home)
         self._check_tuned(names)
         wanted = {argument for name in names for argument in arguments(name)}
@@ -237,6 +245,7 @@ class Trainer:
             "format": FORMAT,
             "data": data_sha256(data),
             "train": msgspec.to_builtins(self.settings.train),
+            "adapter": msgspec.to_builtins(self.settings.adapter),
             "events": msgspec.to_builtins(self.settings.events),
             "repeat": msgspec.to_builtins(self.settings.repeat),
             "encoder": self.encoder.name,
@@ -257,6 +266,23 @@ class Trainer:
         registry.publish(snapshot, verdict)
         self._replaced = better_before(before, metrics)
         return Trained(snapshot, model, report, metrics, verdict, seconds)
+
+
+def tuning_of(settings: Settings) -> Tuning | None:
+    """Return how the table ``adapter`` says that the encoder is tuned; None if it is frozen.
+
+    Raises:
+        InputError: A value does not fit.
+
+    Example:
+        >>> tuning_of(Settings())
+    """
+    table = msgspec.to_builtins(settings.adapter)
+    try:
+        tuning = Tuning(table.pop("name"), **table, seed=settings.train.seed)
+    except InputError as error:
+        raise InputError(f"table adapter: {error}", code=error.code, field="adapter") from error
+    return None if tuning.adapter == "frozen" else tuning
 
 
 def better_before(before: Snapshot | None, metrics: Mapping[str, Interval]) -> list[str]:

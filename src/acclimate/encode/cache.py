@@ -9,11 +9,11 @@ import zlib
 from collections.abc import Callable, Sequence
 from contextlib import closing
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
 
-from acclimate.types import Encoder, Floats, State
+from acclimate.types import Encoder, Floats, Histories, JointEncoder, State
 
 _SCHEMA = """CREATE TABLE IF NOT EXISTS vectors (
     encoder TEXT, text BLOB, vector BLOB, crc INTEGER, PRIMARY KEY (encoder, text)) WITHOUT ROWID"""
@@ -54,9 +54,18 @@ class CachedEncoder:
         """That of the encoder."""
         return self.encoder.fingerprint
 
-    def fit(self, texts: Sequence[str]) -> None:
+    def fit(self, texts: Sequence[str], histories: Histories | None = None) -> None:
         """Fit the encoder."""
-        self.encoder.fit(texts)
+        self.encoder.fit(texts, histories)
+
+    def joint(self, texts: Sequence[str]) -> Any | None:
+        """Return the net of an encoder that learns along with a model; None for others."""
+        return self.encoder.joint(texts) if isinstance(self.encoder, JointEncoder) else None
+
+    def take(self, net: Any) -> None:
+        """Let the encoder take over what the net has learned."""
+        assert isinstance(self.encoder, JointEncoder)
+        self.encoder.take(net)
 
     def state(self) -> State:
         """Return that of the encoder; the cache is no part of it."""

@@ -6,40 +6,51 @@ import hashlib
 import json
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from acclimate.encode.adapters import Adapter
 from acclimate.encode.transformer import Pooling, Precision, Transformer
+from acclimate.encode.tuning import Base, Tuning, finished, tune
 from acclimate.encode.weights import check_name, find_folder, folder_sha256
 from acclimate.errors import InputError, check_range, nearest
 from acclimate.progress import counting
-from acclimate.types import Floats, State
+from acclimate.training import Training
+from acclimate.types import Floats, Histories, State
+
+if TYPE_CHECKING:
+    from acclimate.encode.signals import TextNet
 
 _WINDOW = 65_536
 """Texts that are held as tokens at a time."""
 
 
 class TextEncoder:
-    """Turn texts into unit vectors with a Hugging Face encoder.
+    """Turn texts into unit vectors with a Hugging Face encoder or decoder.
 
-    The vectors of the last layer are averaged over the tokens of the text, or the first one is taken, and
-    scaled to length 1. Texts are sorted by length and batched by tokens, so that little padding is computed;
-    the order of the result is that of the input. Weights are read when they are first needed.
+    The vectors of the last layer are averaged over the tokens of the text, or the first or last one is
+    taken, and scaled to length 1. Texts are sorted by length and batched by tokens, so that little padding is
+    computed; the order of the result is that of the input. Weights are read when they are first needed.
 
     Vectors of a text alone and in a batch, and of fp32 and bf16, agree to a cosine of at least .999.
 
     Args:
         model: ``"minilm"`` (inside the package that ``acclimate[demo]`` installs), a folder that
             ``save_pretrained`` wrote, or a hub id as in ``"intfloat/e5-small-v2"``.
-        pooling: ``"mean"`` of the token vectors or ``"cls"``, the first; what the model was trained with.
+        pooling: ``"mean"`` of the token vectors, ``"cls"``, the first, or ``"last"``; what the model was
+            trained with. The first of a decoder has read nothing but itself.
         max_length: Tokens that are read of each text, at least 2; more is cut off. A model that has places
             for fewer reads fewer.
         device: ``"cpu"``, ``"cuda"``, ``"cuda:1"``, ``"mps"``; ``"auto"`` takes the fastest there is.
         precision: ``"fp32"``, ``"bf16"``, or ``"auto"``: bf16 where the processor multiplies it natively.
         progress: Whether to say on stderr how far it is.
+        adapter: Tunes it, or the folder where one was saved.
+        tuning: How ``fit`` tunes it; the adapter that comes out is ``adapter``. None leaves it as it is.
+        training: Where and how ``fit`` runs.
 
     Raises:
-        NotFoundError: The package, folder or model does not exist.
+        NotFoundError: The package, folder or model does not exist, or there is no adapter in the folder.
         InputError: An argument has no such value.
 
     Example:
@@ -63,25 +74,45 @@ class TextEncoder:
         device: str = "auto",
         precision: Precision = "auto",
         progress: bool = False,
+        adapter: Adapter | str | Path | None = None,
+        tuning: Tuning | None = None,
+        training: Training | None = None,
     ) -> None:
         self.name = str(model)
         check_name(self.name)
-        _check_choice("pooling", pooling, ("mean", "cls"))
+        _check_choice("pooling", pooling, ("mean", "cls", "last"))
         _check_choice("precision", precision, ("auto", "fp32", "bf16"))
         self.pooling, self.precision = pooling, precision
         self.max_length = check_range("max_length", max_length, 2, 100_000)
         self.device, self.progress = device, progress
+        if adapter is not None and tuning is not None:
+            raise InputError("give adapter, one that was made, or tuning, how to make one", field="adapter")
+        self.adapter = Adapter.load(Path(adapter)) if isinstance(adapter, str | Path) else adapter
+        self.tuning = None if tuning is None or tuning.adapter == "frozen" else tuning
+        self.training = training or Training(device=device, progress=progress)
         self._folder: Path | None = None
         self._sha256: str | None = None
         self._transformer: Transformer | None = None
 
     @property
     def fingerprint(self) -> str:
-        """Hash of weights, tokenizer, pooling, length and a precision that was asked for."""
+        """Hash of weights, tokenizer, pooling, length, a precision that was asked for, and the adapter.
+
+        Raises:
+            InputError: The adapter belongs to another base.
+        """
+        parts = [self.base_sha256, self.pooling, self.max_length, self.precision]
+        if self.adapter is not None:
+            self.adapter.check_base(self.base_sha256)
+            parts.append(self.adapter.fingerprint)
+        return hashlib.sha256(json.dumps(parts).encode()).hexdigest()
+
+    @property
+    def base_sha256(self) -> str:
+        """Hash of weights and tokenizer, without an adapter."""
         if self._sha256 is None:
             self._sha256 = folder_sha256(self.folder)
-        parts = [self._sha256, self.pooling, self.max_length, self.precision]
-        return hashlib.sha256(json.dumps(parts).encode()).hexdigest()
+        return self._sha256
 
     @property
     def folder(self) -> Path:
@@ -90,8 +121,43 @@ class TextEncoder:
             self._folder = find_folder(self.name)
         return self._folder
 
-    def fit(self, texts: Sequence[str]) -> None:
-        """Do nothing: the weights are pre-trained."""
+    def fit(self, texts: Sequence[str], histories: Histories | None = None) -> None:
+        """Tune the adapter if there is a ``tuning``; the pre-trained weights stay as they are.
+
+        Args:
+            texts: n texts.
+            histories: What users liked of them, by places in ``texts``.
+
+        Raises:
+            InputError: There is nothing to learn from.
+            AcclimateError: The loss is not finite, or memory ran out; says what to lower.
+        """
+        if self.tuning is not None:
+            self._adopt(None)
+            if self.tuning.signal != "sequence":
+                self._adopt(tune(self._base, texts, histories, self.tuning, self.training))
+
+    def joint(self, texts: Sequence[str]) -> TextNet | None:
+        """Return a net that learns along with a model, if the ``tuning`` has ``signal="sequence"``.
+
+        Args:
+            texts: n texts; the net gives vectors of their places int64[m].
+        """
+        if self.tuning is None or self.tuning.signal != "sequence":
+            return None
+        return self._base.net(self.tuning, texts)
+
+    def take(self, net: TextNet) -> None:
+        """Take over what a net of `joint` has learned."""
+        assert self.tuning is not None
+        self._adopt(finished(net, self._base, self.tuning))
+
+    @property
+    def _base(self) -> Base:
+        return Base(self.folder, self.base_sha256, self.pooling, self.max_length)
+
+    def _adopt(self, adapter: Adapter | None) -> None:
+        self.adapter, self._transformer = adapter, None
 
     def encode(self, texts: Sequence[str]) -> Floats:
         """Return unit vectors float32[n, d]; a text that is empty or blank is the zero vector."""
@@ -110,27 +176,38 @@ class TextEncoder:
         return out
 
     def state(self) -> State:
-        """Return the settings and the fingerprint; the weights stay where they are."""
-        settings = {
+        """Return settings, fingerprint and adapter; the pre-trained weights stay where they are."""
+        settings: dict[str, Any] = {
             "pooling": self.pooling,
             "max_length": self.max_length,
             "precision": self.precision,
             "fingerprint": self.fingerprint,
         }
-        return {}, settings
+        if self.adapter is None:
+            return {}, settings
+        told = {name: getattr(self.adapter, name) for name in ("kind", "size", "base", "made")}
+        arrays = {f"adapter.{name}": array for name, array in self.adapter.weights.items()}
+        return dict(arrays), settings | {"adapter": told}
 
     def restore(self, state: State) -> None:
-        """Take on the settings.
+        """Take on the settings and the adapter.
 
         Raises:
             InputError: The weights on this machine are other than those of ``state``.
         """
-        settings = state[1]
-        before = self.pooling, self.max_length, self.precision
+        arrays, settings = state
+        before = self.pooling, self.max_length, self.precision, self.adapter
         self.pooling, self.max_length = settings["pooling"], settings["max_length"]
-        self.precision, self._transformer = settings["precision"], None
-        if self.fingerprint != settings["fingerprint"]:
-            self.pooling, self.max_length, self.precision = before
+        self.precision, adapter = settings["precision"], None
+        if told := settings.get("adapter"):
+            weights = {name[8:]: array for name, array in arrays.items() if name.startswith("adapter.")}
+            adapter = Adapter(**told, weights=weights)
+        self._adopt(adapter)
+        same = (adapter is None or adapter.base == self.base_sha256) and (
+            self.fingerprint == settings["fingerprint"]
+        )
+        if not same:
+            self.pooling, self.max_length, self.precision, self.adapter = before
             raise InputError(
                 f"the weights of encoder {self.name!r} here are not those that the vectors were made with: "
                 "install the same version, or train again",
@@ -141,7 +218,12 @@ class TextEncoder:
     def _loaded(self) -> Transformer:
         if self._transformer is None:
             self._transformer = Transformer(
-                self.folder, max_length=self.max_length, device=self.device, precision=self.precision
+                self.folder,
+                max_length=self.max_length,
+                device=self.device,
+                precision=self.precision,
+                adapter=self.adapter,
+                base=self.base_sha256 if self.adapter else "",
             )
         return self._transformer
 

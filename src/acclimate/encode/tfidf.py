@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from acclimate.errors import InputError, check_range
-from acclimate.types import Floats, State
+from acclimate.types import Floats, Histories, State
 
 _VIEWS: dict[str, dict[str, Any]] = {
     "words": {"analyzer": "word", "ngram_range": (1, 2), "token_pattern": r"(?u)\b\w+\b"},
@@ -65,7 +65,7 @@ class TfidfEncoder:
             digest.update(self._components.tobytes())
         return digest.hexdigest()
 
-    def fit(self, texts: Sequence[str]) -> None:
+    def fit(self, texts: Sequence[str], histories: Histories | None = None) -> None:
         """Learn the n-grams, their rarity and the strongest directions of ``texts``."""
         from sklearn.feature_extraction.text import TfidfVectorizer
 

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from acclimate.errors import InputError
-from acclimate.types import Codes, Floats
+from acclimate.types import Codes, Floats, Histories
 
 
 def not_fitted(name: str) -> InputError:
@@ -35,6 +35,21 @@ def grown(n_items: int, codes: Codes) -> int:
             f"new items must get the codes {n_items}, {n_items + 1}, ...; got {new or list(codes)}"
         )
     return n_items + len(new)
+
+
+def likes_of(histories: Histories, items: Codes, n_items: int) -> Histories:
+    """Return the likes of some ``items`` int32[m] of ``n_items``, told by their places there.
+
+    Example:
+        >>> import numpy as np
+        >>> likes_of(Histories.of([[7, 5, 9]]), np.array([5, 7]), 10).items.tolist()
+        [1, 0]
+    """
+    place = np.full(n_items, -1, np.int32)
+    place[items] = np.arange(len(items))
+    liked = histories.liked()
+    liked = liked.where(place[liked.items] >= 0)
+    return liked.replace(items=place[liked.items])
 
 
 def check_positive(name: str, given: float, *, zero: bool = False) -> float:

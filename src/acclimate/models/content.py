@@ -66,7 +66,7 @@ class Content:
                 "Content(acclimate.TextEncoder('minilm'))",
                 field="encoder",
             )
-        self.encoder.fit([text for text in data.texts if text])
+        self.encoder.fit(data.texts, data.histories().liked())
         vectors = self.encoder.encode(data.texts)
         blank = ~vectors.any(axis=1)
         self._mean = vectors[~blank].mean(axis=0) if not blank.all() else np.zeros_like(vectors[0])

@@ -85,6 +85,8 @@ class ItemVectors(nn.Module):
         self.ids = nn.Parameter(torch.empty(len(text), id_width), requires_grad=id_width > 0)
         nn.init.normal_(self.ids, std=width**-0.5)
         self.projection = nn.Parameter(torch.eye(width)) if projected else None
+        self.anew: tuple[Tensor, Tensor] | None = None
+        """Places int64[m] and texts float32[m, d] that stand in for those in ``text``, with gradients."""
 
     def place(self, text: Tensor) -> Tensor:
         """Return placed texts float32[n, d] as they stand among the items."""
@@ -96,4 +98,5 @@ class ItemVectors(nn.Module):
         if self.training and self.id_dropout:
             keep = torch.rand(len(ids), 1, device=ids.device) >= self.id_dropout
             ids = ids * (keep | ~self.told)
-        return self.place(self.text) + nn.functional.pad(ids, (self.text.shape[1] - self.id_width, 0))
+        text = self.text if self.anew is None else self.text.index_copy(0, *self.anew)
+        return self.place(text) + nn.functional.pad(ids, (self.text.shape[1] - self.id_width, 0))

@@ -16,6 +16,7 @@ from scipy.sparse import csr_array
 
 from acclimate.data.dataset import Dataset
 from acclimate.data.features import DATE_PARTS, date_parts, hashed
+from acclimate.models.common import likes_of
 from acclimate.models.item_vectors import TextSpace
 from acclimate.types import Codes, Encoder, Floats, Histories, Item, Times
 
@@ -85,7 +86,8 @@ class Content:
         """Learn the directions of the texts from the items ``warm``, and place the whole catalogue."""
         vectors = None
         if self.encoder:
-            self.encoder.fit([data.texts[item] for item in warm])
+            likes = likes_of(data.histories(), warm, data.n_items)
+            self.encoder.fit([data.texts[item] for item in warm], likes)
             vectors = self.encoder.encode(data.texts)
             self.space = TextSpace.fit(vectors[warm], TEXT_WIDTH)
         self.rows = self._place(vectors, data.catalogue)

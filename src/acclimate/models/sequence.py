@@ -24,12 +24,14 @@ from acclimate.errors import InputError
 from acclimate.models.augment import AUGMENTATIONS
 from acclimate.models.common import grown, not_fitted
 from acclimate.models.item_vectors import ItemVectors, TextSpace
+from acclimate.models.joint import Along
 from acclimate.models.sequence_fit import learn
 from acclimate.models.sequence_net import SequenceNet, cosines
 from acclimate.models.sequence_params import check
 from acclimate.models.user_text import Read, UserReader
+from acclimate.models.windows import hold_out
 from acclimate.training import Fitted, Training
-from acclimate.types import Codes, Encoder, Floats, Histories, Item, State
+from acclimate.types import Codes, Encoder, Floats, Histories, Item, JointEncoder, State
 
 SEARCHED = "What was searched for counts; with nothing known, popularity stands in until the first event."
 """What a new user gets of a model that reads users."""
@@ -175,14 +177,18 @@ class SequenceModel:
         place = np.full(data.n_items, -1, np.int32)
         place[warm] = np.arange(len(warm))
         own = histories.replace(items=place[histories.items])
-        self._place_texts(data, warm)
+        self._place_texts(data, warm, own)
         net = self._new_net(self._text[warm], np.bincount(histories.items)[warm])
         texts = UserTexts.of(data.catalogue) if self._reads_users else None
         reader = None
         if texts and self._space:
             titles, labels = [texts.titles[code] for code in warm], [texts.categories[code] for code in warm]
             reader = UserReader(self.encoder, self._space, UserTexts(titles, labels))
-        self.fitted = learn(net, own, self.training, self.name, reader)
+        along = self._along(data, warm)
+        self.fitted = learn(net, own, self.training, self.name, reader, along=along)
+        if along and along.done and self._space:
+            self.encoder.take(along.reader)  # type: ignore[union-attr]
+            self._text = self._space.place(self.encoder.encode(data.texts))  # type: ignore[union-attr]
         self._ids = np.zeros((data.n_items, net.items.id_width), np.float32)
         self._ids[warm] = net.items.ids.numpy()
         if net.items.projection is not None and self._space:
@@ -212,8 +218,19 @@ class SequenceModel:
     def _reads_users(self) -> bool:
         return bool(self.params["user_text"] != "off")
 
-    def _place_texts(self, data: Dataset, warm: Codes) -> None:
-        """Learn the text space from the items with events, and place the texts of all items in it."""
+    def _along(self, data: Dataset, warm: Codes) -> Along | None:
+        """Return the language model that learns along, if it does."""
+        encoder: object = self.encoder
+        if self._space is None or not self._reads or not isinstance(encoder, JointEncoder):
+            return None
+        reader = encoder.joint([data.texts[item] for item in warm])
+        return Along(reader, self._space, users=self._reads_users) if reader else None
+
+    def _place_texts(self, data: Dataset, warm: Codes, own: Histories) -> None:
+        """Learn the text space from the items with events, and place the texts of all items in it.
+
+        ``own`` are the events, by places in ``warm``; what is held out of the fit the encoder does not see.
+        """
         width, ids = self.params["width"], self.params["item_vector"] != "text"
         if not ids and not (self.encoder and any(data.texts[item] for item in warm)):
             missing = "an encoder" if self.encoder is None else "items with texts, the data has none"
@@ -225,7 +242,8 @@ class SequenceModel:
             raise InputError(f"user_text={given!r} needs an encoder; 'off' does without", field="user_text")
         self._space, self._text = None, np.zeros((data.n_items, width), np.float32)
         if self.encoder and (self._reads or self._reads_users):
-            self.encoder.fit([data.texts[item] for item in warm])
+            seen = hold_out(own, self.params["validation_users"], self.params["seed"])[0]
+            self.encoder.fit([data.texts[item] for item in warm], seen.liked())
             vectors = self.encoder.encode(data.texts)
             self._space = TextSpace.fit(vectors[warm], width)
             if self._reads:

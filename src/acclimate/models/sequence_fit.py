@@ -13,6 +13,7 @@ from torch.nn import functional as F
 
 from acclimate.metrics import rank_metrics
 from acclimate.models.augment import beside, view
+from acclimate.models.joint import Along
 from acclimate.models.sequence_net import Batch, SequenceNet, Steps, cosines, told
 from acclimate.models.sequence_params import recipe
 from acclimate.models.user_text import Readings, UserReader
@@ -23,7 +24,13 @@ from acclimate.types import Histories
 
 
 def learn(
-    net: SequenceNet, own: Histories, training: Training, name: str, reader: UserReader | None = None
+    net: SequenceNet,
+    own: Histories,
+    training: Training,
+    name: str,
+    reader: UserReader | None = None,
+    *,
+    along: Along | None = None,
 ) -> Fitted:
     """Fit ``net`` in place on ``own``, whose codes are places in the net's table.
 
@@ -33,6 +40,7 @@ def learn(
         training: Where and how.
         name: What the progress bar says.
         reader: Reads users of such codes as texts; None if they are not read.
+        along: Fits the net on together with the language model of its texts; None if that stays as it is.
     """
     p = net.params
     train, asked, targets = hold_out(own, p["validation_users"], p["seed"])
@@ -56,7 +64,10 @@ def learn(
     key = hashlib.sha256(repr(p).encode() + b"".join(part.tobytes() for part in known)).hexdigest()
     batches = Batches(train, p, len(text), readings)
     figure = ndcg if len(asked) else None
-    return fit(net, batches, recipe(p), training, figure=figure, name=name, key=key)
+    done = fit(net, batches, recipe(p), training, figure=figure, name=name, key=key)
+    if along:
+        along(net, batches, training, figure, key)
+    return done
 
 
 class Batches:

@@ -1,0 +1,206 @@
+"""Tune a language model on the data at hand, into an adapter."""
+
+from __future__ import annotations
+
+import hashlib
+import math
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from time import perf_counter
+from typing import TYPE_CHECKING, Any
+
+from acclimate.devices import memory_told
+from acclimate.encode.adapters import ADAPTERS, Adapter, check_kind, wrap
+from acclimate.errors import AcclimateError, InputError, check_range, nearest
+from acclimate.training import Recipe, Training, fit
+from acclimate.types import Histories
+
+if TYPE_CHECKING:
+    from acclimate.encode.signals import TextNet
+    from acclimate.encode.transformer import Pooling
+
+SIGNALS: dict[str, str] = {
+    "pairs": "items that one user liked near in time come near",
+    "text": "words of the catalogue are foreseen: masked ones, or by a decoder each next one",
+    "sequence": "the sequence model's loss, end to end; sequence alone has it",
+}
+"""Registered name -> what the language model learns from."""
+
+
+@dataclass(frozen=True, slots=True)
+class Tuning:
+    """How a language model is tuned when an encoder is fitted.
+
+    Args:
+        adapter: A key of `acclimate.encode.adapters.ADAPTERS`.
+        signal: A key of `SIGNALS`.
+        size: Ranks, tokens, units or layers, by adapter; 0 for its own.
+        epochs: Passes over the data.
+        steps: Batches in a pass at most: what bounds the cost.
+        batch: Pairs or texts in a batch; with ``sequence``, texts that are read anew in a step.
+        learning_rate: 0 for the adapter's own.
+        seed: Decides first weights and order.
+
+    Raises:
+        InputError: An argument has no such value; says what is allowed.
+
+    Example:
+        >>> Tuning("lora", size=4).rate
+        0.0005
+    """
+
+    adapter: str = "lora"
+    signal: str = "pairs"
+    size: int = 0
+    epochs: int = 1
+    steps: int = 200
+    batch: int = 64
+    learning_rate: float = 0.0
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        check_kind(self.adapter, self.size)
+        if self.signal not in SIGNALS:
+            raise InputError(
+                f"no signal {self.signal!r}: {nearest(self.signal, SIGNALS)}", field="adapter.signal"
+            )
+        for name, low in (("epochs", 1), ("steps", 1), ("batch", 2)):
+            check_range(name, getattr(self, name), low, 10**6)
+        if not 0 <= self.learning_rate < 1:
+            raise InputError(
+                f"adapter.learning_rate must be at least 0 and below 1, got {self.learning_rate}",
+                field="adapter.learning_rate",
+            )
+
+    @property
+    def rate(self) -> float:
+        """The learning rate that is used."""
+        return self.learning_rate or ADAPTERS[self.adapter].learning_rate
+
+    def recipe(self, steps: int) -> Recipe:
+        """Return how `acclimate.training.fit` learns in ``steps`` steps an epoch."""
+        warmup = max(1, min(20, self.epochs * steps // 10))
+        return Recipe(self.epochs, self.rate, warmup=warmup, seed=self.seed, patience=self.epochs)
+
+
+@dataclass(frozen=True, slots=True)
+class Base:
+    """A language model that is tuned.
+
+    Args:
+        folder: Its weights.
+        sha256: Of the folder.
+        pooling: As in `acclimate.encode.text.TextEncoder`.
+        max_length: Tokens that are read of a text.
+    """
+
+    folder: Path
+    sha256: str
+    pooling: Pooling
+    max_length: int
+
+    def net(self, tuning: Tuning, texts: Sequence[str]) -> TextNet:
+        """Return it with a new adapter, ready to learn; ``net.wrapped.plan`` has to hear for how long."""
+        from acclimate.encode.signals import TextNet
+        from acclimate.encode.transformer import read_model
+
+        network, reader = read_model(self.folder, self.max_length)
+        wrapped = wrap(network, tuning.adapter, tuning.size, seed=tuning.seed)
+        return TextNet(wrapped, reader.leave(wrapped.tokens), self.pooling, texts, tuning)
+
+
+def tune(
+    base: Base, texts: Sequence[str], histories: Histories | None, tuning: Tuning, training: Training
+) -> Adapter:
+    """Tune a language model on texts or on what users liked, and return the adapter.
+
+    With a folder in ``training``, an adapter that was made of the same things before is taken from there.
+
+    Args:
+        base: What is tuned.
+        texts: n texts.
+        histories: What users liked, by places in ``texts``; for ``signal="pairs"``.
+        tuning: How; its signal is ``"text"`` or ``"pairs"``.
+        training: Where.
+
+    Raises:
+        InputError: There is nothing to learn from.
+        AcclimateError: The loss is not finite, or memory ran out; says what to lower.
+    """
+    key = _key(base, texts, histories, tuning)
+    kept = training.folder / "adapters" / key[:16] if training.folder else None
+    if kept:
+        with suppress(AcclimateError):  # not there, or damaged: it is made anew
+            return Adapter.load(kept)
+    started = perf_counter()
+    net, module, batches = _prepared(base, texts, histories, tuning)
+    net.wrapped.plan(tuning.epochs * batches.steps)
+    recipe = tuning.recipe(batches.steps)
+    with memory_told(advice(tuning, base.max_length)):
+        done = fit(module, batches, recipe, training, name="adapter", key=key)
+    adapter = finished(net, base, tuning, seconds=perf_counter() - started, loss=done.curve[-1]["loss"])
+    if kept:
+        adapter.save(kept)
+    return adapter
+
+
+def finished(net: TextNet, base: Base, tuning: Tuning, **told: float) -> Adapter:
+    """Return the adapter of a net that has learned.
+
+    Raises:
+        AcclimateError: A weight is not finite.
+    """
+    net.wrapped.step()  # adalora drops its last ranks
+    made = {**asdict(tuning), **{name: round(value, 4) for name, value in told.items()}}
+    adapter = Adapter.of(net.wrapped, tuning.adapter, base.sha256, made)
+    if not all(math.isfinite(float(array.sum())) for array in adapter.weights.values()):
+        raise AcclimateError(
+            f"the {tuning.adapter} adapter's weights are not finite: lower adapter.learning_rate, "
+            f"now {tuning.rate:g}",
+            code="loss_not_finite",
+        )
+    return adapter
+
+
+def advice(tuning: Tuning, max_length: int) -> str:
+    """Return what to lower where memory runs out."""
+    return (
+        f"lower adapter.batch, now {tuning.batch}, or take a smaller adapter than {tuning.adapter}; "
+        f"in Python also max_length, now {max_length}"
+    )
+
+
+def _prepared(base: Base, texts: Sequence[str], histories: Histories | None, tuning: Tuning) -> Any:
+    """Return the text net, the module that has the loss, and its batches."""
+    from acclimate.encode.signals import Pairs, PairsNet, Words, WordsNet
+
+    drawn = {"batch": tuning.batch, "steps": tuning.steps, "seed": tuning.seed}
+    if tuning.signal == "pairs":
+        if histories is None:
+            raise InputError(
+                "tuning on pairs needs what users liked: give fit(texts, histories)", field="histories"
+            )
+        pairs = Pairs(histories, texts, **drawn)
+        net = base.net(tuning, texts)
+        return net, PairsNet(net), pairs
+    net = base.net(tuning, [])
+    network, tokenizer = net.wrapped.network, net.reader.tokenizer
+    kinds = network.config.architectures or []
+    causal = tokenizer.mask_token_id is None or any(
+        kind.endswith(("ForCausalLM", "LMHeadModel")) for kind in kinds
+    )
+    tied = causal and bool(network.config.tie_word_embeddings)
+    words = Words(net.reader, texts, causal=causal, **drawn)
+    return net, WordsNet(net, network.get_input_embeddings(), tied=tied), words
+
+
+def _key(base: Base, texts: Sequence[str], histories: Histories | None, tuning: Tuning) -> str:
+    digest = hashlib.sha256(f"{base.sha256} {base.pooling} {base.max_length} {tuning}".encode())
+    for text in texts:
+        digest.update(hashlib.sha256(text.encode("utf-8", "surrogatepass")).digest())
+    if histories is not None and tuning.signal == "pairs":
+        for array in (histories.items, histories.offsets, histories.weights > 0):
+            digest.update(array.tobytes())
+    return digest.hexdigest()
