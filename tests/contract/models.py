@@ -25,6 +25,7 @@ FAST_PARAMS: dict[str, dict[str, Any]] = {
     "vae": {"latent": 8, "hidden": 16, "epochs": 2},
     "lightgcn": {"width": 8, "epochs": 2},
     "hybrid": {"sources": ["ease", "item-knn", "recent-popularity"]},
+    "ensemble": {"sources": ["als", "ease"], "seeds": 2},
     "ranker": {"width": 8, "epochs": 2},
 }
 """Arguments that make a model quick enough for small worlds, by registered name."""

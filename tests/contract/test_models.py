@@ -41,6 +41,7 @@ def test_the_contract_is_complete() -> None:
         "lightgcn",
         "sequence",
         "hybrid",
+        "ensemble",
         "ranker",
     }
 

@@ -101,6 +101,7 @@ SPACES: dict[str, Space] = {
         "learning_rate": RATE,
     },
     "hybrid": TAUGHT,
+    "ensemble": {**TAUGHT, "seeds": Whole(1, 5), "fusion": Choice(("score", "rank"))},
     "ranker": {
         **TAUGHT,
         "width": Whole(16, 256, log=True),

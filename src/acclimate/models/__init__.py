@@ -25,6 +25,7 @@ MODELS: dict[str, str] = {
     "lightgcn": "lightgcn:LightGCN",
     "sequence": "sequence:SequenceModel",
     "hybrid": "hybrid:Hybrid",
+    "ensemble": "ensemble:Ensemble",
     "ranker": "ranker:Ranker",
 }
 """Registered name -> file and class."""

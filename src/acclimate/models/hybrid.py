@@ -147,18 +147,20 @@ class Hybrid:
         out = np.stack([source.score(histories) for source in self.sources])
         silent = np.isnan(out).all(axis=0)
         for scores in out:
-            known = scores[:, self.known].astype(np.float64)
-            heard = ~np.isnan(known).all(axis=1)
-            scores[~heard] = 0.0
-            known = known[heard]
-            mean, spread = np.nanmean(known, axis=1), np.nanstd(known, axis=1)
-            low = np.nanmin(known, axis=1)
-            told = np.where(np.isnan(scores[heard]), low[:, None], scores[heard])
-            scores[heard] = (
-                (told - mean[:, None]) / np.maximum(spread, 1e-9)[:, None] * (spread > 1e-9)[:, None]
-            )
+            self._stand(scores)
         out[:, silent] = np.nan
         return out
+
+    def _stand(self, scores: Floats) -> None:
+        """Turn the scores of one source, float32[n, n_items], into how far items stand out, in place."""
+        known = scores[:, self.known].astype(np.float64)
+        heard = ~np.isnan(known).all(axis=1)
+        scores[~heard] = 0.0
+        known = known[heard]
+        mean, spread = np.nanmean(known, axis=1), np.nanstd(known, axis=1)
+        low = np.nanmin(known, axis=1)
+        told = np.where(np.isnan(scores[heard]), low[:, None], scores[heard])
+        scores[heard] = (told - mean[:, None]) / np.maximum(spread, 1e-9)[:, None] * (spread > 1e-9)[:, None]
 
     def similarity(self, items: Codes, others: Codes | None = None) -> Floats:
         """Return how near items are by the first source, float32[m, w]."""
@@ -218,7 +220,11 @@ class Hybrid:
             had, most = part.histories, min(self.params["candidates"], self.n_items)
             best = top_lists(chance, had.rows, had.items, most)
             found.append(Candidates(best, picked(stands, best)))
-        self.weights = _conditional_logit(Candidates.join(found))
+        self.weights = self._weigh(Candidates.join(found))
+
+    def _weigh(self, found: Candidates) -> Floats:
+        """Return the weight of each source, float32[s]."""
+        return _conditional_logit(found)
 
     def _asked(self, examples: Examples) -> Iterator[tuple[Examples, Floats]]:
         """Yield the examples whose item a source can score, with what the sources say, some at a time."""
@@ -248,7 +254,12 @@ def picked(stands: Floats, items: Codes) -> Floats:
 
 
 def _conditional_logit(found: Candidates) -> Floats:
-    """Return weights float32[s], none negative, under which the first of all candidates are most probable."""
+    """Return weights float32[s], none negative, under which the first of all candidates are most probable.
+
+    All are alike where there is nothing to learn from.
+    """
+    if not len(found.items):
+        return np.full(found.scores.shape[2], 1 / found.scores.shape[2], np.float32)
     scores = found.scores.astype(np.float64)
     blank = np.where(found.items < 0, -np.inf, 0.0)
 
