@@ -8,6 +8,7 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
+from benchmarks.ablation.tables import tables as ablation
 from benchmarks.classic.tables import table as classic
 from benchmarks.replay.tables import pictures as replay_pictures
 from benchmarks.replay.tables import sections as replays
@@ -106,6 +107,7 @@ def _plain(found: dict[str, Any]) -> str:
 
 
 _BODIES: dict[str, Callable[[dict[str, Any]], str]] = {
+    "ablation": ablation,
     "accuracy": lambda found: f"{accuracy()}\n\n{_against_ease(found['sets'])}",
     "classic": classic,
     "replay": lambda found: replays(found, "images"),
