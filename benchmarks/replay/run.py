@@ -74,9 +74,9 @@ def ml_100k(cache: Path) -> Case:
 def retail(cache: Path) -> Case:
     """A year of purchases, fitted on ten months; what was bought may be bought again.
 
-    The 20-core: 13,000 of 92,000 products, which are 85 % of the purchases. Without als
-    and item-knn, which take several milliseconds for each event of households with a thousand purchases; the sequence model learns from 2,048 drawn items
-    and not from all, for at most 15 epochs.
+    The 20-core: 13,000 of 92,000 products, which are 85 % of the purchases. Without als and item-knn, which
+    take several milliseconds for each event of households with a thousand purchases; the sequence model
+    learns from 2,048 drawn items and not from all, for at most 15 epochs.
     """
     path = fetch("complete-journey", cache=cache).path
     data = read_tables([path], name="complete-journey", wanted=Wanted(k_core=20)).dataset
