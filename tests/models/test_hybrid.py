@@ -45,11 +45,12 @@ def test_what_is_held_back_is_new_and_nobody_sees_it_or_what_followed(
         likes, likes_left = int((mine.weights > 0).sum()), int((my_left.weights > 0).sum())
         assert likes - likes_left == min(each, likes // 3)
         at = [n + i for i in range(len(mine.items) - n) if mine.weights[n + i] > 0]
-        fresh = [i for i in at if mine.items[i] not in mine.items[:i]]
+        before = [mine.items[:i][mine.weights[:i] != 0].tolist() for i in range(len(mine.items))]
+        fresh = [i for i in at if mine.items[i] not in before[i]]
         told = np.flatnonzero(examples.users == code)
         assert examples.items[told].tolist() == mine.items[fresh].tolist()
         for row, i in zip(told, fresh, strict=True):
-            assert examples.histories[int(row)].items.tolist() == mine.items[:i].tolist()
+            assert examples.histories[int(row)].items.tolist() == before[i]
             assert examples.histories.now[row] == mine.times[i]
 
 
