@@ -32,7 +32,7 @@ RESULTS = HERE / "results.json"
 SETS = ("ml-100k", "amazon-beauty-2014")
 BASE: dict[str, Any] = {"width": 64}
 PARTS: dict[str, dict[str, Any]] = {
-    "quick": {"epochs": 8, "validation_users": 0},
+    "quick": {"epochs": 8, "batch_tokens": 1024, "validation_users": 0},
     "full": {"epochs": 100, "patience": 5},
 }
 """How long is learned: few epochs and the last weights, or until a part of the training data says stop."""
@@ -120,8 +120,11 @@ def main() -> int:
     args = wanted()
     results = json.loads(RESULTS.read_text()) if RESULTS.is_file() else {"claim": CLAIM, "parts": {}}
     for set_name in args.sets:
-        sets = results["parts"].setdefault(args.part, {"how": PARTS[args.part], "sets": {}})["sets"]
-        found = sets.setdefault(set_name, {})
+        how = PARTS[args.part]
+        part = results["parts"].setdefault(args.part, {"how": how, "sets": {}})
+        if part["how"] != how:  # what was learned otherwise cannot stand beside it
+            part |= {"how": how, "sets": {}}
+        found = part["sets"].setdefault(set_name, {})
         where = args.cache / "ablation" / args.part / set_name
         where.mkdir(parents=True, exist_ok=True)
         for name in args.choices:
