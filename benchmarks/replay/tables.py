@@ -44,6 +44,8 @@ def _told(runs: list[Run]) -> str:
         said.append(
             f"Who knows the world reaches NDCG@10 {oracle[NDCG]:.4f} and a hit rate of {oracle[HIT]:.4f}."
         )
+    if gain := first.get("frequency_live"):
+        said.append(f"The user's own frequency, counted on, is {_interval([gain], '+')} better than frozen.")
     return " ".join(said)
 
 
