@@ -153,6 +153,25 @@ def test_one_event_is_enough_to_train(run: Run, tmp_path: Path) -> None:
     assert "Traceback" not in refused.err
 
 
+def test_favourites_bought_again_say_that_items_may_come_again(run: Run, tmp_path: Path) -> None:
+    """Each user buys the same three things over and over: the last one was always had before."""
+    rows = [f"u{user},{item},{1000 * user + n}" for user in range(20) for n, item in enumerate("abcabc")]
+    (tmp_path / "tea.csv").write_text("\n".join(["user,item,time", *rows]) + "\n")
+    home = tmp_path / "home"
+    assert run("data", "import", tmp_path / "tea.csv", "--home", home).code == 0
+    why = (
+        "protocol 'last' can hold nothing out of 'tea' (had before: 20): "
+        "let items come again with --set repeat.default=always"
+    )
+    refused = run("evaluate", "--model", "ease", "--home", home)
+    assert (refused.code, why in refused.err) == (2, True), refused.err
+    assert "more events" not in refused.err, "every user has six"
+    ran = run("train", "--model", "ease", "--home", home, "--json")
+    assert (ran.code, f"not compared with popularity: {why}" in ran.err) == (0, True), ran.err
+    compared = run("train", "--model", "ease", "--home", home, "--set", "repeat.default=always", "--json")
+    assert "not_worse" in compared.document["verdict"]["checks"], compared.err
+
+
 def test_evaluate_prints_the_document_and_writes_the_page(run: Run, home: Path, tmp_path: Path) -> None:
     page = tmp_path / "report.html"
     ran = run(

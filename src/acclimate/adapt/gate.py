@@ -30,7 +30,7 @@ class _Findings:
         return Verdict(all(self.checks.values()), tuple(self.reasons), self.checks, self.figures)
 
 
-def first_verdict(snapshot: Snapshot, *, report: Report | None) -> Verdict:
+def first_verdict(snapshot: Snapshot, *, report: Report | None, missing: str = "no report") -> Verdict:
     """Return whether a snapshot may be published.
 
     It passes if all its files are whole and it loads and scores (``loads``), gives the scores that it gave
@@ -41,6 +41,7 @@ def first_verdict(snapshot: Snapshot, *, report: Report | None) -> Verdict:
     Args:
         snapshot: As `Registry.write` returned it.
         report: How the same model did beside popularity, on data held out.
+        missing: Why there is no report, if there is none.
 
     Example:
         >>> from pathlib import Path
@@ -67,7 +68,7 @@ def first_verdict(snapshot: Snapshot, *, report: Report | None) -> Verdict:
     found.add("loads", True, "; ".join(["loads, every file is whole", *loaded.notes]))
     _check_equal(found, scores, loaded.probe)
     _check_valid(found, scores, loaded)
-    _check_not_worse(found, snapshot, report)
+    _check_not_worse(found, snapshot, report, missing)
     return found.verdict()
 
 
@@ -90,12 +91,12 @@ def _check_valid(found: _Findings, scores: Floats, loaded: Loaded) -> None:
     found.add("valid", usable > 0 or empty, f"{words}, the rest rank last" if usable < 1 else words)
 
 
-def _check_not_worse(found: _Findings, snapshot: Snapshot, report: Report | None) -> None:
+def _check_not_worse(found: _Findings, snapshot: Snapshot, report: Report | None, missing: str) -> None:
     name = snapshot.manifest["model"]
     reports = {entry.name: entry for entry in report.models} if report is not None else {}
     if report is None or name not in reports or BASELINE not in reports:
-        missing = "no report" if report is None else f"no {name} beside {BASELINE} in the report"
-        found.reasons.append(f"not compared with {BASELINE}: {missing}")
+        why = missing if report is None else f"no {name} beside {BASELINE} in the report"
+        found.reasons.append(f"not compared with {BASELINE}: {why}")
         return
     metric = f"ndcg@{report.k}"
     ours, theirs = _per_user(reports[name], metric), _per_user(reports[BASELINE], metric)

@@ -24,6 +24,7 @@ from acclimate.encode.tuning import Tuning
 from acclimate.errors import AcclimateError, InputError, NotFoundError, nearest
 from acclimate.evaluate.compare import Interval
 from acclimate.evaluate.protocols import evaluate
+from acclimate.evaluate.ranking import nothing_held_out
 from acclimate.evaluate.results import Report
 from acclimate.locks import lock
 from acclimate.models import AUTO, MODELS, arguments, make_model
@@ -227,8 +228,11 @@ class Trainer:
         """
         self.check(names)
         gathered = gathered or gather(self.home, self.settings)
-        report, name = None, names[0]
-        if split_last(gathered.data, again=self.settings.repeat.again).n_targets:
+        report, name, missing = None, names[0], ""
+        split = split_last(gathered.data, again=self.settings.repeat.again)
+        if not split.n_targets:
+            missing = nothing_held_out(split)
+        else:
             report = self.compare(list(dict.fromkeys([*names, BASELINE])), gathered.data)
             name = best(report, names)
         model = self.build(name, **self._refit.get(name, {}))
@@ -236,7 +240,7 @@ class Trainer:
         started = perf_counter()
         model.fit(gathered.data)
         seconds = perf_counter() - started
-        return self._publish(model, gathered, report, seconds)
+        return self._publish(model, gathered, report, seconds, missing)
 
     def fingerprint(self, data: Dataset, names: Sequence[str]) -> str:
         """Return a hash of what decides `train`: imported data, settings, models, encoder."""
@@ -253,12 +257,14 @@ class Trainer:
         }
         return hashlib.sha256(msgspec.json.encode(made, order="deterministic")).hexdigest()
 
-    def _publish(self, model: Model, gathered: Gathered, report: Report | None, seconds: float) -> Trained:
+    def _publish(
+        self, model: Model, gathered: Gathered, report: Report | None, seconds: float, missing: str
+    ) -> Trained:
         self.say("saving the snapshot")
         registry = Registry(self.home.snapshots)
         metrics = metrics_of(report, model.name)
         snapshot = registry.write(model, gathered.state, metrics=metrics, settings=self.settings)
-        verdict = first_verdict(snapshot, report=report)
+        verdict = first_verdict(snapshot, report=report, missing=missing)
         try:
             before = registry.current()
         except AcclimateError:  # damaged: this one takes its place

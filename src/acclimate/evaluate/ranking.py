@@ -10,6 +10,7 @@ from time import perf_counter
 import numpy as np
 from numpy.typing import NDArray
 
+from acclimate.data.cold import HAD
 from acclimate.data.split import Split
 from acclimate.errors import InputError, check_range
 from acclimate.evaluate.compare import Interval, bootstrap, bootstrap_ratio, coverage_interval, jackknife
@@ -100,13 +101,28 @@ def lengths(k: int | Sequence[int]) -> tuple[int, ...]:
 def check_targets(split: Split) -> None:
     """Raise InputError if ``split`` holds nothing out; says why, and what to do."""
     if not len(split.users):
-        why = ", ".join(f"{name}: {count}" for name, count in split.skipped.items() if count) or "no events"
-        raise InputError(
-            f"protocol {split.protocol!r} can hold nothing out of {split.train.name!r} ({why}): "
-            "give more events for each user",
-            code="nothing_to_evaluate",
-            field="data",
-        )
+        raise InputError(nothing_held_out(split), code="nothing_to_evaluate", field="data")
+
+
+def nothing_held_out(split: Split) -> str:
+    """Return why ``split`` asks no question, and what helps: other data, or that items may come again.
+
+    Example:
+        >>> from acclimate.data.dataset import Dataset
+        >>> from acclimate.data.split import split_last
+        >>> tea = [("ann", "tea", 1.0), ("ann", "tea", 2.0)]
+        >>> nothing_held_out(split_last(Dataset.of(tea))).partition(": let")[0]
+        "protocol 'last' can hold nothing out of 'made' (had before: 1)"
+    """
+    skipped = {name: count for name, count in split.skipped.items() if count}
+    why = ", ".join(f"{name}: {count}" for name, count in skipped.items()) or "no events"
+    helps = []
+    if HAD in skipped:
+        helps.append("let items come again with --set repeat.default=always (in Python again=0.0)")
+    if skipped.keys() != {HAD}:
+        helps.append("give more events for each user")
+    what = f"protocol {split.protocol!r} can hold nothing out of {split.train.name!r}"
+    return f"{what} ({why}): {', or '.join(helps)}"
 
 
 def run(
