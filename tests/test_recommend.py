@@ -68,7 +68,7 @@ def test_what_is_kept_in_brief_may_come_again():
 def test_a_list_is_scored_ruled_ranked_and_explained():
     slate = near().recommend(Query("ann", k=5, request_id="r1", now=50.0))
     assert listed(slate) == ["b", "c", "d", "e"], "a was had; e has no score and comes last"
-    assert [item.score for item in slate.items] == pytest.approx([0.9, 0.5, 0.1, 0.1])
+    assert [item.score for item in slate.items] == pytest.approx([0.9, 0.5, 0.1, None])
     assert [item.rank for item in slate.items] == [1, 2, 3, 4]
     assert [item.propensity for item in slate.items] == [1.0] * 4
     assert slate.items[0].reasons[0].text == "Because of A, which is near."
@@ -170,7 +170,18 @@ def test_popularity_stands_in_where_nothing_can_be_scored():
     recommender.apply([event(10, "bob", "like", "d"), event(11, "ann", "like", "d")])
     slate = recommender.recommend(Query("zed", k=3))
     assert listed(slate) == ["d", "a", "c"]
-    assert [item.score for item in slate.items] == [2.0, 1.0, 1.0]
+    assert [item.score for item in slate.items] == [None] * 3, "counts are no scores of the model"
+    told = [item.reasons[0].text for item in slate.items]
+    assert told == ["Popular: chosen 2 times.", "Chosen once so far.", "Chosen once so far."]
+
+
+def test_what_has_no_score_gets_none_whoever_else_is_asked_about():
+    for wanted in (("b", "e"), ("c", "d", "e")):
+        *scored, last = near().recommend(Query("ann", candidates=wanted)).items
+        assert (last.item_id, last.score) == ("e", None)
+        assert all(item.score is not None for item in scored)
+        slate = near().recommend(Query("ann", candidates=wanted))
+        assert slate_from(slate_entry(slate).body) == slate, "the log says so too"
 
 
 def test_what_popularity_chose_is_not_said_to_be_near():

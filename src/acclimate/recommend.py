@@ -31,7 +31,7 @@ class Recommender:
 
     An answer is a function of (model, log offset, query, seed): with its request id and time it can be
     drawn again, and its propensities are those of what it shows, each given the items above it.
-    What the model cannot score ranks behind all that it can; where it can score nothing for a user,
+    What the model cannot score has no score and ranks behind all that it can; where it can score nothing for a user,
     the list is of what was chosen most, and ``fallback`` says so. One thread at a time may use it.
 
     Args:
@@ -147,19 +147,17 @@ class Recommender:
         rules = self._rules(query, now)
         may = rules.mask
         blind = not np.isfinite(scores[may]).any()
-        if blind:
-            scores = state.liked.astype(np.float64)
-        draws = draw_slate(scores, may, query.k, self.policy, generator(self.seed, request_id))
+        order = state.liked.astype(np.float64) if blind else scores
+        draws = draw_slate(order, may, query.k, self.policy, generator(self.seed, request_id))
         codes = np.array([draw.index for draw in draws], np.int32)
         why: list[tuple[Reason, ...]] = [()] * len(draws)
         if query.explain:
             by, explored = None if blind else self.model, [draw.explored for draw in draws]
             why = reasons(by, codes, explored, history, state.catalogue, state.liked)
-        lowest = float(np.nanmin(scores[may])) if draws else 0.0
-        shown = np.where(np.isnan(scores[codes]), lowest, scores[codes])
+        given = [None if math.isnan(score) else score for score in scores[codes].tolist()]
         items = tuple(
             Listed(state.items.ids[draw.index], rank, score, draw.propensity, reason)
-            for rank, (draw, score, reason) in enumerate(zip(draws, shown.tolist(), why, strict=True), 1)
+            for rank, (draw, score, reason) in enumerate(zip(draws, given, why, strict=True), 1)
         )
         return Slate(
             request_id=request_id,

@@ -141,11 +141,14 @@ class Reason:
 
 @dataclass(frozen=True, slots=True)
 class Listed:
-    """One place of a slate: ``rank`` counts from 1, ``propensity`` is given the items above it."""
+    """One place of a slate: ``rank`` counts from 1, ``propensity`` is given the items above it.
+
+    ``score`` is the model's; None if it cannot give one, and then the item ranks last.
+    """
 
     item_id: str
     rank: int
-    score: float
+    score: float | None
     propensity: float
     reasons: tuple[Reason, ...] = ()
 

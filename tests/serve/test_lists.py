@@ -104,6 +104,19 @@ def test_an_answer_can_be_looked_up(client: Client) -> None:
     assert client.get("/v1/requests", params={"request_id": "never"}).status_code == 404
 
 
+def test_what_the_model_cannot_score_has_no_score_and_comes_last(client: Client) -> None:
+    client.put("/v1/items", json={"item_id": "new", "title": "Untold"}).raise_for_status()
+    known = client.get("/v1/recommendations?user_id=reader-0&k=2").json()["items"]
+    for wanted in ([place["item_id"] for place in known], []):
+        body = {"user_id": "reader-0", "candidates": ["new", *wanted]}
+        answer = client.post("/v1/recommendations", json=body).json()
+        *others, last = answer["items"]
+        assert [place["score"] for place in others] == [place["score"] for place in known[: len(others)]]
+        assert (last["item_id"], last["score"]) == ("new", None)
+        logged = client.get("/v1/requests", params={"request_id": answer["request_id"]}).json()
+        assert logged["items"][-1]["score"] is None
+
+
 def test_an_exploring_policy_says_what_chance_each_item_had(tmp_path: Path) -> None:
     settings = Settings(policy=Policy(name="epsilon", epsilon=0.5))
     with serving(Engine(Home(tmp_path), settings, load_library)) as client:

@@ -107,7 +107,8 @@ def _show(out: Output, slate: Slate, titles: Sequence[str]) -> None:
     if explained:
         table.add_column("why")
     for listed, title in zip(slate.items, titles, strict=True):
-        row = [str(listed.rank), listed.item_id, title, f"{listed.score:.3f}"]
+        score = "–" if listed.score is None else f"{listed.score:.3f}"
+        row = [str(listed.rank), listed.item_id, title, score]
         why = [" ".join(reason.text for reason in listed.reasons)] if explained else []
         table.add_row(*map(Text, row + why))
     out.show(table)

@@ -127,7 +127,7 @@ class ReasonAnswer(Struct, frozen=True):
 
 
 class Place(Struct, frozen=True):
-    """One place of a list; a score that cannot be given is null and ranks last."""
+    """One place of a list; a score that the model cannot give is null and ranks last."""
 
     item_id: str
     rank: int
