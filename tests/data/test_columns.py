@@ -135,7 +135,7 @@ def test_times_that_cannot_be_read_tell_which_can(table: Write) -> None:
     assert tables.dropped[0].reason == "unreadable time"
     assert tables.notes[0].startswith("ratings.csv: times are read as seconds since 1970 (or milli-")
     written = tables.notes[0].partition("), ")[2].replace(" or ", ", ").split(", ")
-    assert len(written) == 5
+    assert len(written) == 7
     rows = "".join(f"a,x{n},{text}\n" for n, text in enumerate(written))
     assert read_tables(table("user,item,time\n" + rows)).dropped == []
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import UTC, datetime
 from pathlib import Path
 
 import polars as pl
@@ -88,3 +89,75 @@ def test_rows_in_are_rows_kept_and_rows_reported(
     tables = read_tables(file)
     assert len(tables.dataset) + sum(reasons(tables).values()) == len(rows)
     assert all(time == NOW for time in tables.dataset.time)
+
+
+DAYS = [f"2025{1 + n % 12:02}{1 + n % 28:02}" for n in range(40)]
+
+
+def seconds_of(day: str) -> float:
+    clock = day[8:].ljust(6, "0")
+    return datetime.strptime(day[:8] + clock, "%Y%m%d%H%M%S").replace(tzinfo=UTC).timestamp()
+
+
+@pytest.mark.parametrize("clock", ["", "1530", "153059"])
+def test_numbers_that_are_dates_are_dates(table: Write, tmp_path: Path, clock: str) -> None:
+    days = [day + clock for day in DAYS[:11]]
+    text = table("user,item,time\n" + "".join(f"a,x{n},{day}\n" for n, day in enumerate(days)))
+    frame = pl.DataFrame({"user": ["a"] * 11, "item": [f"x{n}" for n in range(11)]})
+    frame.with_columns(pl.Series("time", list(map(int, days)))).write_parquet(tmp_path / "r.parquet")
+    frame.with_columns(pl.Series("time", list(map(float, days)))).write_parquet(tmp_path / "f.parquet")
+    for file in (text, tmp_path / "r.parquet", tmp_path / "f.parquet"):
+        tables = read_tables(file)
+        assert tables.dataset.time.tolist() == sorted(map(seconds_of, days))
+        assert tables.dropped == []
+        assert f"{file.name}: numbers such as {days[0]} are read as dates, not as seconds" in tables.notes
+        assert not any("milliseconds" in note for note in tables.notes)
+
+
+def test_beside_dates_what_is_none_is_counted(table: Write) -> None:
+    days = [*DAYS[:8], "20250230", "0", str(NOW), str(NOW * 1000)]
+    tables = read_tables(table("user,item,time\n" + "".join(f"a,x{n},{day}\n" for n, day in enumerate(days))))
+    assert tables.dataset.time.tolist() == sorted(map(seconds_of, DAYS[:8]))
+    assert reasons(tables) == {
+        "unreadable time": 2,
+        "time looks like seconds, the others are dates": 1,
+        "time looks like milliseconds, the others are dates": 1,
+    }
+
+
+@pytest.mark.parametrize("usual", ["2024-01-05T10:00:00Z", "2024-01-05"])
+def test_a_date_without_dashes_among_others_is_one(table: Write, usual: str) -> None:
+    rows = "".join(f"a,x{n},{usual}\n" for n in range(5))
+    tables = read_tables(table(f"user,item,time\n{rows}a,y,20240105\na,z,{NOW}\n"))
+    assert (reasons(tables), tables.dataset.time.min()) == ({}, NOW)
+    assert sorted(set(tables.dataset.time))[1] == seconds_of("20240105")
+
+
+@pytest.mark.parametrize("unit", UNITS)
+def test_a_date_among_counts_of_seconds_is_not_put_into_1970(table: Write, unit: str) -> None:
+    rows = "".join(f"a,x{n},{(NOW + n) * UNITS[unit]}\n" for n in range(5))
+    tables = read_tables(table(f"user,item,time\n{rows}a,y,20240105\na,z,20240105120000\n"))
+    assert reasons(tables) == {f"time looks like a date, the others are {unit}": 2}
+    assert tables.dropped[0].examples[0]["text"] == "a,y,20240105"
+
+
+def test_the_rows_that_are_kept_say_whether_numbers_are_dates(table: Write) -> None:
+    bad = "".join(f",x{n},{NOW + n}\n" for n in range(9))
+    tables = read_tables(table(f"user,item,time\na,x,20240105\na,y,20240106\na,z,{NOW}\n{bad}"))
+    assert tables.dataset.time.tolist() == [seconds_of("20240105"), seconds_of("20240106")]
+
+
+@pytest.mark.parametrize("times", [[20_259_999, 20_251_301, 20_250_100], [1, 5, 20_240_105]])
+def test_a_clock_of_its_own_stays_one(table: Write, times: list[int]) -> None:
+    rows = "".join(f"a,x{n},{time}\n" for n, time in enumerate(times))
+    tables = read_tables(table("user,item,time\n" + rows))
+    assert (tables.dataset.time.tolist(), tables.dropped) == (sorted(times), [])
+
+
+def test_dates_of_items_may_be_numbers(table: Write) -> None:
+    items = table("item,created_at\ni0,20250102\ni1,20250103\n", "items.csv")
+    tables = read_tables(table("user,item,time\na,i0,1\n"), items=items)
+    assert [item.created_at for item in tables.dataset.catalogue] == [
+        seconds_of("20250102"),
+        seconds_of("20250103"),
+    ]
