@@ -3,10 +3,21 @@
 from __future__ import annotations
 
 import difflib
+import errno
+import os
 import re
 from collections.abc import Iterable
 
 _WHOLE = re.compile(r"-?(0|[1-9][0-9]{0,29})")
+_OS_ERROR = re.compile(r"\(os error (\d+)\)")
+"""How libraries written in Rust end the message of an error of the operating system."""
+_DISK = {
+    errno.ENOSPC: "the disk is full",
+    errno.EDQUOT: "the share of the disk is used up",
+    errno.EROFS: "the disk can only be read",
+}
+_SQLITE = {3: "", 8: "", 10: "", 13: "the disk is full", 14: ""}
+"""Result codes of SQLite that the machine is to blame for, and what they say in plain words."""
 
 
 class AcclimateError(Exception):
@@ -96,3 +107,30 @@ def check_range(name: str, given: object, low: int, high: int) -> int:
         message = f"{name} must be {low}..{high}, got {shown[:80]}"
         raise InputError(message, code=f"{name}_out_of_range", field=name)
     return number
+
+
+def machine_error(error: BaseException) -> str | None:
+    """Return what the operating system said, if ``error`` or what it was raised from tells of that.
+
+    Libraries wrap it: Polars in a ComputeError, optuna in an error of its storage.
+
+    Example:
+        >>> machine_error(OSError(errno.ENOSPC, "No space left on device"))
+        'the disk is full: No space left on device'
+        >>> machine_error(RuntimeError("parquet: underlying IO error: Permission denied (os error 13)"))
+        'Permission denied'
+        >>> machine_error(KeyError("oops"))
+    """
+    at: BaseException | None = error
+    while at is not None:
+        plain, words = "", ""
+        if isinstance(at, OSError) and at.strerror:
+            plain, words = _DISK.get(at.errno or 0, ""), at.strerror
+        elif (code := getattr(at, "sqlite_errorcode", 0) & 0xFF) in _SQLITE:
+            plain, words = _SQLITE[code], str(at)
+        elif found := _OS_ERROR.search(str(at)):
+            plain, words = _DISK.get(int(found[1]), ""), os.strerror(int(found[1]))
+        if words:
+            return f"{plain}: {words}" if plain else words
+        at = at.__cause__
+    return None

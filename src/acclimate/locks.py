@@ -11,7 +11,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO
 
-from acclimate.errors import BusyError, InputError
+from acclimate.errors import BusyError, InputError, machine_error
 
 
 @contextmanager
@@ -43,7 +43,7 @@ def lock(path: Path, *, what: str) -> Iterator[None]:
         path.parent.mkdir(parents=True, exist_ok=True)
         file = path.open("a+b")
     except OSError as error:
-        raise InputError(f"cannot write {path}: {error.strerror}", field="home") from error
+        raise InputError(f"cannot write {path}: {machine_error(error) or error}", field="home") from error
     with file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -20,7 +20,7 @@ import numpy as np
 from acclimate.config import Settings
 from acclimate.durable import replace_file, sync, write_file
 from acclimate.encode import make_encoder
-from acclimate.errors import AcclimateError, CorruptError, InputError, NotFoundError, nearest
+from acclimate.errors import AcclimateError, CorruptError, InputError, NotFoundError, machine_error, nearest
 from acclimate.models import make_model
 from acclimate.state.fold import LiveState
 from acclimate.types import Encoder, Floats, Model, State, Verdict
@@ -347,7 +347,7 @@ def _told(folder: Path) -> Iterator[None]:
         yield
     except OSError as error:
         raise AcclimateError(
-            f"cannot write a snapshot to {folder}: {error.strerror}", code="not_writable"
+            f"cannot write a snapshot to {folder}: {machine_error(error) or error}", code="not_writable"
         ) from error
 
 

@@ -1,5 +1,6 @@
 """What every command promises: exit status, one line instead of a traceback, one document under --json."""
 
+import sqlite3
 import subprocess
 import sys
 from pathlib import Path
@@ -210,18 +211,44 @@ def test_ctrl_c_is_130_with_one_line(run: Run, monkeypatch: pytest.MonkeyPatch) 
     assert (ran.code, ran.out, ran.err.strip()) == (130, "", "error: stopped by Ctrl-C")
 
 
+def wrapped(text: str, cause: Exception | None = None) -> Exception:
+    error = RuntimeError(text)
+    error.__cause__ = cause
+    return error
+
+
+def sqlite(text: str, code: int) -> sqlite3.Error:
+    error = sqlite3.OperationalError(text)
+    error.sqlite_errorcode = code
+    return error
+
+
+FULL = "the disk is full: No space left on device"
+SQLITE_FULL = "the disk is full: database or disk is full"
+
+
 @pytest.mark.parametrize(
     ("error", "message", "code"),
     [
         (BusyError("port 8080 is in use"), "port 8080 is in use", 1),
         (PermissionError(13, "Permission denied", "/no"), "/no: Permission denied", 1),
-        (OSError(28, "No space left on device"), "No space left on device", 1),
+        (OSError(28, "No space left on device"), "the disk is full: No space left on device", 1),
+        (wrapped("parquet: underlying IO error: No space left on device (os error 28)"), FULL, 1),
+        (wrapped("cannot commit", sqlite("database or disk is full", 13)), SQLITE_FULL, 1),
+        (wrapped("could not save", PermissionError(13, "Permission denied")), "Permission denied", 1),
         (MemoryError(), "out of memory: close other programs, or use less data", 1),
     ],
 )
 def test_what_is_no_bug_is_told_plainly(error: Exception, message: str, code: int) -> None:
     failure = describe(error)
     assert (failure.message, failure.exit_code) == (message, code)
+
+
+def test_an_error_on_the_way_from_another_is_still_a_bug() -> None:
+    """A missing file that was dealt with does not explain the mistake that follows."""
+    mistake = KeyError("oops")
+    mistake.__context__ = FileNotFoundError(2, "No such file or directory", "x")
+    assert "This is a bug in Acclimate" in describe(mistake).message
 
 
 def test_threads_that_wait_do_not_spin_unless_asked_to(monkeypatch: pytest.MonkeyPatch) -> None:

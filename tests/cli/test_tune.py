@@ -112,6 +112,10 @@ def test_no_data_too_little_data_and_a_damaged_file(run: Run, home: Path, tmp_pa
     (home / "tuning.sqlite").write_bytes(b"no database, but long enough to look at " * 200)
     ran = run("tune", "--model", "ease", "--home", home)
     assert (ran.code, "move the file away to begin the search anew" in ran.err) == (1, True), ran.err
+    (home / "tuning.sqlite").unlink()
+    (home / "tuning.sqlite").mkdir()
+    ran = run("tune", "--model", "ease", "--home", home)
+    assert (ran.code, "tuning.sqlite: unable to open database file" in ran.err) == (1, True), ran.err
 
 
 def test_a_trial_that_fails_is_told_and_the_search_goes_on(

@@ -131,18 +131,29 @@ def test_a_folder_that_cannot_be_made(tmp_path: Path, table: Write) -> None:
         Store(table("", "file") / "data").add(read_tables(table("user,item,time\na,x,1\n")))
 
 
+@pytest.mark.parametrize(
+    "error",
+    [
+        OSError(errno.ENOSPC, "No space left on device"),
+        polars.exceptions.ComputeError(
+            "parquet: File out of specification: underlying IO error: No space left on device (os error 28)"
+        ),
+    ],
+)
 def test_a_full_disk_is_told_and_changes_nothing(
-    store: Store, table: Write, monkeypatch: pytest.MonkeyPatch
+    store: Store, table: Write, monkeypatch: pytest.MonkeyPatch, error: Exception
 ) -> None:
     store.add(read_tables(table("user,item,time\na,x,1\n")))
     more = read_tables(table("user,item,time\na,y,2\n"))
 
     def full(*args: object) -> None:
-        raise OSError(errno.ENOSPC, "No space left on device")
+        raise error
 
     with monkeypatch.context() as patch:
         patch.setattr(polars.DataFrame, "write_parquet", full)
-        with pytest.raises(AcclimateError, match="No space left on device; nothing was changed"):
+        with pytest.raises(
+            AcclimateError, match="the disk is full: No space left on device; nothing was changed"
+        ):
             store.add(more)
     assert len(store.load()) == 1
     assert store.add(more).interactions == 1

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from acclimate.adapt.found import Trial, rounded
 from acclimate.adapt.spaces import Choice, Range, Whole
-from acclimate.errors import CorruptError
+from acclimate.errors import AcclimateError, CorruptError, machine_error
 
 if TYPE_CHECKING:
     import optuna
@@ -74,6 +74,7 @@ def open_trials(path: Path) -> Iterator[Any]:
 
     Raises:
         CorruptError: It cannot be read; says what to do.
+        AcclimateError: The disk is full, or something like it.
     """
     from optuna.exceptions import StorageInternalError
     from optuna.storages import RDBStorage
@@ -89,6 +90,10 @@ def open_trials(path: Path) -> Iterator[Any]:
         finally:
             storage.engine.dispose()
     except (SQLAlchemyError, StorageInternalError) as error:
+        if words := machine_error(error):
+            raise AcclimateError(
+                f"cannot write {path}: {words}", code="not_writable", field="home"
+            ) from error
         raise CorruptError(
             f"cannot use the trials in {path} ({' '.join(str(error).split())[:200]}): move the file away to "
             "begin the search anew",

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from typer.exceptions import TyperException
 
 from acclimate.cli.output import Output
-from acclimate.errors import AcclimateError
+from acclimate.errors import AcclimateError, machine_error
 
 INTERRUPTED = 130
 TERMINATED = 143
@@ -58,9 +58,11 @@ def describe(error: BaseException) -> Failure:
             return Failure("stopped by SIGTERM", "terminated", None, TERMINATED)
         case OSError() if error.strerror:
             where = f"{error.filename}: " if error.filename is not None else ""
-            return Failure(f"{where}{error.strerror}", "system", None, 1)
+            return Failure(f"{where}{machine_error(error)}", "system", None, 1)
         case MemoryError():
             return Failure("out of memory: close other programs, or use less data", "out_of_memory", None, 1)
+    if words := machine_error(error):
+        return Failure(words, "system", None, 1)
     name, text = type(error).__name__, " ".join(str(error).split())[:500]
     bug = "This is a bug in Acclimate: set ACCLIMATE_DEBUG=1 for the traceback"
     return Failure(f"{name}: {text}. {bug}" if text else f"{name}. {bug}", "internal", None, 1)

@@ -18,7 +18,7 @@ from pathlib import Path
 
 from acclimate.data import packages
 from acclimate.data.known import KNOWN, KnownSet
-from acclimate.errors import AcclimateError, CorruptError, NotFoundError, nearest
+from acclimate.errors import AcclimateError, CorruptError, NotFoundError, machine_error, nearest
 
 __all__ = ["KNOWN", "Fetched", "fetch", "fetched"]
 
@@ -192,7 +192,7 @@ def _install(
                 shutil.rmtree(target)
             inner.rename(target)
     except OSError as error:
-        message = f"cannot put {source} into {target}: {error.strerror or error}"
+        message = f"cannot put {source} into {target}: {machine_error(error) or error}"
         raise AcclimateError(message, code="cannot_write") from error
     return Fetched(name, target, source, digest, tuple(tried))
 

@@ -17,7 +17,7 @@ from acclimate.data.dataset import Dataset
 from acclimate.data.frames import Clean, Dropped
 from acclimate.data.tables import Tables, make_dataset
 from acclimate.data.versions import Versions, again
-from acclimate.errors import AcclimateError, CorruptError, InputError
+from acclimate.errors import AcclimateError, CorruptError, InputError, machine_error
 from acclimate.words import counted
 
 if TYPE_CHECKING:
@@ -110,8 +110,11 @@ class Store:
             if new is not None:
                 try:
                     self._versions.publish(lambda folder: _write(folder, new, manifest))
-                except OSError as error:
-                    message = f"cannot write {self.folder}: {error.strerror or error}; nothing was changed"
+                except Exception as error:  # Polars wraps what the operating system says in its own
+                    words = machine_error(error)
+                    if words is None:
+                        raise
+                    message = f"cannot write {self.folder}: {words}; nothing was changed"
                     raise AcclimateError(message, code="cannot_write", field="home") from error
         return imported
 

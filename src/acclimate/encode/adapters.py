@@ -16,7 +16,15 @@ import msgspec
 import numpy as np
 
 from acclimate.durable import replace_file
-from acclimate.errors import AcclimateError, CorruptError, InputError, NotFoundError, check_range, nearest
+from acclimate.errors import (
+    AcclimateError,
+    CorruptError,
+    InputError,
+    NotFoundError,
+    check_range,
+    machine_error,
+    nearest,
+)
 from acclimate.types import Floats
 
 if TYPE_CHECKING:
@@ -197,7 +205,7 @@ class Adapter:
             replace_file(Path(folder) / _FILES[1], msgspec.json.encode(told))
         except OSError as error:
             raise AcclimateError(
-                f"cannot write the adapter to {folder}: {error.strerror}", code="not_writable"
+                f"cannot write the adapter to {folder}: {machine_error(error) or error}", code="not_writable"
             ) from error
 
     @classmethod

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sqlite3
 from pathlib import Path
 
-from acclimate.errors import CorruptError, InputError, NotFoundError
+from acclimate.errors import CorruptError, InputError, NotFoundError, machine_error
 
 APPLICATION = 0x41434C4D
 """``PRAGMA application_id`` of our files: "ACLM"."""
@@ -45,6 +45,8 @@ def open_log(path: Path, *, readonly: bool) -> sqlite3.Connection:
         _prepare(db, path, readonly=readonly)
     except sqlite3.DatabaseError as error:
         db.close()
+        if words := machine_error(error):
+            raise InputError(f"cannot open {path}: {words}", field="home") from error
         raise CorruptError(f"{path} is not a readable event log: {error}") from error
     except BaseException:
         db.close()
