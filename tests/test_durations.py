@@ -38,6 +38,7 @@ def test_other_moments_are_refused(text: str) -> None:
 
 def test_the_repeat_table_of_the_settings() -> None:
     assert load_settings().repeat.again == math.inf
+    assert load_settings().repeat.in_words == "never"
     assert load_settings(None, ("repeat.default=always",)).repeat.again == 0
     assert load_settings(None, ("repeat.default=7d",)).repeat.again == 7 * 86_400
     with pytest.raises(InputError, match="never, always or a length of time such as 7d, got 'often'"):

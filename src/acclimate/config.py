@@ -62,9 +62,12 @@ EVENT_TYPES = EventsTable.__struct_fields__
 
 
 class Repeat(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Whether an item that a user has had may come again: never, always, or after a time such as 7d."""
+    """Whether an item that a user has had may come again: never, always, or after a time such as 7d.
 
-    default: str = "never"
+    ``"auto"`` is never, but lists of a snapshot follow the setting that it was trained with.
+    """
+
+    default: str = "auto"
 
     def __post_init__(self) -> None:
         again_after(self.default)
@@ -73,6 +76,11 @@ class Repeat(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     def again(self) -> float:
         """Seconds after which an item may come again; infinite for never."""
         return again_after(self.default)
+
+    @property
+    def in_words(self) -> str:
+        """What ``default`` means: ``"never"`` for ``"auto"``, else itself."""
+        return "never" if self.default == "auto" else self.default
 
 
 class Train(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

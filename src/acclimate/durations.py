@@ -44,7 +44,9 @@ def lasting(seconds: float) -> str:
 
 
 def again_after(repeat: str) -> float:
-    """Return the seconds after which an item may come again: infinite for ``"never"``, 0 for ``"always"``.
+    """Return the seconds after which an item may come again: 0 for ``"always"``.
+
+    It is infinite for ``"never"``, and for ``"auto"`` where nothing else is known.
 
     Raises:
         InputError: It is neither of them, nor a length of time.
@@ -53,14 +55,14 @@ def again_after(repeat: str) -> float:
         >>> again_after("never"), again_after("always"), again_after("1d")
         (inf, 0.0, 86400.0)
     """
-    named = {"never": math.inf, "always": 0.0}
+    named = {"auto": math.inf, "never": math.inf, "always": 0.0}
     if repeat in named:
         return named[repeat]
     try:
         return seconds(repeat, "repeat.default")
     except InputError as error:
         raise InputError(
-            f"repeat.default must be never, always or a length of time such as 7d, got {repeat!r}",
+            f"repeat.default must be auto, never, always or a length of time such as 7d, got {repeat!r}",
             code="bad_setting",
             field="repeat.default",
         ) from error

@@ -31,8 +31,9 @@ class Recommender:
 
     An answer is a function of (model, log offset, query, seed): with its request id and time it can be
     drawn again, and its propensities are those of what it shows, each given the items above it.
-    What the model cannot score has no score and ranks behind all that it can; where it can score nothing for a user,
-    the list is of what was chosen most, and ``fallback`` says so. One thread at a time may use it.
+    What the model cannot score has no score and ranks behind all that it can; where it can score nothing
+    for a user, the list is of what was chosen most, and ``fallback`` says so. One thread at a time may use
+    it.
 
     Args:
         model: A fitted or restored model.

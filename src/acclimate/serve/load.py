@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import logging
 
-from acclimate.config import Home, Settings
+from acclimate.config import Home, Repeat, Settings
 from acclimate.data.dataset import Dataset
 from acclimate.events.log import EventLog, check_continues
 from acclimate.models.popularity import Popularity
 from acclimate.policies import make_policy
 from acclimate.recommend import Recommender
-from acclimate.snapshot import Registry
+from acclimate.snapshot import Registry, Snapshot
 from acclimate.state.fold import LiveState
 
 log = logging.getLogger("acclimate.serve")
@@ -22,7 +22,8 @@ def load_recommender(home: Home, settings: Settings) -> Recommender:
 
     Args:
         home: The folder; nothing needs to be there.
-        settings: Policy, the table of events, and whether items come again.
+        settings: Policy, the table of events, and whether items come again; where they do not say, it is
+            as the snapshot was trained.
 
     Raises:
         CorruptError: The current snapshot is incomplete or altered.
@@ -39,7 +40,7 @@ def load_recommender(home: Home, settings: Settings) -> Recommender:
             policy,
             snapshot_id=snapshot.id,
             seed=settings.policy.seed,
-            again=settings.repeat.again,
+            again=_again(snapshot, settings.repeat),
         )
     from acclimate.data.store import Store  # it brings polars, which a snapshot does not need
 
@@ -60,6 +61,23 @@ def load_recommender(home: Home, settings: Settings) -> Recommender:
         fallback=NO_MODEL,
         again=settings.repeat.again,
     )
+
+
+def _again(snapshot: Snapshot, asked: Repeat) -> float:
+    """Return the seconds after which an item may come again; warns if it was trained otherwise."""
+    made = (snapshot.manifest["settings"] or {}).get("repeat", {})
+    trained = Repeat(made.get("default", "auto"))
+    if asked.default == "auto":
+        return trained.again
+    if asked.again != trained.again:
+        log.warning(
+            "snapshot %s: repeat.default is %s, but the snapshot was trained and measured with %s; "
+            "leave the setting out to list as it was measured, or train anew",
+            snapshot.id,
+            asked.default,
+            trained.in_words,
+        )
+    return asked.again
 
 
 def check_log(recommender: Recommender, events: EventLog) -> None:
