@@ -122,6 +122,25 @@ def test_items_told_again_are_counted(run: Run, ratings: Path, tmp_path: Path) -
     assert "1 item changed, 1 already present" in " ".join(run(*words).out.split())
 
 
+def test_an_import_that_takes_no_interaction_writes_nothing(run: Run, tmp_path: Path) -> None:
+    (tmp_path / "r.csv").write_text("user,item,time\n,x,1\na,y,never\n")
+    (tmp_path / "items.csv").write_text("item,title\nx,Ex\n")
+    before = sorted(tmp_path.rglob("*"))
+    words = [
+        "data",
+        "import",
+        tmp_path / "r.csv",
+        "--items",
+        tmp_path / "items.csv",
+        "--home",
+        tmp_path / "h",
+    ]
+    ran = run(*words)
+    assert (ran.code, sorted(tmp_path.rglob("*"))) == (1, before)
+    assert "0 interactions, 0 users and 1 item would be new" in " ".join(ran.out.split())
+    assert "no interaction could be taken; nothing was written" in " ".join(ran.err.split())
+
+
 @pytest.mark.parametrize(
     ("words", "message"),
     [

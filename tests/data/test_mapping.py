@@ -64,10 +64,11 @@ def test_the_messages_lead_to_the_other_table_and_not_back(table: Write) -> None
         read_tables(file, items=items)
     with pytest.raises(InputError, match=r"items\.csv has no column 'sku'; .* --map items\.item=COLUMN"):
         read_tables(file, items=items, columns={"user": "client", "item": "sku"})
+    other = table("client,thing\na,x\n", "other.csv")
     with pytest.raises(
-        InputError, match=r"ratings\.csv has no column 'code'; .* --map interactions\.item=COLUMN"
+        InputError, match=r"other\.csv has no column 'code'; .* --map interactions\.item=COLUMN"
     ):
-        read_tables(file, items=items, columns={"user": "client", "item": "code"})
+        read_tables(other, items=items, columns={"user": "client", "item": "code"})
 
 
 @pytest.mark.parametrize(
@@ -98,3 +99,22 @@ def test_a_name_that_fits_nothing_names_the_nearest(
     words = {"user": "client", "time": "when", **named}
     with pytest.raises(InputError, match=message):
         read_tables(table(EVENTS), items=table(ITEMS, "items.csv"), columns=words)
+
+
+def test_what_a_shop_calls_its_things_is_known(table: Write) -> None:
+    items = table("product,title,price\nx,Ex,3\n", "items.csv")
+    data = read_tables(table("customer,sku,date\na,x,2026-01-01\n"), items=items).dataset
+    assert (data.users.ids, data.items.ids, data.catalogue[0].title) == (["a"], ["x"], "Ex")
+
+
+@pytest.mark.parametrize("faint", ["sku", "product"])
+def test_an_id_goes_before_a_word_that_is_often_something_else(table: Write, faint: str) -> None:
+    items = table(f"{faint},id\nRed shoe,x\n", "items.csv")
+    tables = read_tables(table(f"user,{faint},item\na,Red shoe,x\n"), items=items)
+    assert tables.dataset.items.ids == ["x"]
+    assert f"items.csv: 'id' is read as item_id, and not {faint!r}" in " ".join(tables.notes)
+
+
+def test_a_column_with_a_meaning_of_its_own_is_no_guess(table: Write) -> None:
+    with pytest.raises(InputError, match=r"has no item_id column; .* --map items\.item=COLUMN"):
+        read_tables(table("user,item\na,x\n"), items=table("title,category\nEx,c\n", "items.csv"))

@@ -61,6 +61,9 @@ FromOption = Annotated[
     typer.Option("--from", metavar="DIR", help="Look into this folder first.", show_default=False),
 ]
 
+CHECKED = "would be new"
+"""What a report says of what was not written."""
+
 
 @app.command("list")
 def listing(home: HomeOption = None, as_json: JsonOption = False) -> None:
@@ -148,7 +151,8 @@ def _add_command(name: str, help: str, word: str, *, writes: bool) -> None:
             encoding=encoding,
             wanted=wanted,
         )
-        report(out, tables, store.add(tables) if writes else store.check(tables), word, whole=not writes)
+        done = store.add(tables) if writes and not tables.empty else store.check(tables)
+        report(out, tables, done, CHECKED if tables.empty else word, whole=not writes)
 
 
 _add_command(
@@ -160,7 +164,7 @@ _add_command(
 _add_command(
     "check",
     "Tell what `import` would do and what is worth knowing of the data; write nothing.",
-    "would be new",
+    CHECKED,
     writes=False,
 )
 

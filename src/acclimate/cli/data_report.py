@@ -59,8 +59,8 @@ def report(out: Output, tables: Tables, done: Imported, word: str, *, whole: boo
         for one in (one for one in advice if one.severity == "warning"):
             out.note(f"{one.finding}; {one.todo}")
     out.document({**asdict(done), "notes": notes, "advice": [asdict(one) for one in advice]})
-    if empty and not len(tables.dataset.searches):
-        out.note("no interaction could be taken")
+    if tables.empty:
+        out.note("no interaction could be taken; nothing was written")
         raise typer.Exit(1)
 
 

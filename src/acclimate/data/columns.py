@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from acclimate.data.mapping import Given, key_of
-from acclimate.data.roles import ALIASES, MEANING, REQUIRED, TABLES, closest, plain
+from acclimate.data.roles import ALIASES, FAINT, MEANING, REQUIRED, TABLES, closest, plain
 from acclimate.data.unused import Sample, unused_notes
 from acclimate.errors import InputError
 
@@ -139,7 +139,8 @@ class Columns:
 def _names(name: str, kind: str) -> tuple[str, ...]:
     """Return what a column may be called; in a table of items or users ``id`` is enough."""
     own = ("id",) if kind != "events" and name in REQUIRED[kind] else ()
-    return (name, *ALIASES[name], *own)
+    faint = tuple(word for word in ALIASES[name] if word in FAINT)
+    return (name, *(word for word in ALIASES[name] if word not in FAINT), *own, *faint)
 
 
 def _by_alias(header: Sequence[str], names: Sequence[str]) -> list[int]:
@@ -178,7 +179,8 @@ def _missing(header: Sequence[str], name: str, asked: Sequence[str], kind: str, 
             f"{file.name} has no {wanted}; its columns are {there}. If that is a row, write a header line "
             f"above it that names the columns, as in {line[kind]}"
         )
-    nearby = next(filter(None, (closest(word, header) for word in asked or [name])), "COLUMN")
+    free = [column for column in header if asked or MEANING.get(plain(column), name) == name]
+    nearby = next(filter(None, (closest(word, free) for word in asked or [name])), "COLUMN")
     other = "" if kind != "events" else "; a table of items goes after --items, one of users after --users"
     known = ", ".join(_names(name, kind))
     return (

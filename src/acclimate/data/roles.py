@@ -6,8 +6,8 @@ import difflib
 from collections.abc import Sequence
 
 ALIASES: dict[str, tuple[str, ...]] = {
-    "user_id": ("userId", "user", "uid", "customer_id", "reviewerID"),
-    "item_id": ("movieId", "item", "iid", "asin", "parent_asin", "product_id"),
+    "user_id": ("userId", "user", "uid", "customer_id", "reviewerID", "customer"),
+    "item_id": ("movieId", "item", "iid", "asin", "parent_asin", "product_id", "sku", "product"),
     "timestamp": ("ts", "datetime", "time", "date", "unixReviewTime"),
     "value": ("rating", "weight", "score", "overall"),
     "event_type": ("event", "action", "behavior"),
@@ -20,6 +20,9 @@ ALIASES: dict[str, tuple[str, ...]] = {
     "available": (),
 }
 """Our name -> names that are taken without asking; case, ``_``, ``-`` and spaces do not matter."""
+
+FAINT = ("customer", "sku", "product")
+"""Those of `ALIASES` that are often something else; they count where there is no other, not even ``id``."""
 
 TABLES: dict[str, tuple[str, ...]] = {
     "events": ("user_id", "item_id", "timestamp", "value", "event_type", "query"),
@@ -45,7 +48,7 @@ def closest(word: str, names: Sequence[str]) -> str | None:
     """Return which of ``names`` is most like ``word``, whatever their case and punctuation; None if none is.
 
     Example:
-        >>> closest("cod", ["Code", "title"]), closest("sku", ["Code", "title"])
+        >>> closest("cod", ["Code", "title"]), closest("ean", ["Code", "title"])
         ('Code', None)
     """
     close = difflib.get_close_matches(plain(word), [plain(name) for name in names], n=1, cutoff=0.5)

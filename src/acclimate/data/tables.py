@@ -42,6 +42,11 @@ class Tables:
     notes: list[str]
     clean: Clean
 
+    @property
+    def empty(self) -> bool:
+        """Whether no interaction and no search could be taken."""
+        return not (len(self.clean.events) or len(self.clean.searches))
+
 
 def read_tables(
     paths: str | Path | Sequence[str | Path],
