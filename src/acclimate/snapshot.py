@@ -266,13 +266,19 @@ class Registry:
             raise NotFoundError(f"no snapshot {snapshot_id[:80]!r}: {hint}", field="snapshot")
         return self._open(self.folder / snapshot_id)
 
-    def list(self) -> list[Snapshot]:
-        """Return all snapshots, newest first; a damaged one comes last and says what is wrong with it."""
+    def list(self, *, verify: bool = False) -> list[Snapshot]:
+        """Return all snapshots, newest first; a damaged one comes last and says what is wrong with it.
+
+        Args:
+            verify: Whether every byte is checked; else names and sizes alone.
+        """
         found = []
         for name in self._names():
             try:
                 snapshot = self._open(self.folder / name)
                 _ = snapshot.verdict
+                if verify:
+                    snapshot.verify()
             except AcclimateError as error:
                 snapshot = Snapshot(name, self.folder / name, {}, broken=error.message)
             found.append(snapshot)
@@ -298,9 +304,10 @@ class Registry:
         try:
             manifest = msgspec.json.decode(file.read_bytes(), type=dict[str, Any])
         except (OSError, msgspec.MsgspecError) as error:
-            raise CorruptError(f"{file} is missing or damaged: {error}") from error
+            why = machine_error(error) or error
+            raise CorruptError(f"{file} is missing or damaged ({why}): {OTHERWISE}") from error
         if _id(manifest) != path.name:
-            raise CorruptError(f"{file} is damaged: it is not what was written")
+            raise CorruptError(f"{file} is damaged: it is not what was written; {OTHERWISE}")
         if manifest["format"] > FORMAT:
             raise InputError(
                 f"{file} was written by a newer Acclimate (layout {manifest['format']}, "

@@ -319,6 +319,11 @@ def test_a_half_written_snapshot_is_named_not_read(run: Run, home: Path) -> None
     assert "acclimate snapshots rollback" in found["snapshot"]["fix"]
     listed = run("snapshots", "--home", home, "--json").document["snapshots"]
     assert {entry["id"]: bool(entry["broken"]) for entry in listed} == {first: False, second: True}
+    broken.write_bytes(broken.read_bytes() + b"7 bytes")
+    listed = run("snapshots", "--home", home, "--json").document["snapshots"]
+    assert {entry["id"]: bool(entry["broken"]) for entry in listed} == {first: False, second: True}, "altered"
+    (home / "snapshots" / second / "snapshot.json").unlink()
+    assert "go back to another" in run("recommend", "--user", "u0", "--home", home).err
     assert run("snapshots", "rollback", first, "--home", home).code == 0
     assert run("recommend", "--user", "u0", "--home", home).code == 0
 

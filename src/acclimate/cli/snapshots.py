@@ -81,7 +81,7 @@ def _list(out: Output, registry: Registry) -> None:
         current = registry.current()
     except CorruptError as error:
         out.note(error.message)
-    rows = [_row(snapshot, current) for snapshot in registry.list()]
+    rows = [_row(snapshot, current) for snapshot in registry.list(verify=True)]
     table = Table("", "snapshot", "created (UTC)", "model", "offset", "ndcg@10", "verdict")
     for row in rows:
         table.add_row(*(Text("" if cell is None else str(cell)) for cell in _cells(row)))
