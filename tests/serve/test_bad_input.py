@@ -42,7 +42,7 @@ def test_k_out_of_range(shared: Client, k: Any, shown: str) -> None:
     assert problem(shared.get("/v1/similar", params={"k": k, "item_id": "book-gothic-1"})) == expected
 
 
-@pytest.mark.parametrize("k", [" 10", "1_0", "+10", "007", "\u0661", "9" * 40])
+@pytest.mark.parametrize("k", [" 10", "1_0", "+10", "007", "1e1", "5.0", "\u0661", "9" * 40])
 def test_k_written_strangely(shared: Client, k: str) -> None:
     expected = (400, "k_out_of_range", f"k must be 1..1000, got {k!r}", "k")
     assert problem(shared.get("/v1/recommendations", params={"k": k})) == expected
@@ -65,6 +65,9 @@ def test_k_of_another_type(shared: Client, k: Any) -> None:
         (LIKE + b',"context":' + b'{"a":' * 50_000, 400, "nested too deeply", None),
         (b"[" * 100_000, 400, "nested too deeply", None),
         (b"[" * 2_000 + b"]" * 2_000, 400, "nested too deeply", None),
+        (LIKE + b',"item_id":"j"}', 400, "'item_id' stands twice in one object; give it once", "item_id"),
+        (b"[" + LIKE + b"}," + LIKE + b',"user_id":"v"}]', 400, "'user_id' stands twice", "user_id"),
+        (LIKE + b',"context":{"a":1,"b":2,"a":3}}', 400, "'a' stands twice", "a"),
         (b"", 400, "the body is empty", None),
         (b" \n", 400, "the body is empty; send one JSON document", None),
         (b"null", 422, "the body is null; an object or a list is wanted", None),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import typing
 from collections.abc import Iterator
@@ -72,6 +73,8 @@ async def only_known_parameters(
             )
         if len(given.getall(name)) > 1:
             raise InputError(f"{name} is given twice; give it once", code="repeated_parameter", field=name)
+        if name in RANGES:  # the framework would take 1e1 for 10
+            check_range(name, given[name], *RANGES[name])
 
 
 def _check_utf8(query: bytes) -> None:
@@ -94,8 +97,9 @@ def read(body: bytes, kind: Any) -> Any:
     """Decode JSON ``body`` as ``kind``, a struct or a union of a struct and a list of it.
 
     Raises:
-        InputError: Broken JSON (with the position), an unknown field (with the nearest) or a number out
-            of range: status 400. A value of the wrong type or size: status 422.
+        InputError: Broken JSON (with the position), an unknown field (with the nearest), a number out of
+            range, or a field that stands twice in an object: status 400. A value of the wrong type or size:
+            status 422.
 
     Example:
         >>> from acclimate.serve.schemas import UserBody
@@ -107,13 +111,32 @@ def read(body: bytes, kind: Any) -> Any:
     """
     try:
         try:
-            return _decoder(kind).decode(body)
+            value = _decoder(kind).decode(body)
+            _ONCE.decode(body.decode())
+            return value
         except msgspec.ValidationError as error:
             raise _misfit(str(error), body, kind) from error
         except (msgspec.DecodeError, UnicodeDecodeError) as error:
             raise _broken(str(error), body) from error
     except RecursionError as error:  # from either: what does not fit is decoded again to be shown
         raise InputError("the JSON is nested too deeply", code="broken_json") from error
+
+
+def _once(pairs: list[tuple[str, Any]]) -> None:
+    """Raise InputError if an object has a field twice, of which a decoder would take the last in silence."""
+    names = {name for name, _ in pairs}
+    if len(names) < len(pairs):
+        told = [name for name, _ in pairs]
+        twice = next(name for name in told if told.count(name) > 1)
+        raise InputError(
+            f"{twice[:80]!r} stands twice in one object; give it once",
+            code="repeated_field",
+            field=twice[:80],
+        )
+
+
+_ONCE = json.JSONDecoder(object_pairs_hook=_once, parse_int=len, parse_float=len)
+"""Looks for fields that stand twice, and keeps nothing."""
 
 
 def _broken(message: str, body: bytes) -> InputError:
