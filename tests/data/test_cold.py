@@ -40,7 +40,11 @@ def test_each_user_is_in_one_fold_and_is_not_trained_on() -> None:
     asked = np.concatenate([split.users for split in splits])
     assert sorted(asked) == whole.users.tolist()
     assert {len(split.users) for split in splits} == {4}
-    assert targets_sha256(splits) == whole.targets_sha256
+    targets = np.concatenate([split.targets for split in splits])
+    assert sorted(targets) == sorted(whole.targets)
+    hashes = {targets_sha256(split_kfold(data, 5, seed=seed)) for seed in (0, 0, 1)}
+    assert len(hashes) == 2, "who is asked together is part of the task"
+    assert whole.targets_sha256 not in hashes
     for split in splits:
         assert not np.isin(split.train.user, split.users).any()
         assert len(split.train) == (~np.isin(data.user, split.users)).sum()

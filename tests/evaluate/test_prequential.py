@@ -324,3 +324,11 @@ def test_bad_calls_are_named() -> None:
     blank = Dataset(data.users, data.items, data.user, data.item, data.time, weight=np.zeros(100))
     with pytest.raises(InputError, match=r"nothing is to be foreseen .*not positive: 50"):
         replay([Level("a", model)], blank)
+
+
+def test_each_tenth_is_told_off_a_terminal(capsys: pytest.CaptureFixture[str]) -> None:
+    """A long replay is not silent for half of its time."""
+    world = drifting_world(seed=0)
+    replay([Level("plain", Plain())], world.data, progress=True)
+    told = [line for line in capsys.readouterr().err.splitlines() if line.startswith("replaying with plain")]
+    assert len(told) >= 9

@@ -83,12 +83,16 @@ class Split:
 
 
 def targets_sha256(splits: Sequence[Split]) -> str:
-    """Return the hash of the targets of several splits together; see `Split.targets_sha256`."""
+    """Return the hash of the targets of several splits together; see `Split.targets_sha256`.
+
+    Of several, each line ends with ``TAB number of the split``: who is asked with whom is part of the task.
+    """
     lines: list[str] = []
-    for split in splits:
+    for number, split in enumerate(splits):
+        end = f"\t{number}\n" if len(splits) > 1 else "\n"
         user_ids, item_ids = split.train.users.ids, split.train.items.ids
         pairs = zip(split.users[split.rows].tolist(), split.targets.tolist(), strict=True)
-        lines += [f"{user_ids[user]}\t{item_ids[item]}\n" for user, item in pairs]
+        lines += [f"{user_ids[user]}\t{item_ids[item]}{end}" for user, item in pairs]
     return hashlib.sha256("".join(sorted(lines)).encode("utf-8", "surrogatepass")).hexdigest()
 
 

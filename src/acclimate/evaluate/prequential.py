@@ -152,7 +152,7 @@ class _Run:
         if kept and level.learner:
             restore(level.model, part_of(kept, "model"))
         saved = perf_counter()
-        with counting(m, f"replaying with {level.name}", shown=progress, lines=2) as tell:
+        with counting(m, f"replaying with {level.name}", shown=progress) as tell:
             if self.trace.done:
                 tell(self.trace.done)
             for low, high in self._batches(self.trace.done):
