@@ -127,7 +127,8 @@ class Reason:
     """Why an item stands in a list.
 
     Args:
-        kind: ``"because"`` (near to an item the user had), ``"popular"``, ``"explored"`` or ``"new"``.
+        kind: ``"because"`` (near to an item the user had), ``"had"`` (the user had it before),
+            ``"popular"``, ``"explored"`` or ``"new"``.
         text: A sentence for a person.
         item_id: The item it refers to, if it does.
         similarity: How near, -1..1, if it is about nearness.
@@ -291,6 +292,14 @@ class Model(Protocol):
 
     def restore(self, state: State) -> None:
         """Become the model whose ``state`` this is."""
+
+
+@runtime_checkable
+class Habitual(Protocol):
+    """A model that lists an item since the user had it before."""
+
+    def times_had(self, items: Codes, history: Histories) -> NDArray[np.int64]:
+        """Return how often the one user of ``history`` had each of ``items`` int32[k]: int64[k]."""
 
 
 class Learner(Model, Protocol):

@@ -1,7 +1,9 @@
 import numpy as np
 import pytest
 
+from acclimate.data.dataset import Dataset
 from acclimate.explain.history import because, reasons
+from acclimate.models.frequency import Frequency
 from acclimate.types import Histories, Item, Reason
 from tests.near_model import Near
 
@@ -73,3 +75,25 @@ def test_where_nothing_is_near_counts_speak():
     ]
     near = reasons(Near(TABLE), codes(0, 4), [False, False], Histories.of([[3]]), CATALOGUE, liked)
     assert [why[0].kind for why in near] == ["because", "new"]
+
+
+def test_no_item_is_said_to_be_near_to_itself():
+    found = because(Near(TABLE), codes(0, 2), Histories.of([[0, 2]]), CATALOGUE)
+    assert [reason.item_id for reason in found] == ["up", "heat"]
+    assert because(Near(TABLE), codes(0), Histories.of([[0, 0]]), CATALOGUE) == [None]
+
+
+def test_what_is_listed_since_the_user_had_it_says_so():
+    model, liked = Frequency(), np.array([17, 1, 2, 0, 0])
+    model.fit(Dataset.of([("ann", name, 1.0) for name in ("heat", "ronin", "up", "alien", "big")]))
+    history = Histories.of([[0, 0, 1, 0, 2]], weights=[[1.0, 2.0, 1.0, 1.0, -1.0]])
+    found = reasons(model, codes(0, 1, 2, 3), [False, False, True, False], history, CATALOGUE, liked)
+    assert [[why.text for why in place] for place in found] == [
+        ["You had it 3 times."],
+        ["You had it once."],
+        ["Shown to learn whether you like it.", "Popular: chosen 2 times."],
+        ["New: nobody has chosen it yet."],
+    ]
+    assert found[0][0] == Reason("had", "You had it 3 times.", "heat")
+    popular = reasons(None, codes(0), [False], history, CATALOGUE, liked)
+    assert popular[0][0].text == "Popular: chosen 17 times.", "who counts all says how often all chose it"

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from acclimate.types import Codes, Floats, Histories, Item, Model, Reason
+from acclimate.types import Codes, Floats, Habitual, Histories, Item, Model, Reason
 
 RECENT = 50
 """How many of the user's newest liked items a reason may refer to."""
@@ -16,8 +16,9 @@ RECENT = 50
 def because(model: Model, items: Codes, history: Histories, catalogue: Sequence[Item]) -> list[Reason | None]:
     """Return for each of ``items`` the liked item of ``history`` that it is nearest to, in words.
 
-    Nearness is the model's own. Of equally near items the newest is named; None where nothing liked is
-    near (similarity above 0). One call of ``model.similarity``, with the smaller side as its rows.
+    Nearness is the model's own. Of equally near items the newest is named, never the item itself; None
+    where nothing liked is near (similarity above 0). One call of ``model.similarity``, with the
+    smaller side as its rows.
 
     Args:
         model: Says what is near.
@@ -29,7 +30,7 @@ def because(model: Model, items: Codes, history: Histories, catalogue: Sequence[
     liked = np.array(list(dict.fromkeys(newest.tolist())), np.int32)
     if not len(liked) or not len(items):
         return [None] * len(items)
-    near = _nearness(model, items, liked)
+    near = np.where(items[:, None] == liked, np.float32(-np.inf), _nearness(model, items, liked))
     return [
         _near_to(catalogue[liked[at]], float(row[at])) for row, at in zip(near, near.argmax(1), strict=True)
     ]
@@ -43,7 +44,9 @@ def reasons(
     catalogue: Sequence[Item],
     liked: NDArray[np.int64],
 ) -> list[tuple[Reason, ...]]:
-    """Return the reasons of each place: that it is a try, and what it is near to or how popular it is.
+    """Return the reasons of each place: that it is a try, and why the model or popularity chose it.
+
+    It was had before, if the model goes by that; else it is near to something, or popular.
 
     Args:
         model: Says what is near; None if popularity made the list.
@@ -54,9 +57,11 @@ def reasons(
         liked: How often each item of the catalogue was chosen, whatever it was rated, int64[n].
     """
     near = [None] * len(items) if model is None else because(model, items, history, catalogue)
+    had = model.times_had(items, history) if isinstance(model, Habitual) else np.zeros(len(items), np.int64)
     found: list[tuple[Reason, ...]] = []
-    for code, reason, tried in zip(items, near, explored, strict=True):
-        why = reason or _by_count(int(liked[code]))
+    for code, times, reason, tried in zip(items, had.tolist(), near, explored, strict=True):
+        own = _had(catalogue[code], times) if times else None
+        why = own or reason or _by_count(int(liked[code]))
         trial = Reason("explored", "Shown to learn whether you like it.")
         found.append((trial, why) if tried else (why,))
     return found
@@ -73,6 +78,10 @@ def _near_to(item: Item, similarity: float) -> Reason | None:
         return None
     text = f"Because of {item.title or item.item_id}, which is near."
     return Reason("because", text, item.item_id, round(similarity, 4))
+
+
+def _had(item: Item, times: int) -> Reason:
+    return Reason("had", f"You had it {times:,} times." if times > 1 else "You had it once.", item.item_id)
 
 
 def _by_count(count: int) -> Reason:

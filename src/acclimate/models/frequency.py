@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import numpy as np
+from numpy.typing import NDArray
 
 from acclimate.models.common import check_positive
 from acclimate.models.popularity import Popularity
-from acclimate.types import Floats, Histories, State
+from acclimate.types import Codes, Floats, Histories, State
 
 DAY = 86_400.0
 TIE = 1e-4
@@ -54,6 +55,11 @@ class Frequency(Popularity):
             own = np.bincount(which, liked.weights * 0.5 ** (ages / self.half_life))
             out.ravel()[cells] = own * (1 + TIE * share[cells % n])
         return out
+
+    def times_had(self, items: Codes, history: Histories) -> NDArray[np.int64]:
+        """Return how often the one user of ``history`` had each of ``items`` int32[k]: int64[k]."""
+        had = np.bincount(history.liked().items, minlength=self.n_items)
+        return had[items].astype(np.int64)
 
     def state(self) -> State:
         """Return the counts, and nothing about users."""
