@@ -12,10 +12,13 @@ from pathlib import Path
 import polars as pl
 import pytest
 
+from acclimate.config import EVENT_TYPES
+from acclimate.data.kinds import meaning_of
 from acclimate.data.tables import read_tables
 from acclimate.data.unused import unused_notes
 
 KINDS = ["view", "view", "cart", "view", "cart", "buy"]
+TYPES = "where TYPE is one of view, click, like, add_to_cart, purchase, rating, dislike, impression, search"
 
 
 def as_csv(folder: Path, columns: dict[str, list[object]]) -> Path:
@@ -73,10 +76,12 @@ def test_what_may_be_an_event_type_is_named_in_each_format(tmp_path: Path, form:
     )
     assert second == f"{file.name}: not used: column 'price'"
     mapped = read_tables(file, columns={"event_type": "action_kind"})
-    assert mapped.dataset.kind.tolist() == [0, 0, 0]
+    assert [EVENT_TYPES[kind] for kind in mapped.dataset.kind] == [
+        *("view", "view", "add_to_cart", "view", "add_to_cart", "purchase"),
+    ]
     assert f"{file.name}: not used: column 'price'" in mapped.notes
-    assert [(lost.reason, lost.count) for lost in mapped.dropped] == [("unknown event type", 3)]
-    assert any(note.startswith(f"{file.name}: event types are view, click, like") for note in mapped.notes)
+    assert mapped.dropped == []
+    assert any(note.startswith("event types: 'cart' as add_to_cart, 'buy' as pur") for note in mapped.notes)
 
 
 def test_the_rows_of_a_query_are_looked_at(tmp_path: Path) -> None:
@@ -98,7 +103,10 @@ def test_the_rows_of_a_query_are_looked_at(tmp_path: Path) -> None:
 )
 def test_event_types_are_known_by_their_names_or_values(name: str, values: list[str]) -> None:
     (note,) = unused_notes(["user", name], {0: "user_id"}, Path("r.csv"), lambda few: {1: values})
-    assert note.endswith(f"if it says what happened: --map event_type={name}")
+    call = f"if it says what happened: --map event_type={name}"
+    unknown = [value for value in dict.fromkeys(values) if meaning_of(value) is None]
+    maps = "".join(f" --map event_type.{value}=TYPE" for value in unknown)
+    assert note.endswith(f"{call}{maps}, {TYPES}" if unknown else call)
 
 
 @pytest.mark.parametrize(
@@ -122,7 +130,8 @@ def test_a_column_of_few_words_is_asked_about() -> None:
     notes = unused_notes(["user", "device", "price"], {0: "user_id"}, Path("r.csv"), lambda few: cells)
     assert notes == [
         "r.csv: not used: columns 'device' (values mobile, desktop), 'price'; "
-        "if one of them says what happened: --map event_type=device"
+        "if one of them says what happened: --map event_type=device "
+        f"--map event_type.mobile=TYPE --map event_type.desktop=TYPE, {TYPES}"
     ]
 
 
@@ -145,7 +154,7 @@ def test_of_many_columns_some_are_looked_at_and_a_name_that_fits_is_among_them()
     header = ["user", *(f"c{n}" for n in range(400)), "event_name"]
     first, _ = unused_notes(header, {0: "user_id"}, Path("r.csv"), sample)
     assert (len(asked), asked[0]) == (30, 401)
-    assert first.endswith("--map event_type=event_name")
+    assert "if it says what happened: --map event_type=event_name --map event_type.open=TYPE" in first
 
 
 def test_many_files_are_told_once(tmp_path: Path) -> None:

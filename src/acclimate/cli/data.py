@@ -41,7 +41,8 @@ MapOption = Annotated[
     typer.Option(
         "--map",
         metavar="[TABLE.]OURS=COLUMN",
-        help="Name a column, as in user=uid, or items.item=sku for one table; may be repeated.",
+        help="Name a column, as in user=uid, or items.item=sku for one table, or what a value means, as in "
+        "event_type.buy=purchase; may be repeated.",
     ),
 ]
 DropOption = Annotated[

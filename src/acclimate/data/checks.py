@@ -5,8 +5,8 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING
 
-from acclimate.config import EVENT_TYPES
 from acclimate.data.frames import Dropped, Raw
+from acclimate.data.kinds import UNKNOWN
 from acclimate.data.times import TIME_FORMATS, TimesRead, order_notes, read_times
 
 if TYPE_CHECKING:
@@ -58,9 +58,6 @@ def check_events(raw: Raw, event_types: frozenset[str]) -> tuple[pl.DataFrame, l
     frame, dropped = _sieve(frame, {**before, **late, **after}, raw)
     if any(lost.reason == "unreadable time" for lost in dropped):
         remarks.append(TIME_FORMATS)
-    if any(lost.reason == "unknown event type" for lost in dropped):
-        known = ", ".join(name for name in EVENT_TYPES if name in event_types)
-        remarks.append(f"event types are {known}; write others as one of these")
     remarks += [*order_notes(frame), *_scale_notes(frame)]
     frame = frame.select(*EVENT_COLUMNS, "query", "line").cast({"value": pl.Float32})
     searched = pl.when(~_blank("item_id")).then("item_id").alias("item_id")
@@ -94,7 +91,7 @@ def _reasons(schema: pl.Schema, event_types: frozenset[str]) -> tuple[dict[str, 
         "value with a decimal comma": value.is_null() & comma,
         "unreadable value": value.is_null() & written.is_not_null(),
         "value is not finite": value.is_nan() | (value.abs() > _LARGEST),
-        "unknown event type": ~kind.is_in(list(event_types)),
+        UNKNOWN: ~kind.is_in(list(event_types)),
     }
     return before, after
 

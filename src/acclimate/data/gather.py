@@ -13,6 +13,7 @@ from acclimate.config import EventsTable
 from acclimate.data.catalogue import clean_items, clean_users, disagreements, merge
 from acclimate.data.checks import EVENT_COLUMNS, SEARCH_COLUMNS, check_events
 from acclimate.data.frames import Clean, Dropped, Part, Raw
+from acclimate.data.kinds import EventWords
 from acclimate.errors import InputError
 
 if TYPE_CHECKING:
@@ -26,16 +27,18 @@ class Gathering:
 
     Args:
         table: What each event type is worth; a row of another type is dropped.
+        words: Reads the values of event types.
 
     Attributes:
         dropped: Rows that were not taken.
         notes: What was assumed about the files, in sentences.
     """
 
-    def __init__(self, table: EventsTable) -> None:
+    def __init__(self, table: EventsTable, words: EventWords | None = None) -> None:
         self.dropped: list[Dropped] = []
         self.notes: list[str] = []
         self._types = frozenset(table.__struct_fields__)
+        self._words = words or EventWords()
         self._raws: list[Raw] = []  # of events, without their rows
         self._timed: list[bool] = []
         self._rows = 0
@@ -60,7 +63,8 @@ class Gathering:
         self._rows += raw.frame.height + len(raw.dropped)
         self._timed.append(raw.timed)
         self._raws.append(replace(raw, frame=raw.frame.clear()))
-        self._events.append(self._told(raw, lambda raw: check_events(raw, self._types)))
+        read = replace(raw, frame=self._words.read(raw.frame))
+        self._events.append(self._told(read, lambda raw: check_events(raw, self._types)))
 
     def _told(self, raw: Raw, clean: Cleaner) -> pl.DataFrame:
         frame, lost, remarks = clean(raw)
@@ -79,6 +83,8 @@ class Gathering:
             raise InputError(
                 f"{names}: a header and no rows; a table needs at least one row", code="empty_file"
             )
+        self._words.check_used()
+        self.notes += self._words.notes()
         joined = self._join()
         for kind, tables in self._others.items():
             self.notes += disagreements(tables, kind)

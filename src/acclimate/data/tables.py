@@ -17,6 +17,7 @@ from acclimate.data.columns import Columns
 from acclimate.data.dataset import Dataset, Searches
 from acclimate.data.frames import Clean, Dropped, merge_dropped
 from acclimate.data.gather import Gathering
+from acclimate.data.kinds import EventWords, split_told
 from acclimate.data.sources import Asked, name_of, read_place
 from acclimate.data.vocab import Vocabulary
 from acclimate.data.weights import event_weights, parse_positive
@@ -78,7 +79,8 @@ def read_tables(
         users: A table of users, or a folder that has one.
         columns: Our column -> that of the files, where it cannot be guessed: ``{"user": "uid"}``. Several
             names, of which each table has one: ``{"item": ["sku", "code"]}``; for one table alone:
-            ``{"items.item": "code"}``, as for ``interactions`` and ``users``.
+            ``{"items.item": "code"}``, as for ``interactions`` and ``users``. And what a value of the event
+            types means: ``{"event_type.购买": "purchase"}``; see `acclimate.data.kinds.WORDS` for known ones.
         encoding: In which all the files are written; found out for each if None.
         positive: Which rows of a ratings set are positive: "all", or a threshold such as ">=4".
         name: What a report calls it; by default from the first path.
@@ -106,7 +108,8 @@ def read_tables(
     given = [paths] if isinstance(paths, str | Path) else list(paths)
     if not given:
         raise InputError("no files given; name at least one table of interactions", field="paths")
-    finder, gathering = Columns(columns), Gathering(types)
+    named, words = split_told(columns)
+    finder, gathering = Columns(named), Gathering(types, EventWords(words))
     asked = Asked(query, table)
     asked.check(given)
     for place in given:

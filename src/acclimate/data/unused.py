@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from acclimate.config import EVENT_TYPES
+from acclimate.data.kinds import how_to_tell, is_spoken, meaning_of, option, types_listed
 from acclimate.data.roles import plain
 
 Sample = Callable[[Sequence[int]], Mapping[int, Sequence[str | None]]]
@@ -28,17 +28,6 @@ NAMES = (
 """Parts of the names of columns that say what happened."""
 ENDINGS = ("id", "time", "date", "at", "ts", "number", "count", "value")
 """Ends of names such as ``event_time``, which say something else."""
-KINDS = frozenset(
-    plain(word)
-    for word in (
-        *EVENT_TYPES,
-        *("pv", "page_view", "detail", "show", "exposure", "watch", "play", "listen", "read", "skip"),
-        *("cart", "basket", "add", "remove", "remove_from_cart", "buy", "order", "checkout", "pay"),
-        *("fav", "favorite", "favourite", "wishlist", "share", "comment", "follow", "save", "rate"),
-        *("点击", "浏览", "曝光", "收藏", "加购", "加购物车", "购买", "下单", "支付", "喜欢", "分享"),
-    )
-)
-"""What logs call the things that users do, without case and punctuation."""
 
 
 @dataclass(frozen=True)
@@ -50,7 +39,7 @@ class _Column:
     @property
     def likely(self) -> bool:
         """Whether it says what happened, by its name or its values."""
-        known = sum(plain(value) in KINDS for value in self.values)
+        known = sum(map(is_spoken, self.values))
         if known:
             return known >= min(2, len(self.values))
         return _is_named(self.name) and bool(self.values) and (self.known > len(self.values) or self._worded)
@@ -63,6 +52,16 @@ class _Column:
     @property
     def _worded(self) -> bool:
         return all(any(map(str.isalpha, value)) for value in self.values)
+
+    @property
+    def call(self) -> str:
+        """What reads it as event types, with what each value means that is not known."""
+        column = f"--map {option('event_type', self.name)}"
+        unknown = [value for value in self.values if meaning_of(value) is None]
+        if not unknown:
+            return column
+        told = how_to_tell(unknown[:SHOWN]) + (" ..." if len(unknown) > SHOWN else "")
+        return f"{column} {told}" + (f", where TYPE is one of {types_listed()}" if "=TYPE" in told else "")
 
     @property
     def shown(self) -> str:
@@ -103,7 +102,7 @@ def unused_notes(
         columns.remove(likely)
         notes.append(
             f"{file.name}: column {likely.name!r} is not used {likely.shown}; if it says what happened: "
-            f"--map event_type={likely.name}"
+            f"{likely.call}"
         )
     if columns:
         notes.append(f"{file.name}: {_listed(columns, hint=likely is None)}")
@@ -112,7 +111,7 @@ def unused_notes(
 
 def _order(column: _Column) -> tuple[bool, bool]:
     """Those whose values are known come first, and of those the ones whose names are."""
-    known = any(plain(value) in KINDS for value in column.values)
+    known = any(map(is_spoken, column.values))
     return not known, not _is_named(column.name)
 
 
@@ -130,12 +129,12 @@ def _column(name: str, cells: Sequence[str | None]) -> _Column:
 
 def _listed(columns: Sequence[_Column], *, hint: bool) -> str:
     """Return which columns are not used; with a hint, which of them might be event types."""
-    asked = [column.name for column in columns if hint and column.possible]
+    asked = [column for column in columns if hint and column.possible]
     shown = [
-        f"{column.name!r} {column.shown}" if column.name in asked else repr(column.name)
+        f"{column.name!r} {column.shown}" if column in asked else repr(column.name)
         for column in columns[:NAMED]
     ]
     more = f" and {len(columns) - NAMED} more" if len(columns) > NAMED else ""
     said = f"not used: {'column' if len(columns) == 1 else 'columns'} {', '.join(shown)}{more}"
     which = "it" if len(columns) == 1 else "one of them"
-    return f"{said}; if {which} says what happened: --map event_type={asked[0]}" if asked else said
+    return f"{said}; if {which} says what happened: {asked[0].call}" if asked else said
