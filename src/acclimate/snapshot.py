@@ -29,8 +29,7 @@ FORMAT = 2
 """Layout of a snapshot's folder."""
 OTHERWISE = "go back to another (acclimate snapshots rollback ID), or train anew"
 """What to do when a snapshot cannot be used."""
-_UNFINISHED = (".writing-*", ".CURRENT-*", "*/.verdict.json-*")
-"""What `Registry.write` and `acclimate.durable.replace_file` call a thing that is not whole yet."""
+_UNFINISHED = (".writing-*", ".CURRENT-*", "*/.verdict.json-*")  # as long as it is not whole
 PROBE_USERS, PROBE_ITEMS = 16, 1000
 _encode = msgspec.json.Encoder(order="deterministic").encode
 
@@ -339,11 +338,10 @@ class Registry:
     def _sweep(self) -> None:
         """Remove what a writer left behind that was killed a day ago or more."""
         for path in (found for pattern in _UNFINISHED for found in self.folder.glob(pattern)):
-            if path.stat().st_mtime >= time.time() - 86_400:
-                continue
-            if path.is_dir():
+            old = path.stat().st_mtime < time.time() - 86_400
+            if old and path.is_dir():
                 shutil.rmtree(path, ignore_errors=True)
-            else:
+            elif old:
                 path.unlink(missing_ok=True)
 
 

@@ -131,6 +131,23 @@ def test_a_folder_that_cannot_be_made(tmp_path: Path, table: Write) -> None:
         Store(table("", "file") / "data").add(read_tables(table("user,item,time\na,x,1\n")))
 
 
+def test_a_published_set_and_a_shop_in_one_home_are_told(store: Store, table: Write) -> None:
+    """Whoever follows the demo with data of their own hears that users called 1 become one."""
+    demo = read_tables(table("user,item,time\n1,x,1\n2,x,2\n", "ml-100k.csv"))
+    shop = read_tables(table("user,item,time\n1,y,3\nbob,y,4\n", "shop.csv"))
+    assert store.add(demo).notes == store.add(demo).notes == []
+    for done in (store.check(shop), store.add(shop)):
+        assert "ml-100k is in this home, and shop is another set" in done.notes[0]
+        assert "1 user id of both" in done.notes[0]
+        assert "--home shop" in done.notes[0]
+    assert store.add(shop).notes == [], "it was told"
+
+
+def test_tables_of_one_shop_come_together_without_a_word(store: Store, table: Write) -> None:
+    for name in ("january", "february"):
+        assert store.add(read_tables(table(f"user,item,time\na,{name},3\n", f"{name}.csv"))).notes == []
+
+
 @pytest.mark.parametrize(
     "error",
     [

@@ -121,7 +121,7 @@ def test_an_item_that_nobody_rated_is_nan() -> None:
 
 def test_without_ratings_it_says_what_to_do() -> None:
     data = Dataset.of([("ann", "heat", 1.0), ("bob", "heat", 2.0)])
-    with pytest.raises(InputError, match="none of the 2 events has a value: import a column 'rating'"):
+    with pytest.raises(InputError, match="none of 2 events has a value: import a column 'rating'"):
         MatrixFactorisation().fit(data)
 
 

@@ -15,6 +15,7 @@ from acclimate.data.checks import EVENT_COLUMNS, SEARCH_COLUMNS
 from acclimate.data.cleaning import moment
 from acclimate.data.dataset import Dataset
 from acclimate.data.frames import Clean, Dropped
+from acclimate.data.known import KNOWN
 from acclimate.data.tables import Tables, make_dataset
 from acclimate.data.versions import Versions, again
 from acclimate.errors import AcclimateError, CorruptError, InputError, machine_error
@@ -176,7 +177,10 @@ class Store:
             unchanged={kind: unchanged for kind, (_, unchanged) in told.items()},
             total=after,
             searches=len(asked),
-            notes=_repeats(old.events, fresh) if given.timed else [],
+            notes=[
+                *_strangers(old, given, names, tables.dataset.name),
+                *(_repeats(old.events, fresh) if given.timed else []),
+            ],
         )
         same = (
             not len(fresh) and not len(asked) and new.items.equals(old.items) and new.users.equals(old.users)
@@ -232,6 +236,23 @@ def _check_times(old: Clean, given: Clean, name: str) -> None:
             code="times_differ",
             field="timestamp",
         )
+
+
+def _strangers(old: Clean, given: Clean, names: list[str], name: str) -> list[str]:
+    """Return a note if a published set and something else come together: they become one shop."""
+    import polars as pl
+
+    known = [one for one in names if one in KNOWN] if name not in KNOWN else names
+    if name in names or not known:
+        return []
+    users = [pl.concat([clean.events["user_id"], clean.users["user_id"]]).unique() for clean in (old, given)]
+    both = int(users[1].is_in(users[0].implode()).sum())
+    same = f", and {counted(both, 'user id')} of both are taken for the same users" if both else ""
+    there = f"{' and '.join(known)} {'is' if len(known) == 1 else 'are'} in this home"
+    return [
+        f"{there}, and {name} is another set: together they are one catalogue{same}; "
+        f"to keep them apart, import {name} into a home of its own, as in --home shop"
+    ]
 
 
 def _repeats(old: pl.DataFrame, fresh: pl.DataFrame) -> list[str]:
