@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import threading
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -16,6 +16,7 @@ from acclimate.adapt.gate import first_verdict
 from acclimate.config import Home, Settings
 from acclimate.errors import BusyError, CorruptError, InputError
 from acclimate.events.codec import event_entry
+from acclimate.events.log import Appended, Entry
 from acclimate.events.sqlite import SqliteLog
 from acclimate.models.popularity import Popularity
 from acclimate.recommend import Recommender
@@ -259,3 +260,34 @@ def test_stopping_makes_every_slate_durable(tmp_path: Path) -> None:
     logged = {record.body["request_id"] for record in log.read(0) if record.kind == "slate"}
     log.close()
     assert logged == asked
+
+
+@pytest.mark.parametrize("at_once", [True, False], ids=["refused", "failed on disk"])
+def test_a_list_that_cannot_be_logged_is_told_once_and_shown_until_one_can(
+    engine: Engine, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch, at_once: bool
+) -> None:
+    def full(entries: Sequence[Entry]) -> Future[Appended]:
+        error = BusyError("cannot write the log: the disk is full")
+        if at_once:
+            raise error
+        failed: Future[Appended] = Future()
+        failed.set_exception(error)
+        return failed
+
+    with serving(engine) as client:
+        assert client.get("/readyz").json()["degraded"] is None
+        assert engine._log is not None
+        with monkeypatch.context() as patch:
+            patch.setattr(engine._log, "append", full)
+            for _ in range(5):
+                assert client.get("/v1/recommendations?user_id=secret").status_code == 200
+        health = client.get("/readyz").json()
+        why = "answers are not logged: cannot write the log: the disk is full"
+        assert (health["status"], health["degraded"]) == ("ready", why)
+        (told,) = [record for record in caplog.records if record.levelname == "ERROR"]
+        assert "answers are not logged" in told.getMessage()
+        assert "secret" not in caplog.text
+        assert "acclimate_lost_slates_total 5.0" in client.get("/metrics").text
+        answer = client.get("/v1/recommendations?user_id=u").json()
+        assert client.get("/v1/requests", params={"request_id": answer["request_id"]}).status_code == 200
+        assert client.get("/readyz").json()["degraded"] is None

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import math
+import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from typing import TypeVar
@@ -23,6 +25,8 @@ logger = logging.getLogger("acclimate.serve")
 T = TypeVar("T")
 FEW = 100
 """So many entries are checked and encoded in less than a millisecond or two."""
+TELL_EVERY = 60.0
+"""Seconds between two lines about answers that cannot be logged."""
 Shown = tuple[Slate, list[Item]]
 """A slate, and what its items are at the same moment."""
 
@@ -62,6 +66,8 @@ class Engine:
         self.home, self.settings, self.monitor = home, settings, Monitor()
         self.failure: Exception | None = None
         self.offset = 0
+        self.degraded: str | None = None
+        """What works less well just now: that answers cannot be logged; None for nothing."""
         self.when_ready: Callable[[], None] = lambda: None
         self.when_failed: Callable[[], None] = lambda: None
         self._load_recommender = load
@@ -70,6 +76,7 @@ class Engine:
         self._log: SqliteLog | None = None
         self._recommender: Recommender | None = None
         self._loading: asyncio.Task[None] | None = None
+        self._told = -math.inf
         self._last_slate: Future[Appended] | None = None
 
     async def start(self) -> None:
@@ -204,17 +211,28 @@ class Engine:
         assert self._log is not None
         try:
             written = self._log.append([slate_entry(slate)])
-        except BusyError:
-            self.monitor.lost_slates.inc()
+        except BusyError as error:
+            self._slate_lost(error)
         else:
             self._last_slate = written
             written.add_done_callback(self._slate_written)
 
     def _slate_written(self, written: Future[Appended]) -> None:
-        if written.exception() is not None:
-            self.monitor.lost_slates.inc()
+        if (error := written.exception()) is not None:
+            self._slate_lost(error)
         else:
+            self.degraded = None
             self.monitor.records.labels(kind="slate").inc(written.result().accepted)
+
+    def _slate_lost(self, error: BaseException) -> None:
+        """Count an answer that is not in the log, show it in `degraded`, and tell it once a minute."""
+        self.monitor.lost_slates.inc()
+        why = error.message if isinstance(error, AcclimateError) else type(error).__name__
+        self.degraded = f"answers are not logged: {why}"
+        now = time.monotonic()
+        if now - self._told >= TELL_EVERY:
+            self._told = now
+            logger.error("%s; acclimate_lost_slates_total at /metrics counts them", self.degraded)
 
 
 async def aside(work: Callable[[], T], size: int) -> T:

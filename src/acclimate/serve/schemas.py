@@ -317,10 +317,14 @@ class SnapshotsAnswer(Struct, frozen=True):
 
 
 class Health(Struct, frozen=True):
-    """Whether this process serves, and how far it has read."""
+    """Whether this process serves, and how far it has read.
+
+    ``degraded`` says what works less well, as that answers cannot be logged; null for nothing.
+    """
 
     status: str
     snapshot: str | None = None
     log_offset: int | None = None
     items: int | None = None
     users: int | None = None
+    degraded: str | None = None

@@ -25,7 +25,14 @@ async def readyz(engine: Served) -> Health:
     """Say whether the log is caught up, so that questions may come."""
     recommender = engine.recommender
     state = recommender.state
-    return Health("ready", recommender.snapshot_id, engine.offset, state.n_present, state.users.n_known)
+    return Health(
+        "ready",
+        recommender.snapshot_id,
+        engine.offset,
+        state.n_present,
+        state.users.n_known,
+        engine.degraded,
+    )
 
 
 @get("/metrics", media_type=MediaType.TEXT, tags=["operation"])
