@@ -156,3 +156,21 @@ def test_a_history_that_was_cut_says_so(tmp_path: Path) -> None:
         (user,) = client.get("/v1/users").json()["users"]
     assert [event["item_id"] for event in history["events"]] == ["i4", "i3"]
     assert (history["total"], history["more"]) == (user["events"], user["more"]) == (3, True)
+
+
+def test_a_rating_off_the_scale_is_kept_and_warned_about(client: Client) -> None:
+    rating = {"user_id": "reader-0", "event_type": "rating", "item_id": "book-gothic-1"}
+    assert client.post("/v1/events", json={**rating, "value": 5}).json()["warnings"] == []
+    batch = [{**rating, "value": value} for value in (1, 87, -3)] + [{**LIKE, "value": 99}]
+    written = client.post("/v1/events", json=batch).json()
+    assert written["accepted"] == 4
+    (warned,) = written["warnings"]
+    assert (warned["code"], warned["field"]) == ("off_scale", "[1].value")
+    assert warned["message"] == (
+        "2 ratings are off the scale 1..5, the first is 87: each counts as the nearer end of the scale; "
+        "for another scale set events.rating, as in events.rating='1..100', and train anew"
+    )
+    one = client.post("/v1/events", json={**rating, "value": 0}).json()["warnings"]
+    assert one[0]["message"].startswith("rating 0 is off the scale 1..5: it counts as 1; ")
+    history = client.get("/v1/history?user_id=reader-0").json()["events"]
+    assert 87 in [past["value"] for past in history]

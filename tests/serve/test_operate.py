@@ -132,3 +132,13 @@ def test_a_host_that_is_not_ours() -> None:
 )
 def test_what_only_this_machine_can_reach(host: str, loopback: bool) -> None:
     assert is_loopback(host) is loopback
+
+
+@pytest.mark.parametrize(
+    "query", ["utm_source=x", "user_id=", "user_id=a&user_id=b", "x=%FF", "user_id=" + "x" * 20_000]
+)
+def test_the_page_opens_whatever_the_address_says(client: Client, query: str) -> None:
+    response = client.get(f"/?{query}")
+    assert response.status_code == 200
+    assert response.headers["content-type"].startswith("text/html")
+    assert client.get("/readyz?utm_source=x").status_code == 400, "for programs a mistake is a mistake"

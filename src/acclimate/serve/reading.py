@@ -20,6 +20,8 @@ from acclimate.serve.problems import RANGES, Refused, unfit
 from acclimate.serve.schemas import LONGEST_ID
 
 _FRAMEWORK = {"self", "request", "engine", "data"}
+FOR_PEOPLE = "for_people"
+"""Option of a route that people open in a browser, by links that others may have added parameters to."""
 _NOT_FINITE = re.compile(rb"-?(NaN|Infinity)")
 _ESCAPES = re.compile(rb"\\u[dD][89abAB]\w\w\\u[dD][c-fC-F]\w\w|(\\u[dD][89a-fA-F]\w\w)|\\.")
 """What a backslash begins in JSON; the group is half a surrogate pair."""
@@ -60,8 +62,10 @@ async def only_known_parameters(
 ) -> None:
     """Refuse a query parameter that the route lacks, a second one, or one that is not UTF-8.
 
-    It is async to save a thread hop.
+    A route `FOR_PEOPLE` takes any. It is async to save a thread hop.
     """
+    if handler.opt.get(FOR_PEOPLE):
+        return
     _check_utf8(connection.scope["query_string"])
     known = handler.parsed_fn_signature.parameters.keys() - _FRAMEWORK
     given = connection.query_params

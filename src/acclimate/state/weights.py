@@ -73,6 +73,10 @@ class Weights:
             return _around(rating, total + rating, count + 1, scale)
         return FAINT if scale else self._fixed.get(event.event_type, 0.0)
 
+    def scale(self, event_type: str) -> Scale | None:
+        """Return the lowest and the highest rating of a type; None if its events are no ratings."""
+        return self._scales.get(event_type)
+
     def seed(self, user: NDArray[np.int32], value: NDArray[np.float32], n_users: int) -> None:
         """Start from the ratings ``value`` [n] that users ``user`` int32[n] gave, if that is what they are.
 

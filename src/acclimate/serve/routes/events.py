@@ -23,9 +23,9 @@ from acclimate.words import counted
 async def write_events(data: JSONBody[EventBody | list[EventBody]], engine: Served) -> EventsAnswer:
     """Write one event or many, all or none; answers when they are durable.
 
-    An unknown user or item comes into being; `warnings` name such items, and deleted ones. The same
-    `event_id` with the same content counts once; with other content it is a conflict. The next list of the
-    user knows the event.
+    An unknown user or item comes into being; `warnings` name such items, deleted ones, and ratings off the
+    scale, which count as its nearer end. The same `event_id` with the same content counts
+    once; with other content it is a conflict. The next list of the user knows the event.
     """
     bodies = data if isinstance(data, list) else [data]
     check_batch(len(bodies), engine.settings.serve.max_batch, "events")
@@ -38,14 +38,50 @@ async def write_events(data: JSONBody[EventBody | list[EventBody]], engine: Serv
         ],
         len(bodies),
     )
+    rated = [
+        (body.event_type, body.value, place(data, i))
+        for i, body in enumerate(bodies)
+        if body.value is not None
+    ]
     places: dict[str, str] = {}
     for i, body in enumerate(bodies):
         if body.item_id is not None:
             places.setdefault(body.item_id, f"{place(data, i)}item_id")
     warnings, appended = await asyncio.gather(  # the question is put first, so it is of the time before
-        engine.ask(lambda recommender: strange_items(recommender.state, places)), engine.write(entries)
+        engine.ask(lambda recommender: _strange(recommender.state, places, rated)), engine.write(entries)
     )
     return EventsAnswer(appended.accepted, appended.duplicates, appended.offset, warnings)
+
+
+def _strange(
+    state: LiveState, places: Mapping[str, str], rated: Sequence[tuple[str, float, str]]
+) -> list[Problem]:
+    return strange_items(state, places) + strange_ratings(state, rated)
+
+
+def strange_ratings(state: LiveState, rated: Sequence[tuple[str, float, str]]) -> list[Problem]:
+    """Return a warning if ratings are off the scale: they are kept, and weigh as its nearer end.
+
+    Args:
+        state: Knows the scales.
+        rated: Type, value and place in the body of each event that has a value.
+    """
+    off = []
+    for kind, value, where in rated:
+        scale = state.weights.scale(kind)
+        if scale and not scale[0] <= value <= scale[1]:
+            off.append((value, scale, where))
+    if not off:
+        return []
+    value, (low, high), where = off[0]
+    between = f"off the scale {low:g}..{high:g}"
+    if len(off) == 1:
+        told = f"rating {value:g} is {between}: it counts as {low if value < low else high:g}"
+    else:
+        each = "each counts as the nearer end of the scale"
+        told = f"{len(off)} ratings are {between}, the first is {value:g}: {each}"
+    todo = "for another scale set events.rating, as in events.rating='1..100', and train anew"
+    return [Problem("off_scale", f"{told}; {todo}", f"{where}value")]
 
 
 def strange_items(state: LiveState, places: Mapping[str, str]) -> list[Problem]:

@@ -11,7 +11,7 @@ from litestar import MediaType, Request, Response, get
 from litestar.params import FromPath
 
 from acclimate.errors import NotFoundError
-from acclimate.serve.routes.parameters import MaybeId
+from acclimate.serve.reading import FOR_PEOPLE
 
 _TYPES = {
     "html": "text/html; charset=utf-8",
@@ -21,9 +21,9 @@ _TYPES = {
 }
 
 
-@get("/", media_type=MediaType.HTML, include_in_schema=False)
-async def page(user_id: MaybeId = None) -> Response[bytes]:
-    """Send the page; its script reads from the address which user to begin with."""
+@get("/", media_type=MediaType.HTML, include_in_schema=False, opt={FOR_PEOPLE: True})
+async def page() -> Response[bytes]:
+    """Send the page, whatever the address asks; its script reads there which user to begin with."""
     return read_page("index.html")
 
 
