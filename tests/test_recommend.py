@@ -134,6 +134,23 @@ def test_items_leave_the_lists():
     assert slate.fallback == "no item may be listed: 2 unavailable, 1 expired, 1 excluded, 1 had"
 
 
+def test_an_item_is_there_from_its_date_or_its_first_choice_on():
+    recommender = near()
+    recommender.apply([put(10, "b", created_at=100.0), put(11, "a", created_at=100.0)])
+    before = recommender.recommend(Query("ann", now=99.0))
+    assert listed(before) == ["c", "d", "e"]
+    assert listed(recommender.recommend(Query("ann", now=100.0))) == ["b", "c", "d", "e"]
+    assert "a" in listed(recommender.recommend(Query("bob", now=99.0))), "ann chose it already"
+    nothing = recommender.recommend(Query("ann", now=99.0, candidates=("b",)))
+    assert nothing.fallback == "no item may be listed: 1 not there yet, 4 not a candidate"
+    recommender.apply([put(12, "b", created_at=4e9)])
+    assert "b" not in [item.item_id for item in recommender.similar("a", 5).items]
+    restored = LiveState()
+    restored.restore(recommender.state.state())
+    assert restored.upcoming(99.0).tolist() == recommender.state.upcoming(99.0).tolist()
+    assert restored.upcoming(99.0).tolist() == [False, True, False, False, False]
+
+
 def test_candidates_and_session_events_are_for_this_answer():
     recommender = near()
     assert listed(recommender.recommend(Query("ann", candidates=("d", "a", "no such item")))) == ["d"]

@@ -180,6 +180,7 @@ class Recommender:
         return allowed(
             state.open,
             state.expired(now),
+            state.upcoming(now),
             had=had,
             disliked=disliked,
             exclude=unwanted[unwanted >= 0],

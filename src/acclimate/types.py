@@ -37,7 +37,7 @@ class Item:
         text: Longer description; may be empty.
         categories: Labels such as genres.
         available: False takes it out of every list.
-        created_at: Seconds since 1970, or None if unknown.
+        created_at: Seconds since 1970, or None if unknown; before, it is in no list unless it was chosen.
         expires_at: From this time on it is never recommended; None for never.
         attributes: Anything else, by name.
     """

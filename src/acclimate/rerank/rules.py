@@ -10,7 +10,16 @@ from numpy.typing import NDArray
 from acclimate.types import Codes
 
 ALLOWED = 0
-REASONS = ("allowed", "unavailable", "expired", "not a candidate", "excluded", "disliked", "had")
+REASONS = (
+    "allowed",
+    "unavailable",
+    "expired",
+    "not there yet",
+    "not a candidate",
+    "excluded",
+    "disliked",
+    "had",
+)
 """Why an item may not be listed; where several hold, the first of them is named."""
 
 
@@ -38,6 +47,7 @@ class Allowed:
 def allowed(
     offered: NDArray[np.bool_],
     expired: NDArray[np.bool_],
+    upcoming: NDArray[np.bool_],
     *,
     had: Codes,
     disliked: Codes,
@@ -49,6 +59,7 @@ def allowed(
     Args:
         offered: Whether each item is in the catalogue and available, bool[n].
         expired: Whether its time is over, bool[n].
+        upcoming: Whether its time has not begun, bool[n].
         had: Codes of items that the user has had, so lately that they do not come again.
         disliked: Codes of items that the user has turned down.
         exclude: Codes that the request does not want.
@@ -56,7 +67,7 @@ def allowed(
 
     Example:
         >>> no, none = np.zeros(4, bool), np.zeros(0, np.int32)
-        >>> found = allowed(~no, no, had=np.array([1]), disliked=np.array([2]), exclude=none)
+        >>> found = allowed(~no, no, no, had=np.array([1]), disliked=np.array([2]), exclude=none)
         >>> found.mask.tolist(), found.counts()
         ([True, False, False, True], {'disliked': 1, 'had': 1})
     """
@@ -68,6 +79,7 @@ def allowed(
         wanted = np.zeros(len(offered), np.bool_)
         wanted[candidates] = True
         why[~wanted] = REASONS.index("not a candidate")
+    why[upcoming] = REASONS.index("not there yet")
     why[expired] = REASONS.index("expired")
     why[~offered] = REASONS.index("unavailable")
     return Allowed(why)

@@ -146,9 +146,16 @@ class LiveState:
         """Return whether the time of each item is over at ``now`` seconds, bool[n_items]."""
         return self._shelf.expired(now)
 
+    def upcoming(self, now: float) -> NDArray[np.bool_]:
+        """Return whether each item is not there yet at ``now`` seconds, bool[n_items].
+
+        It is there from its ``created_at`` on, or from when somebody chose it, whichever comes first.
+        """
+        return self._shelf.upcoming(now) & np.equal(self._liked.values, 0)
+
     def available(self, now: float) -> NDArray[np.bool_]:
-        """Return whether each item may be shown at ``now`` seconds: open and not expired, bool[n_items]."""
-        return self._shelf.open & ~self._shelf.expired(now)
+        """Return whether each item may be shown at ``now`` seconds: open, and in its time, bool[n_items]."""
+        return self._shelf.open & ~self._shelf.expired(now) & ~self.upcoming(now)
 
     def item(self, code: int) -> Item:
         """Return the item with this code."""

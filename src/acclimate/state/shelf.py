@@ -32,6 +32,7 @@ class Shelf:
         self.ids = Vocabulary(item.item_id for item in self.items)
         self.deleted = set(deleted)
         self._open = Column(np.array([item.available for item in self.items], np.bool_), True)
+        self._begins = Column(np.array([_begin(item) for item in self.items], np.float64), -np.inf)
         self._expires = Column(np.array([_end(item) for item in self.items], np.float64), np.inf)
 
     def put(self, item: Item) -> int:
@@ -40,10 +41,12 @@ class Shelf:
         if code == len(self.items):
             self.items.append(item)
             self._open.grow(code + 1)
+            self._begins.grow(code + 1)
             self._expires.grow(code + 1)
         self.items[code] = item
         self.deleted.discard(code)
         self._open.values[code] = item.available
+        self._begins.values[code] = _begin(item)
         self._expires.values[code] = _end(item)
         return code
 
@@ -65,10 +68,19 @@ class Shelf:
         """Whether each item is available, whatever its time, bool[n]."""
         return self._open.values
 
+    def upcoming(self, now: float) -> NDArray[np.bool_]:
+        """Return whether the time of each item is still to begin at ``now`` seconds, bool[n]."""
+        begins: Times = self._begins.values
+        return begins > now
+
     def expired(self, now: float) -> NDArray[np.bool_]:
         """Return whether the time of each item is over at ``now`` seconds, bool[n]."""
         ends: Times = self._expires.values
         return ends <= now
+
+
+def _begin(item: Item) -> float:
+    return -np.inf if item.created_at is None else item.created_at
 
 
 def _end(item: Item) -> float:
