@@ -3,11 +3,19 @@
 from __future__ import annotations
 
 import time
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.serve.conftest import Client
+from acclimate.config import Home, Settings
+from acclimate.encode.tfidf import TfidfEncoder
+from acclimate.models.content import Content
+from acclimate.recommend import Recommender
+from acclimate.serve.engine import Engine
+from acclimate.state.fold import LiveState
+from tests.e2e.books import library
+from tests.serve.conftest import Client, serving
 
 
 def listed(client: Client) -> list[str]:
@@ -139,3 +147,33 @@ def test_a_forgotten_user_is_a_stranger(client: Client) -> None:
     answer = client.get("/v1/recommendations", params=user).json()
     assert answer["fallback"]["reason"].startswith("unknown user")
     assert client.get("/v1/users").json()["total"] == client.get("/readyz").json()["users"] == 47
+
+
+def test_a_new_item_that_will_come_last_is_warned_about(client: Client) -> None:
+    new = [{"item_id": "n1", "title": "New"}, {"item_id": "n2", "title": "Too"}]
+    (warned,) = client.put("/v1/items", json=new).json()["warnings"]
+    assert (warned["code"], warned["field"]) == ("comes_last", "[0].item_id")
+    assert warned["message"] == (
+        "2 items ('n1', 'n2') come last in every list for now: An item that nobody liked cannot be scored; "
+        "the first like that is learned makes it known; a model that reads texts can place them: "
+        "acclimate train --model sequence"
+    )
+    known = {"item_id": "book-gothic-1", "title": "Of old"}
+    off = {"item_id": "off", "available": False}
+    assert client.put("/v1/items", json=[known, off]).json()["warnings"] == []
+
+
+def test_a_model_that_reads_texts_warns_only_of_items_without_one(tmp_path: Path) -> None:
+    def load(home: Home, settings: Settings) -> Recommender:
+        model, data = Content(TfidfEncoder()), library()
+        model.fit(data)
+        return Recommender(model, LiveState.of(data))
+
+    with serving(Engine(Home(tmp_path), Settings(), load)) as client:
+        texts = [{"item_id": "told", "title": "Shadow"}, {"item_id": "bare"}]
+        (warned,) = client.put("/v1/items", json=texts).json()["warnings"]
+        assert warned["field"] == "[1].item_id"
+        assert warned["message"] == (
+            "item 'bare' comes last in every list for now: A new item is scored by its text at once; without "
+            "a text it cannot be scored"
+        )

@@ -117,6 +117,17 @@ class WriteAnswer(Struct, frozen=True):
     offset: int
 
 
+class PutItemsAnswer(Struct, frozen=True):
+    """What a write of items did; ``offset`` is where the log ends after it.
+
+    ``warnings`` name items that the model cannot place yet, so that they come last.
+    """
+
+    accepted: int
+    offset: int
+    warnings: list[Problem]
+
+
 class ReasonAnswer(Struct, frozen=True):
     """Why an item stands in a list."""
 

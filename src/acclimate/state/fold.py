@@ -151,7 +151,8 @@ class LiveState:
 
         It is there from its ``created_at`` on, or from when somebody chose it, whichever comes first.
         """
-        return self._shelf.upcoming(now) & np.equal(self._liked.values, 0)
+        chosen: NDArray[np.bool_] = self.liked > 0
+        return self._shelf.upcoming(now) & ~chosen
 
     def available(self, now: float) -> NDArray[np.bool_]:
         """Return whether each item may be shown at ``now`` seconds: open, and in its time, bool[n_items]."""

@@ -116,10 +116,12 @@ function add(form) {
   const categories = fields.get("categories").split(",").map((name) => name.trim()).filter(Boolean);
   return guarded(async () => {
     const id = `${title.toLowerCase().replace(/\s+/g, "-")}-${Date.now().toString(36)}`;
-    await api.addItem({ item_id: id, title, categories, text: fields.get("text").trim() });
+    const { warnings } = await api.addItem({ item_id: id, title, categories, text: fields.get("text").trim() });
     form.reset();
     await refresh();
-    $("change").textContent = `${title} is in the catalogue and can be recommended`;
+    $("change").textContent = warnings.length
+      ? `${title} is in the catalogue: ${warnings[0].message}`
+      : `${title} is in the catalogue and can be recommended`;
   });
 }
 

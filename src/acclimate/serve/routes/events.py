@@ -99,13 +99,13 @@ def strange_items(state: LiveState, places: Mapping[str, str]) -> list[Problem]:
         (gone, "deleted_item", "deleted: what was done counts, and no list shows it"),
     ]
     return [
-        Problem(code, f"{_named(names)} {'was' if len(names) == 1 else 'were'} {told}", places[names[0]])
+        Problem(code, f"{named(names)} {'was' if len(names) == 1 else 'were'} {told}", places[names[0]])
         for names, code, told in kinds
         if names
     ]
 
 
-def _named(names: Sequence[str]) -> str:
+def named(names: Sequence[str]) -> str:
     """Return up to three item ids for a person, the first ones of the body."""
     shown = ", ".join(repr(name[:80]) for name in names[:3])
     if len(names) == 1:

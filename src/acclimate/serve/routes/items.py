@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping
 from itertools import islice
 
 from litestar import delete, get, put
@@ -14,17 +15,19 @@ from acclimate.recommend import Recommender
 from acclimate.serve.engine import aside
 from acclimate.serve.meaning import item_of
 from acclimate.serve.problems import documented
-from acclimate.serve.routes.events import check_batch, place
+from acclimate.serve.routes.events import check_batch, named, place
 from acclimate.serve.routes.parameters import Id, Limit, MaybeId, Served
-from acclimate.serve.schemas import ItemAnswer, ItemBody, ItemsAnswer, WriteAnswer
+from acclimate.serve.schemas import ItemAnswer, ItemBody, ItemsAnswer, Problem, PutItemsAnswer, WriteAnswer
 from acclimate.types import Item
 
 
 @put("/v1/items", tags=["catalogue"], responses=documented(400, 413, 415, 422))
-async def put_items(data: JSONBody[ItemBody | list[ItemBody]], engine: Served) -> WriteAnswer:
+async def put_items(data: JSONBody[ItemBody | list[ItemBody]], engine: Served) -> PutItemsAnswer:
     """Put one item or many, all or none; each replaces what was known of its id.
 
-    A new item can be recommended on the next request, by its text; an expired one never is.
+    A new item can be recommended on the next request, by its text; `warnings` name those that come last,
+    since the model reads no texts or there is none. An expired item is never listed, nor one before its
+    `created_at`, unless somebody chose it already.
     """
     bodies = data if isinstance(data, list) else [data]
     check_batch(len(bodies), engine.settings.serve.max_batch, "items")
@@ -34,7 +37,39 @@ async def put_items(data: JSONBody[ItemBody | list[ItemBody]], engine: Served) -
         len(bodies),
     )
     appended = await engine.write(entries)
-    return WriteAnswer(appended.accepted, appended.offset)
+    places: dict[str, str] = {}
+    for i, body in enumerate(bodies):
+        places.setdefault(body.item_id, f"{place(data, i)}item_id")
+    warnings = await engine.ask(lambda recommender: last_items(recommender, places))
+    return PutItemsAnswer(appended.accepted, appended.offset, warnings)
+
+
+def last_items(recommender: Recommender, places: Mapping[str, str]) -> list[Problem]:
+    """Return a warning if items that nobody chose come last, since the model cannot read them.
+
+    Args:
+        recommender: Knows the items already.
+        places: Item id -> where it stands first in the body.
+    """
+    state, model = recommender.state, recommender.model
+    last = [
+        name
+        for name in places
+        if (item := state.find_item(name)) is not None
+        and item.available
+        and not state.liked[state.items.code(name)]
+        and (model.encoder is None or not item.reading)
+    ]
+    if not last:
+        return []
+    one = len(last) == 1
+    told = (
+        f"{named(last)} {'comes' if one else 'come'} last in every list for now: {model.new_item.rstrip('.')}"
+    )
+    if model.encoder is None:
+        which = "it" if one else "them"
+        told += f"; a model that reads texts can place {which}: acclimate train --model sequence"
+    return [Problem("comes_last", told, places[last[0]])]
 
 
 @get("/v1/items", tags=["catalogue"], responses=documented(400, 404, 422))
