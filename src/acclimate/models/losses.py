@@ -29,6 +29,7 @@ class _SoftmaxLoss(torch.autograd.Function):
         table, queries = items.to(dtype), (users * scale).to(dtype)
         d_users, d_items = torch.empty_like(users), torch.zeros_like(items)
         total, n = users.new_zeros(()), weights.sum().clamp(min=1e-12)
+        room, grown = queries.new_empty(min(chunk, len(users)), len(items)), torch.empty_like(table)
         edges = torch.arange(0, len(users) + chunk, chunk, device=users.device)
         ends = torch.searchsorted(rows, edges).tolist()
         for start, low, high in zip(edges.tolist(), ends, ends[1:], strict=False):
@@ -36,7 +37,8 @@ class _SoftmaxLoss(torch.autograd.Function):
             query, row = queries[part], rows[low:high] - start
             target, weight = targets[low:high], weights[low:high]
             mass = weight.new_zeros(len(query)).index_add_(0, row, weight)
-            p = query @ table.T  # [chunk, n_items], from here on in place: passes over it are the cost
+            # all in one place: passes over memory cost, and fresh pages of it cost more
+            p = torch.mm(query, table.T, out=room[: len(query)])
             aimed = p[row, target].float() - scale
             p.sub_(scale).exp_()  # cosines: no logit is above scale
             norm = p.sum(dim=1, dtype=torch.float32)
@@ -49,7 +51,7 @@ class _SoftmaxLoss(torch.autograd.Function):
                 p.sub_((smoothing / len(table) * mass).to(dtype)[:, None])
             p.index_put_((row, target), -((1 - smoothing) * weight).to(dtype), accumulate=True)
             d_users[part] = p @ table
-            d_items += p.T @ query
+            d_items += torch.mm(p.T, query, out=grown)
         d_scale = (d_users * users).sum()
         ctx.save_for_backward(d_users.mul_(scale / n), d_items.div_(n), d_scale / n)
         return total / n
