@@ -55,6 +55,7 @@ CHOICES: dict[str, dict[str, Any]] = {
     "label_smoothing=0.1": {"label_smoothing": 0.1},
     "dropout=0.4": {"dropout": 0.4},
     "places": {"places": True},
+    "item_bias": {"item_bias": True},
     "block=hstu": {"block": "hstu"},
     "block=gru": {"block": "gru"},
 }

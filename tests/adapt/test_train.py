@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from acclimate.adapt.train import Trainer
-from acclimate.config import Home, Settings, Train, load_settings
+from acclimate.config import Home, Repeat, Settings, Train, load_settings
 from acclimate.data.store import Store
 from acclimate.data.tables import read_tables
 from acclimate.errors import InputError
@@ -56,6 +56,18 @@ def test_tuned_arguments_go_to_their_model_alone_and_below_what_is_set(tmp_path:
     assert (trainer.build("ease").l2, trainer.build("als").l2) == (7.0, 10.0)  # type: ignore[attr-defined]
     built = trainer.build("item-knn")
     assert (built.neighbours, built.shrink) == (9, 3.0)  # type: ignore[attr-defined]
+
+
+def test_where_items_come_again_the_sequence_model_is_told_so(tmp_path: Path) -> None:
+    def told(train: Train, default: str = "always") -> tuple[bool, bool]:
+        built = Trainer(Home(tmp_path), Settings(train=train, repeat=Repeat(default))).build("sequence")
+        return built.params["repeats"], built.params["baskets"]  # type: ignore[attr-defined]
+
+    plain = {"encoder": "tfidf"}
+    assert told(Train(**plain)) == (True, True)
+    assert told(Train(**plain), "never") == (False, False)
+    assert told(Train(**plain, params={"repeats": False})) == (False, True)
+    assert told(Train(**plain, params={"loss": "sampled"})) == (False, True)
 
 
 @pytest.mark.parametrize(

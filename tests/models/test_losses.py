@@ -9,6 +9,7 @@ from torch.nn import functional as F
 
 from acclimate.models.losses import (
     SAMPLED,
+    Added,
     Drawn,
     bpr_loss,
     gbce_loss,
@@ -91,6 +92,30 @@ def test_smoothing_is_that_of_torch(smoothing: float) -> None:
         torch.testing.assert_close(mine, torchs, rtol=1e-4, atol=1e-5)
 
 
+@pytest.mark.parametrize("smoothing", [0.0, 0.2])
+@pytest.mark.parametrize("chunk", [2, 100])
+def test_what_is_added_to_items_and_pairs_is_part_of_the_logits(chunk: int, smoothing: float) -> None:
+    torch.manual_seed(0)
+    rows, targets = torch.tensor([0, 0, 1, 4, 4, 6]), torch.tensor([1, 4, 0, 4, 4, 3])
+    pair_rows, pair_items = torch.tensor([0, 0, 3, 4, 6]), torch.tensor([1, 3, 0, 4, 2])
+    start = torch.randn(7, 8), torch.randn(5, 8), torch.tensor(5.0), 20 * torch.randn(5), 20 * torch.randn(5)
+    found = []
+    for ours in (True, False):
+        users, items, scale, bias, values = parts = [part.clone().requires_grad_() for part in start]
+        u, e = F.normalize(users, dim=1), F.normalize(items, dim=1)
+        if ours:
+            added = Added(pair_rows, pair_items, values)
+            options = {"rows": rows, "chunk": chunk, "smoothing": smoothing, "bias": bias, "added": added}
+            loss = softmax_loss(u, e, scale, targets, **options)  # type: ignore[arg-type]
+        else:
+            logits = (scale * u @ e.T + bias).index_put((pair_rows, pair_items), values, accumulate=True)
+            loss = F.cross_entropy(logits[rows], targets, label_smoothing=smoothing)
+        (2 * loss).backward()
+        found.append([loss.detach(), *(part.grad for part in parts)])
+    for mine, torchs in zip(*found, strict=True):
+        torch.testing.assert_close(mine, torchs, rtol=1e-4, atol=1e-5)
+
+
 def test_nothing_liked_costs_nothing() -> None:
     u = F.normalize(torch.randn(3, 8), dim=1).requires_grad_()
     targets, none = torch.tensor([0, 1, 2]), torch.zeros(3)
@@ -112,7 +137,7 @@ def test_with_everything_drawn_the_sampled_softmax_is_the_full_one() -> None:
     users, items, scale, targets = scene()
     every = Drawn(torch.arange(30), torch.zeros(30))
     sampled, full = (
-        sampled_softmax_loss(users, items, scale, targets, every, 30),
+        sampled_softmax_loss(users, items, scale, targets, every),
         softmax_loss(users, items, scale, targets),
     )
     torch.testing.assert_close(sampled, full, rtol=1e-5, atol=1e-6)
@@ -123,7 +148,7 @@ def test_the_sampled_softmax_nears_the_full_one_however_items_are_drawn(power: f
     users, items, scale, targets = scene()
     chances = torch.arange(1.0, 31.0) ** power
     drawn = [Drawn.by(chances / chances.sum(), 3000) for _ in range(10)]
-    found = torch.stack([sampled_softmax_loss(users, items, scale, targets, each, 30) for each in drawn])
+    found = torch.stack([sampled_softmax_loss(users, items, scale, targets, each) for each in drawn])
     torch.testing.assert_close(found.mean(), softmax_loss(users, items, scale, targets), rtol=0.01, atol=0.0)
 
 
@@ -132,7 +157,7 @@ def test_without_its_correction_the_sampled_softmax_is_off() -> None:
     chances = torch.arange(1.0, 31.0) ** 2
     drawn = Drawn.by(chances / chances.sum(), 3000)
     bare = drawn._replace(log_expected=torch.zeros_like(drawn.log_expected))
-    found = sampled_softmax_loss(users, items, scale, targets, bare, 30)
+    found = sampled_softmax_loss(users, items, scale, targets, bare)
     assert abs(float(found - softmax_loss(users, items, scale, targets))) > 1
 
 
@@ -144,9 +169,7 @@ def test_gbce_is_its_formula() -> None:
     beta = share * (0.75 * (1 - 1 / share) + 1 / share)
     wrong = torch.log1p(-torch.sigmoid(scores[[3, 5, 7]])).sum()
     expected = -(beta * torch.sigmoid(scores[2]).log() + wrong)
-    assert float(gbce_loss(users, items, scale, torch.tensor([2]), drawn, 30)) == pytest.approx(
-        float(expected)
-    )
+    assert float(gbce_loss(users, items, scale, torch.tensor([2]), drawn)) == pytest.approx(float(expected))
 
 
 def test_bpr_is_its_formula_and_leaves_out_what_is_right() -> None:
@@ -154,18 +177,14 @@ def test_bpr_is_its_formula_and_leaves_out_what_is_right() -> None:
     drawn = Drawn(torch.tensor([2, 5, 7]), torch.zeros(3))
     scores = scale * items @ users[0]
     expected = -F.logsigmoid(scores[2] - scores[[5, 7]]).mean()
-    assert float(bpr_loss(users, items, scale, torch.tensor([2]), drawn, 30)) == pytest.approx(
-        float(expected)
-    )
+    assert float(bpr_loss(users, items, scale, torch.tensor([2]), drawn)) == pytest.approx(float(expected))
 
 
 @pytest.mark.parametrize("name", SAMPLED)
 def test_drawn_losses_have_finite_gradients_also_where_only_the_right_item_is_drawn(name: str) -> None:
     users, items, scale, _ = scene(n=2)
     users, items = users.requires_grad_(), items.requires_grad_()
-    loss = SAMPLED[name](
-        users, items, scale, torch.tensor([4, 4]), Drawn(torch.tensor([4]), torch.zeros(1)), 30
-    )
+    loss = SAMPLED[name](users, items, scale, torch.tensor([4, 4]), Drawn(torch.tensor([4]), torch.zeros(1)))
     loss.backward()
     assert torch.isfinite(loss)
     for part in (users, items):

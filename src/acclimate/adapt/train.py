@@ -172,7 +172,10 @@ class Trainer:
         """
         train, allowed = self.settings.train, arguments(name)
         tuned = train.tuned.get(name, {})
-        offered: dict[str, Any] = {**tuned, **train.params, "seed": train.seed, "training": self.training}
+        set_to = {**again_told(self.settings.repeat.again), **tuned, **train.params}
+        if set_to.get("loss", "full") != "full" and "repeats" not in train.params:
+            set_to.pop("repeats", None)
+        offered: dict[str, Any] = {**set_to, "seed": train.seed, "training": self.training}
         params = {key: value for key, value in offered.items() if key in allowed} | learned
         encoder = self.encoder if "encoder" in allowed else None
         try:
@@ -305,22 +308,34 @@ def better_before(before: Snapshot | None, metrics: Mapping[str, Interval]) -> l
     return []
 
 
-def candidates(model: str) -> list[str]:
+def candidates(model: str, again: float = float("inf")) -> list[str]:
     """Return the models that ``train.model`` stands for: those of `acclimate.models.AUTO` for ``auto``.
+
+    Where items may come again (after ``again`` seconds), the user's own ``frequency`` is one of them.
 
     Raises:
         NotFoundError: No such model; names the nearest.
 
     Example:
-        >>> candidates("ease"), candidates("auto") == list(AUTO)
-        (['ease'], True)
+        >>> candidates("ease"), candidates("auto") == list(AUTO), candidates("auto", again=0.0)[-1]
+        (['ease'], True, 'frequency')
     """
     if model == "auto":
-        return list(AUTO)
+        return [*AUTO, *(["frequency"] if again < float("inf") else [])]
     if model not in MODELS:
         hint = nearest(model, ["auto", *MODELS])
         raise NotFoundError(f"no model {model!r}: {hint}", code="unknown_model", field="model")
     return [model]
+
+
+def again_told(again: float) -> dict[str, bool]:
+    """Return the arguments of a model that knows that items may come again after ``again`` seconds.
+
+    Example:
+        >>> again_told(0.0), again_told(float("inf"))
+        ({'repeats': True, 'baskets': True, 'item_bias': True}, {})
+    """
+    return dict.fromkeys(("repeats", "baskets", "item_bias"), True) if again < float("inf") else {}
 
 
 def best(report: Report, names: Sequence[str]) -> str:

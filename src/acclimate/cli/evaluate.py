@@ -53,14 +53,13 @@ def evaluate(
     n_seeds = check_range("seeds", seeds, 1, 100)
     check_page(html, "report.html")
     from acclimate.adapt.feedback import gather
-    from acclimate.adapt.train import Trainer
+    from acclimate.adapt.train import Trainer, candidates
     from acclimate.evaluate.protocols import check_protocol
     from acclimate.evaluate.report import print_table, write_html
-    from acclimate.models import AUTO
 
     check_protocol(protocol)
     trainer = Trainer(home, settings, progress=True, say=out.step)
-    names = models or list(AUTO)
+    names = models or candidates("auto", settings.repeat.again)
     trainer.check(names)
     with trainer.alone():
         data = gather(home, settings).data

@@ -34,7 +34,7 @@ def train(
     from acclimate.adapt.train import Trainer, candidates
     from acclimate.evaluate.report import print_table
 
-    names = candidates(settings.train.model)
+    names = candidates(settings.train.model, settings.repeat.again)
     trainer = Trainer(call.home, settings, progress=True, say=out.step)
     trainer.check(names)
     with trainer.alone():

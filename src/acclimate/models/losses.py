@@ -10,6 +10,20 @@ from torch import Tensor
 from torch.nn import functional as F
 
 
+class Added(NamedTuple):
+    """What is added to the scaled cosines of some users and items.
+
+    Args:
+        rows: User of each pair, int64[m], rising.
+        items: Item of each pair, int64[m]; no pair stands twice.
+        values: What is added, float32[m].
+    """
+
+    rows: Tensor
+    items: Tensor
+    values: Tensor
+
+
 class _SoftmaxLoss(torch.autograd.Function):
     """Forward makes loss and gradients together, a chunk of users at a time."""
 
@@ -22,6 +36,9 @@ class _SoftmaxLoss(torch.autograd.Function):
         targets: Tensor,
         rows: Tensor,
         weights: Tensor,
+        bias: Tensor | None,
+        added: Tensor | None,
+        pairs: tuple[Tensor, Tensor] | None,
         chunk: int,
         dtype: torch.dtype,
         smoothing: float,
@@ -30,21 +47,32 @@ class _SoftmaxLoss(torch.autograd.Function):
         d_users, d_items = torch.empty_like(users), torch.zeros_like(items)
         total, n = users.new_zeros(()), weights.sum().clamp(min=1e-12)
         room, grown = queries.new_empty(min(chunk, len(users)), len(items)), torch.empty_like(table)
+        d_bias, d_added = (None if each is None else torch.zeros_like(each) for each in (bias, added))
         edges = torch.arange(0, len(users) + chunk, chunk, device=users.device)
         ends = torch.searchsorted(rows, edges).tolist()
-        for start, low, high in zip(edges.tolist(), ends, ends[1:], strict=False):
+        halves = None if pairs is None else torch.searchsorted(pairs[0], edges).tolist()
+        for i, (start, low, high) in enumerate(zip(edges.tolist(), ends, ends[1:], strict=False)):
             part = slice(start, start + chunk)
             query, row = queries[part], rows[low:high] - start
             target, weight = targets[low:high], weights[low:high]
             mass = weight.new_zeros(len(query)).index_add_(0, row, weight)
             # all in one place: passes over memory cost, and fresh pages of it cost more
             p = torch.mm(query, table.T, out=room[: len(query)])
-            aimed = p[row, target].float() - scale
-            p.sub_(scale).exp_()  # cosines: no logit is above scale
+            top, level = scale, None  # cosines: no logit is above scale
+            if bias is not None:
+                p.add_(bias.to(dtype))
+            if pairs is not None and added is not None and halves is not None:
+                level = slice(halves[i], halves[i + 1])
+                had = pairs[0][level] - start, pairs[1][level]
+                p.index_put_(had, added[level].to(dtype), accumulate=True)
+            if bias is not None or level is not None:
+                top = p.amax(dim=1).float()
+            mean = p.mean(dim=1, dtype=torch.float32) - top if smoothing else None
+            aimed = p[row, target].float() - top.expand(len(query))[row]
+            p.sub_(top.to(dtype).expand(len(query))[:, None]).exp_()
             norm = p.sum(dim=1, dtype=torch.float32)
             total += mass @ norm.log() - (1 - smoothing) * (weight @ aimed)
-            if smoothing:
-                mean = query.float() @ table.mean(dim=0, dtype=torch.float32) - scale
+            if mean is not None:
                 total -= smoothing * (mass @ mean)
             p.mul_((mass / norm).to(dtype)[:, None])
             if smoothing:
@@ -52,14 +80,22 @@ class _SoftmaxLoss(torch.autograd.Function):
             p.index_put_((row, target), -((1 - smoothing) * weight).to(dtype), accumulate=True)
             d_users[part] = p @ table
             d_items += torch.mm(p.T, query, out=grown)
+            if d_bias is not None:
+                d_bias += p.sum(dim=0, dtype=torch.float32)
+            if d_added is not None and level is not None:
+                d_added[level] = p[had].float()
         d_scale = (d_users * users).sum()
-        ctx.save_for_backward(d_users.mul_(scale / n), d_items.div_(n), d_scale / n)
+        ctx.has = d_bias is not None, d_added is not None
+        more = [each.div_(n) for each in (d_bias, d_added) if each is not None]
+        ctx.save_for_backward(d_users.mul_(scale / n), d_items.div_(n), d_scale / n, *more)
         return total / n
 
     @staticmethod
     def backward(ctx: Any, *grads: Tensor) -> tuple[Any, ...]:
-        d_users, d_items, d_scale = ctx.saved_tensors
-        return d_users * grads[0], d_items * grads[0], d_scale * grads[0], *[None] * 6
+        d_users, d_items, d_scale, *more = (each * grads[0] for each in ctx.saved_tensors)
+        d_bias = more.pop(0) if ctx.has[0] else None
+        d_added = more.pop(0) if ctx.has[1] else None
+        return d_users, d_items, d_scale, None, None, None, d_bias, d_added, *[None] * 4
 
 
 def softmax_loss(
@@ -70,6 +106,8 @@ def softmax_loss(
     *,
     rows: Tensor | None = None,
     weights: Tensor | None = None,
+    bias: Tensor | None = None,
+    added: Added | None = None,
     chunk: int = 256,
     dtype: torch.dtype = torch.float32,
     smoothing: float = 0.0,
@@ -86,6 +124,8 @@ def softmax_loss(
         targets: int64[t], item codes; one for each user, unless ``rows`` says whose they are.
         rows: User of each target, int64[t], rising.
         weights: How much each target counts, float32[t]; all alike if not given.
+        bias: What is added to the logits of each item, float32[n_items]; nothing if not given.
+        added: What is added to those of single pairs of a user and an item.
         chunk: Users at a time.
         dtype: Precision of scores and products; sums are float32. In bfloat16 the loss of a catalogue of
             10,000 items is right to three digits, at a tenth of the time where a CPU has it.
@@ -98,8 +138,9 @@ def softmax_loss(
     """
     rows = torch.arange(len(targets), device=users.device) if rows is None else rows
     weights = users.new_ones(len(targets)) if weights is None else weights
+    values, pairs = (added.values, (added.rows, added.items)) if added else (None, None)
     loss: Tensor = _SoftmaxLoss.apply(  # type: ignore[no-untyped-call]
-        users, items, scale, targets, rows, weights, chunk, dtype, smoothing
+        users, items, scale, targets, rows, weights, bias, values, pairs, chunk, dtype, smoothing
     )
     return loss
 
@@ -123,7 +164,7 @@ class Drawn(NamedTuple):
 
 
 def sampled_softmax_loss(
-    users: Tensor, items: Tensor, scale: Tensor, targets: Tensor, drawn: Drawn, n_items: int
+    users: Tensor, items: Tensor, scale: Tensor, targets: Tensor, drawn: Drawn, bias: Tensor | None = None
 ) -> Tensor:
     """Return the mean of ``-[s+ - log(e^s+ + sum_j e^(s_j - log(S q_j)))]``, s the scaled cosines.
 
@@ -136,49 +177,51 @@ def sampled_softmax_loss(
         scale: float32[], the inverse temperature.
         targets: int64[n], item codes.
         drawn: The negatives.
-        n_items: Size of the catalogue; not used by this loss.
+        bias: What is added to the logits of each item, float32[n_items]; nothing if not given.
     """
-    right, wrong = _drawn_scores(users, items, scale, targets, drawn)
+    right, wrong = _drawn_scores(users, items, scale, targets, drawn, bias)
     wrong = wrong - drawn.log_expected
     return (torch.logsumexp(torch.cat([right[:, None], wrong], dim=1), dim=1) - right).mean()
 
 
 def gbce_loss(
-    users: Tensor, items: Tensor, scale: Tensor, targets: Tensor, drawn: Drawn, n_items: int
+    users: Tensor, items: Tensor, scale: Tensor, targets: Tensor, drawn: Drawn, bias: Tensor | None = None
 ) -> Tensor:
     """Return binary cross-entropy with the right item's chance raised to beta, calibrated (t = 0.75).
 
     A loss over few negatives grows too sure of itself; beta takes that back (gSASRec, Petrov and Macdonald,
     RecSys 2023, section 5). Arguments as in `sampled_softmax_loss`; meant for negatives drawn alike.
     """
-    right, wrong = _drawn_scores(users, items, scale, targets, drawn)
-    share = min(1.0, len(drawn.items) / max(n_items - 1, 1))
+    right, wrong = _drawn_scores(users, items, scale, targets, drawn, bias)
+    share = min(1.0, len(drawn.items) / max(len(items) - 1, 1))
     beta = share * (0.75 * (1 - 1 / share) + 1 / share)
     return -(beta * F.logsigmoid(right) + F.logsigmoid(-wrong).sum(dim=1)).mean()
 
 
 def bpr_loss(
-    users: Tensor, items: Tensor, scale: Tensor, targets: Tensor, drawn: Drawn, n_items: int
+    users: Tensor, items: Tensor, scale: Tensor, targets: Tensor, drawn: Drawn, bias: Tensor | None = None
 ) -> Tensor:
     """Return the mean of ``-log sigmoid(s+ - s_j)`` (BPR, Rendle et al., UAI 2009).
 
     Arguments as in `sampled_softmax_loss`.
     """
-    right, wrong = _drawn_scores(users, items, scale, targets, drawn)
+    right, wrong = _drawn_scores(users, items, scale, targets, drawn, bias)
     pairs = F.logsigmoid(right[:, None] - wrong)
     real = wrong.isfinite()
     return -pairs.where(real, pairs.new_zeros(())).sum() / real.sum().clamp(min=1)
 
 
 def _drawn_scores(
-    users: Tensor, items: Tensor, scale: Tensor, targets: Tensor, drawn: Drawn
+    users: Tensor, items: Tensor, scale: Tensor, targets: Tensor, drawn: Drawn, bias: Tensor | None
 ) -> tuple[Tensor, Tensor]:
-    """Return scaled cosines of the right items float32[n], and of those drawn float32[n, s].
+    """Return the logits of the right items float32[n], and of those drawn float32[n, s].
 
     Where what was drawn is right, the score is -inf.
     """
     right = scale * (users * items[targets]).sum(dim=1)
     wrong = scale * users @ items[drawn.items].T
+    if bias is not None:
+        right, wrong = right + bias[targets], wrong + bias[drawn.items]
     return right, wrong.masked_fill(drawn.items == targets[:, None], -torch.inf)
 
 
@@ -222,7 +265,7 @@ def perturbed(table: Tensor, loss: Tensor, share: float) -> Tensor:
     return moved
 
 
-SAMPLED: dict[str, Callable[[Tensor, Tensor, Tensor, Tensor, Drawn, int], Tensor]] = {
+SAMPLED: dict[str, Callable[[Tensor, Tensor, Tensor, Tensor, Drawn, Tensor | None], Tensor]] = {
     "sampled": sampled_softmax_loss,
     "gbce": gbce_loss,
     "bpr": bpr_loss,

@@ -25,16 +25,17 @@ from acclimate.models.augment import AUGMENTATIONS
 from acclimate.models.common import grown, not_fitted
 from acclimate.models.item_vectors import ItemVectors, TextSpace
 from acclimate.models.joint import Along
-from acclimate.models.sequence_fit import learn
+from acclimate.models.sequence_fit import held, learn
 from acclimate.models.sequence_net import SequenceNet, cosines
 from acclimate.models.sequence_params import check
 from acclimate.models.user_text import Read, UserReader
-from acclimate.models.windows import hold_out
 from acclimate.training import Fitted, Training
 from acclimate.types import Codes, Encoder, Floats, Histories, Item, JointEncoder, State
 
 SEARCHED = "What was searched for counts; with nothing known, popularity stands in until the first event."
 """What a new user gets of a model that reads users."""
+ITS_OWN = ("items.", "terms.bias", "terms.again")
+"""Weights of the net that belong to single items: the model has them for the whole catalogue."""
 _PARTS = ("self", "encoder", "training")
 
 
@@ -60,6 +61,13 @@ class SequenceModel:
             lies between an event and a question. Figures of such a model are not comparable with those of
             models that are not told when the question is asked.
         feedback: Whether also events that are not liked are read, each with its weight and value.
+        item_bias: Whether a learned number for each item is added to its scores, which starts from how often
+            it was chosen.
+        repeats: Whether for items that the user has had something is added that is learned of how often and
+            how long ago (see `acclimate.models.repeats`): for shops where things are bought again. Wants
+            ``loss="full"``. Ages count at the user's last event, with ``time`` at the question.
+        baskets: Whether all that a user did in one second is foreseen together, from what was before it, and
+            not one event from the other; without times there is no telling.
         loss: A name of `acclimate.models.losses.LOSSES`: over all items, or for very large catalogues over
             some that are drawn.
         negatives: How many are drawn for a batch.
@@ -120,6 +128,9 @@ class SequenceModel:
         places: bool = False,
         time: bool = False,
         feedback: bool = False,
+        item_bias: bool = False,
+        repeats: bool = False,
+        baskets: bool = False,
         loss: str = "full",
         negatives: int = 1024,
         drawn_by: float = 0.75,
@@ -157,6 +168,7 @@ class SequenceModel:
         self._space: TextSpace | None = None
         self._reader: UserReader | None = None
         self._text = self._ids = np.zeros((0, width), np.float32)
+        self._own = np.zeros((0, 2), np.float32)
 
     @property
     def n_items(self) -> int:
@@ -169,6 +181,7 @@ class SequenceModel:
         Raises:
             InputError: There is no positive event.
         """
+        self.params["baskets"] &= data.timed and bool(np.ptp(data.time) > 0 if len(data) else False)
         histories = self._read(data.histories())
         warm = np.unique(histories.items[histories.weights > 0])
         histories = histories.where(np.isin(histories.items, warm))
@@ -191,6 +204,9 @@ class SequenceModel:
             self._text = self._space.place(self.encoder.encode(data.texts))  # type: ignore[union-attr]
         self._ids = np.zeros((data.n_items, net.items.id_width), np.float32)
         self._ids[warm] = net.items.ids.numpy()
+        self._own = np.zeros((data.n_items, 2), np.float32)
+        if net.terms:
+            self._own[warm] = net.terms.own()
         if net.items.projection is not None and self._space:
             projection = net.items.projection.numpy()
             self._space, self._text = self._space.projected(projection), self._text @ projection.T
@@ -242,7 +258,7 @@ class SequenceModel:
             raise InputError(f"user_text={given!r} needs an encoder; 'off' does without", field="user_text")
         self._space, self._text = None, np.zeros((data.n_items, width), np.float32)
         if self.encoder and (self._reads or self._reads_users):
-            seen = hold_out(own, self.params["validation_users"], self.params["seed"])[0]
+            seen = held(own, self.params)[0]
             self.encoder.fit([data.texts[item] for item in warm], seen.liked())
             vectors = self.encoder.encode(data.texts)
             self._space = TextSpace.fit(vectors[warm], width)
@@ -251,7 +267,6 @@ class SequenceModel:
 
     def _new_net(self, text: Floats, counts: NDArray[np.int64]) -> SequenceNet:
         p = self.params
-        chances = counts.astype(np.float32) ** p["drawn_by"]
         with torch.random.fork_rng():
             torch.manual_seed(p["seed"])
             kind = p["item_vector"] if self._reads else "id"
@@ -260,7 +275,7 @@ class SequenceModel:
             items = ItemVectors(
                 torch.from_numpy(text), ids, p["id_dropout"], projected=kind in ("sum", "text")
             )
-            return SequenceNet(items, p, torch.from_numpy(chances / chances.sum()))
+            return SequenceNet(items, p, counts)
 
     def _index(self) -> None:
         """Add text and id to one table; an item that has neither has the zero vector."""
@@ -292,6 +307,8 @@ class SequenceModel:
             scores[both] = cosines(net, self._table, self._unit, histories[both], users=some)
             if users is not None and alone.any():
                 scores[alone] = self._heard(net, users[alone])
+        if net.terms:
+            net.terms.add(scores, histories, float(net.scale), self._own)
         scores[:, self._blank] = np.nan
         return scores
 
@@ -316,6 +333,7 @@ class SequenceModel:
         more = grown(self.n_items, codes) - self.n_items
         self._text = np.pad(self._text, ((0, more), (0, 0)))
         self._ids = np.pad(self._ids, ((0, more), (0, 0)))
+        self._own = np.pad(self._own, ((0, more), (0, 0)))
         if self._reader:
             self._reader.put_items(codes, items)
         if self.encoder and self._space and self._reads:
@@ -328,7 +346,9 @@ class SequenceModel:
         own = {"text": self._text, "ids": self._ids}
         if self._space:
             own |= {"space.mean": self._space.mean, "space.axes": self._space.axes}
-        weights = {f"net.{k}": v.numpy() for k, v in net.state_dict().items() if not k.startswith("items.")}
+        if net.terms:
+            own["own"] = self._own
+        weights = {f"net.{k}": v.numpy() for k, v in net.state_dict().items() if not k.startswith(ITS_OWN)}
         document = {"params": self.params, "epochs_seen": self.fitted and self.fitted.epochs}
         if self._reader:
             texts = self._reader.texts
@@ -343,6 +363,7 @@ class SequenceModel:
         arrays, document = state
         self.params |= document["params"]
         self._text, self._ids = (np.array(arrays[name], np.float32) for name in ("text", "ids"))
+        self._own = np.array(arrays.get("own", np.zeros((len(self._text), 2))), np.float32)
         self._space = None
         if "space.mean" in arrays:
             self._space = TextSpace(np.array(arrays["space.mean"]), np.array(arrays["space.axes"]))
@@ -355,7 +376,7 @@ class SequenceModel:
         self._net = SequenceNet(items, self.params)
         weights = {k[4:]: torch.from_numpy(np.array(v)) for k, v in arrays.items() if k.startswith("net.")}
         missing = self._net.load_state_dict(weights, strict=False).missing_keys
-        if any(not name.startswith("items.") for name in missing):
+        if any(not name.startswith(ITS_OWN) for name in missing):
             raise InputError(
                 f"these weights are of another version of {self.name}: train anew", field="model"
             )

@@ -14,13 +14,17 @@ from torch.nn import functional as F
 from acclimate.metrics import rank_metrics
 from acclimate.models.augment import beside, view
 from acclimate.models.joint import Along
-from acclimate.models.sequence_net import Batch, SequenceNet, Steps, cosines, told
+from acclimate.models.repeats import Had
+from acclimate.models.sequence_net import Asked, Batch, SequenceNet, Steps, cosines, told
 from acclimate.models.sequence_params import recipe
 from acclimate.models.user_text import Readings, UserReader
-from acclimate.models.windows import Windows, hold_out
+from acclimate.models.windows import Windows, before_baskets, hold_out
 from acclimate.rng import generator
 from acclimate.training import Fitted, Training, fit
-from acclimate.types import Histories
+from acclimate.types import Codes, Histories
+
+FILLED = 256
+"""The states of a batch are filled up to a multiple of it: fast kernels are made for a size, and kept."""
 
 
 def learn(
@@ -43,7 +47,7 @@ def learn(
         along: Fits the net on together with the language model of its texts; None if that stays as it is.
     """
     p = net.params
-    train, asked, targets = hold_out(own, p["validation_users"], p["seed"])
+    train, asked, targets = held(own, p)
     if train.lengths.max(initial=0) < 2:  # nobody did two things: there is no order to learn
         net.eval().requires_grad_(False)
         return Fitted(0, float("nan"), False, [])
@@ -54,11 +58,14 @@ def learn(
     def ndcg() -> float:
         table = net.items()
         scores = cosines(net, table, F.normalize(table, dim=1), asked, users=users)
+        if net.terms:
+            net.terms.add(scores, asked, float(net.scale))
+        out = asked.where(np.zeros(len(asked.items), bool)) if p["repeats"] else asked
         ends = np.arange(len(asked) + 1)
-        return float(rank_metrics(scores, targets, ends, asked.rows, asked.items)["ndcg@10"].mean())
+        return float(rank_metrics(scores, targets, ends, out.rows, out.items)["ndcg@10"].mean())
 
     known: list[NDArray[Any]] = [train.items, train.offsets, targets, text]
-    known += [train.times] if p["time"] else []
+    known += [train.times] if p["time"] or p["repeats"] or p["baskets"] else []
     known += [told(train)] if p["feedback"] else []
     known += [readings.vectors.numpy()] if readings else []
     key = hashlib.sha256(repr(p).encode() + b"".join(part.tobytes() for part in known)).hexdigest()
@@ -68,6 +75,12 @@ def learn(
     if along:
         along(net, batches, training, figure, key)
     return done
+
+
+def held(own: Histories, params: dict[str, Any]) -> tuple[Histories, Histories, Codes]:
+    """Return `hold_out` as the arguments of the model want it."""
+    again, together = params["repeats"], params["baskets"]
+    return hold_out(own, params["validation_users"], params["seed"], again=again, together=together)
 
 
 class Batches:
@@ -85,10 +98,12 @@ class Batches:
     ) -> None:
         self.params, self.readings = params, readings
         self.windows = Windows(train.offsets, params["max_length"], params["batch_tokens"], params["seed"])
+        self.own = Histories(train.items, train.times, train.weights, train.offsets)
         self.items = torch.from_numpy(train.items.astype(np.int64))
         self.times = torch.from_numpy(np.array(train.times))
         self.told = torch.from_numpy(told(train))
-        self.liked = self.told[:, 0] > 0
+        self.liked = train.weights > 0
+        self.before = before_baskets(train.offsets, train.times) if params["baskets"] else None
         self.beside = np.arange(n_items)
         if "substitute" in params["augment"] and params["contrast"]:
             self.beside = beside(train.items, train.offsets, n_items)
@@ -102,13 +117,34 @@ class Batches:
                 self.items[at], torch.from_numpy(lengths), self.times[at], self.times[at + 1], self.told[at]
             )
             views = (self._view(steps, rng), self._view(steps, rng)) if self.params["contrast"] else ()
-            weights, heard = self.liked[at + 1].float(), None
-            if self.readings is not None:
-                heard = self.readings.at(at)
-                weights = (
-                    weights * self.readings.weights(at) if self.params["user_text"] == "alone" else weights
-                )
-            yield Batch(steps, self.items[at + 1], weights, views, heard)
+            heard = None if self.readings is None else self.readings.at(at)
+            yield self._batch(Batch(steps, self.items[at + 1], torch.ones(0), views, heard), places, lengths)
+
+    def _batch(self, batch: Batch, places: NDArray[np.int64], lengths: NDArray[np.int64]) -> Batch:
+        """Return the batch with what is asked; its steps are those at ``places``."""
+        begin = np.repeat(np.cumsum(lengths) - lengths, lengths)
+        state = places if self.before is None else self.before[places + 1]
+        weights = (self.liked[places + 1] & (state >= places[begin])).astype(np.float32)
+        if self.readings is not None and self.params["user_text"] == "alone":
+            weights *= self.readings.weights(torch.from_numpy(state.clip(min=0))).numpy()
+        if self.before is None and not self.params["repeats"]:
+            return batch._replace(weights=torch.from_numpy(weights))
+        keep = weights > 0
+        used, rows = np.unique((begin + state - places[begin])[keep], return_inverse=True)
+        had = self._had(places[used]) if self.params["repeats"] else None
+        filled = np.append(used, np.zeros(-len(used) % FILLED, np.int64))
+        asked = Asked(torch.from_numpy(filled), torch.from_numpy(rows), had)
+        kept = torch.from_numpy(np.flatnonzero(keep))
+        return batch._replace(
+            targets=batch.targets[kept], weights=torch.from_numpy(weights[keep]), asked=asked
+        )
+
+    def _had(self, places: NDArray[np.int64]) -> Had:
+        """Return what was had until the events at ``places`` int64[s], which are counted."""
+        users = np.searchsorted(self.own.offsets, places, side="right") - 1
+        until = self.own.first(users, places + 1 - self.own.offsets[users])
+        now = self.own.times[places + 1 if self.params["time"] else places]
+        return Had.of(until.replace(now=now).liked())
 
     def _view(self, steps: Steps, rng: np.random.Generator) -> Steps:
         """Return the same windows told otherwise."""

@@ -7,14 +7,16 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional as F
 
 from acclimate.devices import bf16_helps
 from acclimate.models.blocks import BUCKETS, Layout, time_buckets
 from acclimate.models.item_vectors import ItemVectors
-from acclimate.models.losses import SAMPLED, Drawn, contrast_loss, perturbed, softmax_loss
+from acclimate.models.losses import SAMPLED, Added, Drawn, contrast_loss, perturbed, softmax_loss
 from acclimate.models.mixers import BIASED, make_block
+from acclimate.models.repeats import Had, ItemTerms
 from acclimate.models.user_text import Join, Read
 from acclimate.types import Floats, Histories
 
@@ -71,15 +73,30 @@ def told(histories: Histories) -> Floats:
     return out
 
 
+class Asked(NamedTuple):
+    """Which states are asked for what comes next, where that is not each one for the next event.
+
+    Args:
+        states: Places of the states among the steps, int64[s].
+        rows: State of each target, 0..s-1, int64[t], rising.
+        had: What the users had had by then; None if that is not told apart.
+    """
+
+    states: Tensor
+    rows: Tensor
+    had: Had | None = None
+
+
 class Batch(NamedTuple):
     """What is read, and what comes next.
 
     Args:
         steps: The events.
-        targets: Codes of the items that come next, int64[total].
-        weights: 1 where that is liked, else 0, float32[total].
+        targets: Codes of the items that come next, int64[total], or int64[t] with ``asked``.
+        weights: 1 where that is liked, else 0, float32 as long.
         views: Two other tellings of the same sequences, whose items may be -1 for a blank; or none.
         users: What was read of the user at each step, n is total; None if users are not read.
+        asked: Which states are asked; None if each is asked for the next event.
     """
 
     steps: Steps
@@ -87,6 +104,7 @@ class Batch(NamedTuple):
     weights: Tensor
     views: tuple[Steps, ...] = ()
     users: Read | None = None
+    asked: Asked | None = None
 
 
 class SequenceNet(nn.Module):
@@ -96,16 +114,22 @@ class SequenceNet(nn.Module):
         items: The vectors of the items that may be predicted, d wide.
         params: Arguments of `SequenceModel`: ``block layers heads dropout max_length places time feedback``
             ``user_text``, and for training ``loss negatives label_smoothing perturbation contrast`` are used.
-        chances: How probable each item is drawn as a negative, float32[n_items]; for training alone.
+        counts: Events of each item int64[n_items], from which negatives are drawn and biases start; for
+            training alone.
     """
 
     chances: Tensor
 
-    def __init__(self, items: ItemVectors, params: Mapping[str, Any], chances: Tensor | None = None) -> None:
+    def __init__(
+        self, items: ItemVectors, params: Mapping[str, Any], counts: NDArray[np.int64] | None = None
+    ) -> None:
         super().__init__()
+        counts = np.zeros(len(items.text), np.int64) if counts is None else counts
+        chances = torch.from_numpy(counts.astype(np.float32) ** params["drawn_by"])
         width = items.text.shape[1]
         self.items, self.params = items, dict(params)
-        self.register_buffer("chances", chances, persistent=False)
+        self.register_buffer("chances", chances / chances.sum(), persistent=False)
+        self.terms = ItemTerms.of(counts, params)
         self.norm_in, self.norm_out = nn.RMSNorm(width), nn.RMSNorm(width)
         self.positions = nn.Parameter(torch.randn(params["max_length"], width) * 0.02)
         self.feedback = nn.Linear(TOLD, width) if params["feedback"] else None
@@ -168,17 +192,29 @@ class SequenceNet(nn.Module):
         half = torch.bfloat16 if bf16_helps(table.device) else torch.float32
         with torch.autocast(table.device.type, half, enabled=half == torch.bfloat16):
             states = self.read(table[batch.steps.items], batch.steps, users=batch.users)
-        scale, unit, targets = self.log_scale.clamp(max=4.0).exp(), F.normalize(table, dim=1), batch.targets
-        loss, smoothing = self.params["loss"], self.params["label_smoothing"]
+        unit, scale, asked = F.normalize(table, dim=1), self.scale, batch.asked
+        bias, added = self.terms.biases() if self.terms else None, None
+        if asked is not None:
+            states = states[asked.states]
+            if asked.had is not None and self.terms:
+                added = Added(asked.had.rows, asked.had.items, self.terms.told(asked.had))
+        rows = torch.arange(len(states), device=states.device) if asked is None else asked.rows
+        loss, p = self.params["loss"], self.params
         if loss == "full":
+            options = {"dtype": half, "smoothing": p["label_smoothing"], "bias": bias, "added": added}
             return softmax_loss(
-                states, unit, scale, targets, weights=batch.weights, dtype=half, smoothing=smoothing
+                states, unit, scale, batch.targets, rows=rows, weights=batch.weights, **options
             )
         liked = batch.weights > 0
         if not liked.any():
             return 0 * states.sum() + 0 * table.sum()
-        drawn = Drawn.by(self.chances, self.params["negatives"])
-        return SAMPLED[loss](states[liked], unit, scale, targets[liked], drawn, len(unit))
+        drawn = Drawn.by(self.chances, p["negatives"])
+        return SAMPLED[loss](states[rows[liked]], unit, scale, batch.targets[liked], drawn, bias)
+
+    @property
+    def scale(self) -> Tensor:
+        """The inverse temperature of the cosines, float32[]."""
+        return self.log_scale.clamp(max=4.0).exp()
 
     def _whole(self, table: Tensor, steps: Steps) -> Tensor:
         """Return the state at the end of the first `CONTRASTED` sequences, float32[n, d]."""

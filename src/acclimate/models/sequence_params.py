@@ -38,6 +38,8 @@ def check(params: dict[str, Any]) -> None:
         raise InputError(
             f"places wants a block of {' or '.join(BIASED)}, got {params['block']}", field="places"
         )
+    if params["repeats"] and params["loss"] != "full":
+        raise InputError(f"repeats wants loss='full', got {params['loss']!r}", field="repeats")
     if params["width"] % params["heads"]:
         raise InputError(
             f"width must be a multiple of heads, got {params['width']} and {params['heads']}", field="width"

@@ -83,7 +83,29 @@ class Windows:
         return [*batches, (np.array(begin), np.array(lengths))] if begin else batches
 
 
-def hold_out(histories: Histories, most: int, seed: int) -> tuple[Histories, Histories, Codes]:
+def before_baskets(offsets: NDArray[np.int64], times: NDArray[np.float64]) -> NDArray[np.int64]:
+    """Return the place of the last event before the second of each event, int64[total].
+
+    Args:
+        offsets: int64[n + 1]; user i owns the events ``offsets[i]:offsets[i + 1]``, oldest first.
+        times: Seconds float64[total].
+
+    Returns:
+        -1 where the user did nothing before that second.
+
+    Example:
+        >>> before_baskets(np.array([0, 4]), np.array([1.0, 5.0, 5.5, 9.0])).tolist()
+        [-1, 0, 0, 2]
+    """
+    rows = np.repeat(np.arange(len(offsets) - 1), np.diff(offsets))
+    new = (np.diff(np.floor(times), prepend=np.nan) != 0) | (np.diff(rows, prepend=-1) != 0)
+    begin = np.maximum.accumulate(np.where(new, np.arange(len(times)), 0))
+    return np.where(begin > offsets[rows], begin - 1, -1)
+
+
+def hold_out(
+    histories: Histories, most: int, seed: int, *, again: bool = False, together: bool = False
+) -> tuple[Histories, Histories, Codes]:
     """Take the last event from some users, so that a fit can be watched.
 
     Args:
@@ -91,6 +113,8 @@ def hold_out(histories: Histories, most: int, seed: int) -> tuple[Histories, His
         most: Users at most; those with fewer than three events, or whose last item is not liked or not new
             to them, are left whole.
         seed: Decides which.
+        again: Whether the item may be one that the user had before.
+        together: Whether all that the user did in the same second is taken away with it.
 
     Returns:
         What is left to train on (n users), the m users with what they did before the event that was taken,
@@ -102,13 +126,18 @@ def hold_out(histories: Histories, most: int, seed: int) -> tuple[Histories, His
         ([1, 2, 4], [1, 2], [3])
     """
     last_items = histories.items[np.maximum(histories.offsets[1:] - 1, 0)]
-    again = histories.items == last_items[histories.rows]
-    again_count = np.bincount(histories.rows[again], minlength=len(histories))
-    liked = histories.weights[np.maximum(histories.offsets[1:] - 1, 0)] > 0
-    able = np.flatnonzero((histories.lengths >= 3) & (again_count == 1) & liked)
-    chosen = np.sort(generator(seed, "held out").permutation(able)[:most])
-    last = histories.offsets[1:][chosen] - 1
-    keep = np.ones(len(histories.items), bool)
-    keep[last] = False
-    left = histories.where(keep)
+    same = histories.items == last_items[histories.rows]
+    times_had = np.bincount(histories.rows[same], minlength=len(histories))
+    ends = np.maximum(histories.offsets[1:] - 1, 0)
+    able = (histories.lengths >= 3) & ((times_had == 1) | again) & (histories.weights[ends] > 0)
+    first = ends
+    if together:
+        before = before_baskets(histories.offsets, histories.times)
+        able &= before[ends] >= 0
+        first = before[ends] + 1
+    chosen = np.sort(generator(seed, "held out").permutation(np.flatnonzero(able))[:most])
+    last = ends[chosen]
+    until = histories.offsets[1:].copy()
+    until[chosen] = first[chosen]
+    left = histories.where(np.arange(len(histories.items)) < until[histories.rows])
     return left, left[chosen].replace(now=histories.times[last]), histories.items[last]

@@ -1,0 +1,148 @@
+"""What is known of an item apart from its vector: how popular it is, and how each user had it before.
+
+Cosines say what goes with a history. They cannot say that milk is bought each week and a pan once, nor that
+everybody buys milk. Both are added to the scores here: a learned bias for each item, and for the items that a
+user has had a learned function of how often and how long ago. Items that a user never had get nothing of the
+second.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from acclimate.types import Floats, Histories
+
+FIGURES = 6
+"""What is told of how a user had an item: see `Had`."""
+HIDDEN = 32
+"""Width of the layer that reads these figures."""
+
+
+class Had(NamedTuple):
+    """Which items each of n users had, those of one user side by side.
+
+    Args:
+        rows: User of each pair, 0..n-1, int64[m], rising.
+        items: Item of each pair, int64[m]; no pair stands twice.
+        told: float32[m, 6]: the logs of one plus how often it was had, how many events ago, how many seconds
+            ago (a tenth of it), how many seconds lay between two times on average (a tenth; 0 if it was had
+            once), how many events the user has; and whether it was had more than once.
+
+    Example:
+        >>> had = Had.of(Histories.of([[7, 5, 7], [5]]))
+        >>> had.rows.tolist(), had.items.tolist(), had.told[:, 0].exp().round().tolist()
+        ([0, 0, 1], [5, 7, 5], [2.0, 3.0, 2.0])
+    """
+
+    rows: Tensor
+    items: Tensor
+    told: Tensor
+
+    @classmethod
+    def of(cls, histories: Histories, device: torch.device | None = None) -> Had:
+        """Build from liked events alone; ages are counted at ``histories.now``."""
+        rows, n_items = histories.rows, int(histories.items.max(initial=0)) + 1
+        pair = rows * n_items + histories.items
+        order = np.argsort(pair, kind="stable")
+        begin = np.flatnonzero(np.diff(pair[order], prepend=-1))
+        counts = np.diff(begin, append=len(order))
+        first, last = order[begin], order[begin + counts - 1]
+        row, times = rows[last], histories.times
+        between = (times[last] - times[first]) / np.maximum(counts - 1, 1)
+        logs = np.log1p(
+            [
+                counts,
+                histories.offsets[row + 1] - 1 - last,
+                np.maximum(histories.now[row] - times[last], 0),
+                between,
+                histories.lengths[row],
+            ]
+        )
+        logs[2:4] /= 10
+        told = np.stack([*logs, counts > 1], axis=1).astype(np.float32)
+        parts = row, histories.items[last].astype(np.int64), told
+        return cls(*(torch.from_numpy(np.ascontiguousarray(part)).to(device) for part in parts))
+
+
+class ItemTerms(nn.Module):
+    """What is added to the scaled cosines: a bias for each item, and what comes again.
+
+    Args:
+        counts: Events of each item int[n_items]; the bias starts from their logs.
+        bias: Whether items have one.
+        repeats: Whether items that were had are told apart.
+        dropout: Share of the items that stand without their bias and their own repeats in a training step;
+            what is known of no item is the mean of all, 0.
+    """
+
+    def __init__(self, counts: NDArray[np.int64], *, bias: bool, repeats: bool, dropout: float) -> None:
+        super().__init__()
+        start = torch.from_numpy(np.log1p(counts)).float()
+        self.bias = nn.Parameter(start - start.mean()) if bias else None
+        self.again = nn.Parameter(torch.zeros(len(counts))) if repeats else None
+        self.reads = (
+            nn.Sequential(nn.Linear(FIGURES, HIDDEN), nn.SiLU(), nn.Linear(HIDDEN, 1)) if repeats else None
+        )
+        self.dropout = dropout
+
+    @classmethod
+    def of(cls, counts: NDArray[np.int64], params: Mapping[str, Any]) -> ItemTerms | None:
+        """Return what the arguments of a `SequenceModel` ask for, None for nothing."""
+        bias, repeats = params["item_bias"], params["repeats"]
+        return (
+            cls(counts, bias=bias, repeats=repeats, dropout=params["id_dropout"]) if bias or repeats else None
+        )
+
+    def biases(self) -> Tensor | None:
+        """Return what is added for each item whoever asks, float32[n_items]."""
+        return None if self.bias is None else self._some(self.bias)
+
+    def told(self, had: Had) -> Tensor:
+        """Return what is added for each pair of a user and an item, float32[m]."""
+        assert self.again is not None
+        return self.read(had.told) + self._some(self.again)[had.items]
+
+    def read(self, told: Tensor) -> Tensor:
+        """Return the same float32[m] for an item of which nothing is learned, from float32[m, 6]."""
+        assert self.reads is not None
+        found: Tensor = self.reads(told)[:, 0]
+        return found
+
+    @torch.inference_mode()
+    def add(self, scores: Floats, histories: Histories, scale: float, own: Floats | None = None) -> None:
+        """Add to cosines, in place, what stands beside them.
+
+        Args:
+            scores: float32[n, n_items].
+            histories: Of the n users.
+            scale: Inverse temperature of the cosines.
+            own: Bias and own repeats of each item, float32[n_items, 2]; what was learned if not given.
+        """
+        own = self.own() if own is None else own
+        if self.bias is not None:
+            scores += own[:, 0] / scale
+        if self.reads is not None:
+            had = Had.of(histories.liked())
+            rows, items = had.rows.numpy(), had.items.numpy()
+            more = self.read(had.told.to(next(self.parameters()).device)).cpu().numpy()
+            scores[rows, items] += (more + own[items, 1]) / scale
+
+    def own(self) -> Floats:
+        """Return bias and own repeats of each item, float32[n_items, 2]; 0 for what is off."""
+        parts = [part for part in (self.bias, self.again) if part is not None]
+        out = np.zeros((len(parts[0]), 2), np.float32)
+        for column, part in enumerate((self.bias, self.again)):
+            if part is not None:
+                out[:, column] = part.detach().cpu().numpy()
+        return out
+
+    def _some(self, own: Tensor) -> Tensor:
+        if not (self.training and self.dropout):
+            return own
+        return own * (torch.rand(len(own), device=own.device) >= self.dropout)
