@@ -15,7 +15,7 @@ from acclimate.data.dataset import Dataset
 from acclimate.data.vocab import Vocabulary
 from acclimate.errors import InputError
 from acclimate.models.frequency import Frequency
-from acclimate.models.repeats import Had
+from acclimate.models.repeats import HALF_LIFE, Had
 from acclimate.models.sequence import SequenceModel
 from acclimate.models.sequence_fit import Batches
 from acclimate.models.sequence_net import SequenceNet
@@ -44,9 +44,9 @@ def test_how_an_item_was_had_is_told_as_counting_by_hand_does(
         at = [n for n, event in enumerate(items[user]) if event == item]
         seconds = [times[user][n] for n in at]
         every = (seconds[-1] - seconds[0]) / max(len(at) - 1, 1)
-        logs = np.log1p(
-            [len(at), len(items[user]) - 1 - at[-1], 9 + later - seconds[-1], every, len(items[user])]
-        )
+        faded = sum(0.5 ** ((times[user][-1] - second) / HALF_LIFE) for second in seconds)
+        since, n = len(items[user]) - 1 - at[-1], len(items[user])
+        logs = np.log1p([len(at), since, 9 + later - seconds[-1], every, n, 10 * faded])
         logs[2:4] /= 10
         np.testing.assert_allclose(told, [*logs, len(at) > 1], rtol=1e-5)
 
@@ -65,7 +65,7 @@ def rounds(n_users: int = 40, n_items: int = 40, own: int = 5, days: int = 20) -
 
 @pytest.fixture(scope="module")
 def shop() -> SequenceModel:
-    model = SequenceModel(**{**SHOP, "layers": 1}, epochs=60, learning_rate=1e-2)  # type: ignore[arg-type]
+    model = SequenceModel(**{**SHOP, "layers": 1, "batch_tokens": 64}, epochs=8, learning_rate=1e-2)  # type: ignore[arg-type]
     model.fit(rounds())
     return model
 

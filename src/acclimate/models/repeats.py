@@ -18,8 +18,12 @@ from torch import Tensor, nn
 
 from acclimate.types import Floats, Histories
 
-FIGURES = 6
+FIGURES = 7
 """What is told of how a user had an item: see `Had`."""
+HALF_LIFE = 90 * 86_400.0
+"""Seconds in which an event fades to half, as in `acclimate.models.frequency`."""
+OWN = 3
+"""Figures of each item apart from its vector: see `ItemTerms.own`."""
 HIDDEN = 32
 """Width of the layer that reads these figures."""
 
@@ -30,9 +34,10 @@ class Had(NamedTuple):
     Args:
         rows: User of each pair, 0..n-1, int64[m], rising.
         items: Item of each pair, int64[m]; no pair stands twice.
-        told: float32[m, 6]: the logs of one plus how often it was had, how many events ago, how many seconds
+        told: float32[m, 7]: the logs of one plus how often it was had, how many events ago, how many seconds
             ago (a tenth of it), how many seconds lay between two times on average (a tenth; 0 if it was had
-            once), how many events the user has; and whether it was had more than once.
+            once), how many events the user has, and ten times how often it was had where an event fades to
+            half in 90 days; and whether it was had more than once.
 
     Example:
         >>> had = Had.of(Histories.of([[7, 5, 7], [5]]))
@@ -54,6 +59,7 @@ class Had(NamedTuple):
         counts = np.diff(begin, append=len(order))
         first, last = order[begin], order[begin + counts - 1]
         row, times = rows[last], histories.times
+        fading = 0.5 ** ((times[histories.offsets[rows + 1] - 1] - times) / HALF_LIFE)[order]
         between = (times[last] - times[first]) / np.maximum(counts - 1, 1)
         logs = np.log1p(
             [
@@ -62,6 +68,7 @@ class Had(NamedTuple):
                 np.maximum(histories.now[row] - times[last], 0),
                 between,
                 histories.lengths[row],
+                10 * np.add.reduceat(fading, begin) if len(begin) else fading,
             ]
         )
         logs[2:4] /= 10
@@ -73,6 +80,9 @@ class Had(NamedTuple):
 class ItemTerms(nn.Module):
     """What is added to the scaled cosines: a bias for each item, and what comes again.
 
+    How popular an item is has a say in what comes again as well: who buys milk twice is not as sure to buy
+    it again as who buys the rarest tea twice.
+
     Args:
         counts: Events of each item int[n_items]; the bias starts from their logs.
         bias: Whether items have one.
@@ -81,13 +91,19 @@ class ItemTerms(nn.Module):
             what is known of no item is the mean of all, 0.
     """
 
+    popular: Tensor
+
     def __init__(self, counts: NDArray[np.int64], *, bias: bool, repeats: bool, dropout: float) -> None:
         super().__init__()
-        start = torch.from_numpy(np.log1p(counts)).float()
-        self.bias = nn.Parameter(start - start.mean()) if bias else None
+        popular = torch.from_numpy(np.log1p(counts)).float()
+        popular = popular - popular.mean() if len(popular) else popular
+        self.register_buffer("popular", popular if repeats else None)
+        self.bias = nn.Parameter(popular.clone()) if bias else None
         self.again = nn.Parameter(torch.zeros(len(counts))) if repeats else None
         self.reads = (
-            nn.Sequential(nn.Linear(FIGURES, HIDDEN), nn.SiLU(), nn.Linear(HIDDEN, 1)) if repeats else None
+            nn.Sequential(nn.Linear(FIGURES + 1, HIDDEN), nn.SiLU(), nn.Linear(HIDDEN, 1))
+            if repeats
+            else None
         )
         self.dropout = dropout
 
@@ -106,12 +122,12 @@ class ItemTerms(nn.Module):
     def told(self, had: Had) -> Tensor:
         """Return what is added for each pair of a user and an item, float32[m]."""
         assert self.again is not None
-        return self.read(had.told) + self._some(self.again)[had.items]
+        return self._read(had.told, self._some(self.popular)[had.items]) + self._some(self.again)[had.items]
 
-    def read(self, told: Tensor) -> Tensor:
-        """Return the same float32[m] for an item of which nothing is learned, from float32[m, 6]."""
+    def _read(self, told: Tensor, popular: Tensor) -> Tensor:
+        """Return what is learned of float32[m, 7] figures and the popularity float32[m], float32[m]."""
         assert self.reads is not None
-        found: Tensor = self.reads(told)[:, 0]
+        found: Tensor = self.reads(torch.cat([told, popular[:, None]], dim=1))[:, 0]
         return found
 
     @torch.inference_mode()
@@ -122,7 +138,7 @@ class ItemTerms(nn.Module):
             scores: float32[n, n_items].
             histories: Of the n users.
             scale: Inverse temperature of the cosines.
-            own: Bias and own repeats of each item, float32[n_items, 2]; what was learned if not given.
+            own: As `own` returns it, for all items of the catalogue; what was learned if not given.
         """
         own = self.own() if own is None else own
         if self.bias is not None:
@@ -130,14 +146,16 @@ class ItemTerms(nn.Module):
         if self.reads is not None:
             had = Had.of(histories.liked())
             rows, items = had.rows.numpy(), had.items.numpy()
-            more = self.read(had.told.to(next(self.parameters()).device)).cpu().numpy()
+            device = next(self.parameters()).device
+            popular = torch.from_numpy(own[items, 2])
+            more = self._read(had.told.to(device), popular.to(device)).cpu().numpy()
             scores[rows, items] += (more + own[items, 1]) / scale
 
     def own(self) -> Floats:
-        """Return bias and own repeats of each item, float32[n_items, 2]; 0 for what is off."""
-        parts = [part for part in (self.bias, self.again) if part is not None]
-        out = np.zeros((len(parts[0]), 2), np.float32)
-        for column, part in enumerate((self.bias, self.again)):
+        """Return bias, own repeats and popularity of each item, float32[n_items, 3]; 0 for what is off."""
+        parts = self.bias, self.again, self.popular
+        out = np.zeros((max(len(part) for part in parts if part is not None), OWN), np.float32)
+        for column, part in enumerate(parts):
             if part is not None:
                 out[:, column] = part.detach().cpu().numpy()
         return out

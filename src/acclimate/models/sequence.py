@@ -25,6 +25,7 @@ from acclimate.models.augment import AUGMENTATIONS
 from acclimate.models.common import grown, not_fitted
 from acclimate.models.item_vectors import ItemVectors, TextSpace
 from acclimate.models.joint import Along
+from acclimate.models.repeats import OWN
 from acclimate.models.sequence_fit import held, learn
 from acclimate.models.sequence_net import SequenceNet, cosines
 from acclimate.models.sequence_params import check
@@ -34,7 +35,7 @@ from acclimate.types import Codes, Encoder, Floats, Histories, Item, JointEncode
 
 SEARCHED = "What was searched for counts; with nothing known, popularity stands in until the first event."
 """What a new user gets of a model that reads users."""
-ITS_OWN = ("items.", "terms.bias", "terms.again")
+ITS_OWN = ("items.", "terms.bias", "terms.again", "terms.popular")
 """Weights of the net that belong to single items: the model has them for the whole catalogue."""
 _PARTS = ("self", "encoder", "training")
 
@@ -168,7 +169,7 @@ class SequenceModel:
         self._space: TextSpace | None = None
         self._reader: UserReader | None = None
         self._text = self._ids = np.zeros((0, width), np.float32)
-        self._own = np.zeros((0, 2), np.float32)
+        self._own = np.zeros((0, OWN), np.float32)
 
     @property
     def n_items(self) -> int:
@@ -204,7 +205,7 @@ class SequenceModel:
             self._text = self._space.place(self.encoder.encode(data.texts))  # type: ignore[union-attr]
         self._ids = np.zeros((data.n_items, net.items.id_width), np.float32)
         self._ids[warm] = net.items.ids.numpy()
-        self._own = np.zeros((data.n_items, 2), np.float32)
+        self._own = np.zeros((data.n_items, OWN), np.float32)
         if net.terms:
             self._own[warm] = net.terms.own()
         if net.items.projection is not None and self._space:
@@ -363,7 +364,7 @@ class SequenceModel:
         arrays, document = state
         self.params |= document["params"]
         self._text, self._ids = (np.array(arrays[name], np.float32) for name in ("text", "ids"))
-        self._own = np.array(arrays.get("own", np.zeros((len(self._text), 2))), np.float32)
+        self._own = np.array(arrays.get("own", np.zeros((len(self._text), OWN))), np.float32)
         self._space = None
         if "space.mean" in arrays:
             self._space = TextSpace(np.array(arrays["space.mean"]), np.array(arrays["space.axes"]))
