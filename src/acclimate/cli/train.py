@@ -21,6 +21,14 @@ def train(
             help="Registered model, or auto for the best of five.  \\[default: train.model]",
         ),
     ] = None,
+    source: Annotated[
+        str | None,
+        typer.Option(
+            "--from",
+            metavar="SNAPSHOT",
+            help="Start from what a snapshot has learned: its id, or a folder of another home (sequence).",
+        ),
+    ] = None,
 ) -> None:
     """Fit a model on the data of the home and its feedback, and publish it as a snapshot.
 
@@ -31,11 +39,14 @@ def train(
     out, settings = call.out, call.settings
     if model is not None:
         settings = replace(settings, train=replace(settings.train, model=model))
+    from acclimate.adapt.start import started
     from acclimate.adapt.train import Trainer, candidates
     from acclimate.evaluate.report import print_table
 
-    names = candidates(settings.train.model)
-    trainer = Trainer(call.home, settings, progress=True, say=out.step)
+    names, start = candidates(settings.train.model), None
+    if source is not None:
+        start = started(call.home, source, names, chosen=settings.train.model != "auto")
+    trainer = Trainer(call.home, settings, progress=True, say=out.step, start=start)
     trainer.check(names)
     with trainer.alone():
         trained = trainer.train(names)
@@ -51,6 +62,7 @@ def train(
         {
             "snapshot": trained.snapshot.id,
             "model": name,
+            "from": start.snapshot.id if start and start.model.name == name else None,
             "metrics": trained.metrics,
             "fit_seconds": seconds,
             "compared": {entry.name: entry.metrics for entry in compared},

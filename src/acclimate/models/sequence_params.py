@@ -27,9 +27,10 @@ _NAMED: dict[str, tuple[str, Collection[str]]] = {
 
 def check(params: dict[str, Any]) -> None:
     """Raise InputError for an argument of `SequenceModel` that is out of range."""
-    for name in ("width", "layers", "heads", "max_length", "epochs", "patience", "batch_tokens"):
+    for name in ("width", "layers", "heads", "max_length", "patience", "batch_tokens"):
         check_range(name, params[name], 1, 10**9)
-    check_range("validation_users", params["validation_users"], 0, 10**9)
+    for name in ("epochs", "validation_users"):
+        check_range(name, params[name], 0, 10**9)
     check_range("negatives", params["negatives"], 1, 10**6)
     for name, (what, allowed) in _NAMED.items():
         _check_choice(name, what, params[name], allowed)
