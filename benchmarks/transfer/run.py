@@ -27,8 +27,8 @@ from acclimate.evaluate.compare import paired
 from acclimate.evaluate.ranking import measure
 from acclimate.models.sequence import SequenceModel
 from acclimate.rng import generator
-from acclimate.state.fold import LiveState
 from acclimate.snapshot import Registry, Snapshot
+from acclimate.state.fold import LiveState
 from acclimate.training import Training
 
 HERE = Path(__file__).parent

@@ -312,8 +312,8 @@ def check_adapter(start: Started, settings: Settings) -> None:
     carried = told["kind"] if told else "frozen"
     if wanted not in ("frozen", carried):
         raise InputError(
-            f"snapshot {start.snapshot.id} carries over the adapter {carried}, adapter.name is {wanted}: leave "
-            "adapter.name at frozen to keep what it carries, or train without --from",
+            f"snapshot {start.snapshot.id} carries over the adapter {carried}, adapter.name is {wanted}: "
+            "leave adapter.name at frozen to keep what it carries, or train without --from",
             code="other_adapter",
             field="adapter.name",
         )

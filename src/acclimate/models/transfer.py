@@ -1,9 +1,9 @@
 """Where a fit of the sequence model may start: at what another one has learned, on this catalogue or another.
 
-What knows no item carries over: the blocks, norms, places and scale, the space of texts, and the encoder with
-its adapter. So the net finds each text where it learned to read it. The id of an item carries over where it
-is the same item: the same outside id with the same text. All others begin anew: at zero, where their text puts
-them, and at random where there is no text to stand by.
+What knows no item carries over: the blocks, norms, places and scale, the space of texts, and the encoder
+with its adapter. So the net finds each text where it learned to read it. The id of an item carries over where
+it is the same item: the same outside id with the same text. All others begin anew: at zero, where their text
+puts them, and at random where there is no text to stand by.
 """
 
 from __future__ import annotations
