@@ -238,6 +238,15 @@ class Trainer:
         """
         self.check(names)
         gathered = gathered or gather(self.home, self.settings)
+        return self._publish(gathered, *self._fit(names, gathered))
+
+    def follow(self, names: Sequence[str]) -> None:
+        """Fit what the first of several processes fits in `train`, with it; nothing is written."""
+        self.check(names)
+        self._fit(names, gather(self.home, self.settings))
+
+    def _fit(self, names: Sequence[str], gathered: Gathered) -> tuple[Model, Report | None, float, str]:
+        """Return the best model, fitted on everything, how it was compared or why not, and seconds."""
         report, name, missing = None, names[0], ""
         split = split_last(gathered.data, again=self.settings.repeat.again)
         if not split.n_targets:
@@ -249,8 +258,7 @@ class Trainer:
         self.say(f"fitting {name} on all of {gathered.data!r}")
         started = perf_counter()
         model.fit(gathered.data)
-        seconds = perf_counter() - started
-        return self._publish(model, gathered, report, seconds, missing)
+        return model, report, perf_counter() - started, missing
 
     def fingerprint(self, data: Dataset, names: Sequence[str]) -> str:
         """Return a hash of what decides `train`: imported data, settings, models, encoder."""
@@ -268,7 +276,7 @@ class Trainer:
         return hashlib.sha256(msgspec.json.encode(made, order="deterministic")).hexdigest()
 
     def _publish(
-        self, model: Model, gathered: Gathered, report: Report | None, seconds: float, missing: str
+        self, gathered: Gathered, model: Model, report: Report | None, seconds: float, missing: str
     ) -> Trained:
         self.say("saving the snapshot")
         registry = Registry(self.home.snapshots)

@@ -34,7 +34,7 @@ def train(
 
     By default popularity, recent-popularity, item-knn, ease and sequence have to foresee the last item of
     each user, and the best is fitted on everything. A model that is named is compared with popularity; what
-    is significantly worse is not published.
+    is significantly worse is not published. Under torchrun the processes share each batch.
     """
     out, settings = call.out, call.settings
     if model is not None:
@@ -42,12 +42,18 @@ def train(
     from acclimate.adapt.start import started
     from acclimate.adapt.train import Trainer, candidates
     from acclimate.evaluate.report import print_table
+    from acclimate.parallel import processes
 
     names, start = candidates(settings.train.model), None
     if source is not None:
         start = started(call.home, source, names, chosen=settings.train.model != "auto")
-    trainer = Trainer(call.home, settings, progress=True, say=out.step, start=start)
+    first = processes().first
+    say = out.step if first else lambda line: None
+    trainer = Trainer(call.home, settings, progress=first, say=say, start=start)
     trainer.check(names)
+    if not first:
+        trainer.follow(names)
+        return
     with trainer.alone():
         trained = trainer.train(names)
     if trained.report is not None:

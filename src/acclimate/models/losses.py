@@ -9,6 +9,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from acclimate.parallel import alike
+
 
 class _SoftmaxLoss(torch.autograd.Function):
     """Forward makes loss and gradients together, a chunk of users at a time."""
@@ -118,7 +120,7 @@ class Drawn(NamedTuple):
     @classmethod
     def by(cls, chances: Tensor, n: int) -> Drawn:
         """Draw ``n`` items by their chances float32[n_items], which sum to 1."""
-        items = torch.multinomial(chances, n, replacement=True)
+        items = alike(torch.multinomial(chances, n, replacement=True))
         return cls(items, (n * chances[items]).log())
 
 

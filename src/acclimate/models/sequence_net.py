@@ -15,6 +15,7 @@ from acclimate.models.blocks import BUCKETS, Layout, time_buckets
 from acclimate.models.item_vectors import ItemVectors
 from acclimate.models.losses import SAMPLED, Drawn, contrast_loss, perturbed, softmax_loss
 from acclimate.models.mixers import BIASED, make_block
+from acclimate.models.parts import part_of_batch
 from acclimate.models.user_text import Join, Read
 from acclimate.types import Floats, Histories
 
@@ -164,6 +165,10 @@ class SequenceNet(nn.Module):
             loss = loss + self.params["contrast"] * contrast_loss(one, other)
         return loss
 
+    def part(self, batch: Batch, mine: int, count: int) -> tuple[Batch, float]:
+        """Return what one of ``count`` processes takes of a batch, and its weight."""
+        return part_of_batch(batch, mine, count, self.params)
+
     def _foresee(self, table: Tensor, batch: Batch) -> Tensor:
         half = torch.bfloat16 if bf16_helps(table.device) else torch.float32
         with torch.autocast(table.device.type, half, enabled=half == torch.bfloat16):
@@ -174,10 +179,9 @@ class SequenceNet(nn.Module):
             return softmax_loss(
                 states, unit, scale, targets, weights=batch.weights, dtype=half, smoothing=smoothing
             )
-        liked = batch.weights > 0
+        liked, drawn = batch.weights > 0, Drawn.by(self.chances, self.params["negatives"])
         if not liked.any():
             return 0 * states.sum() + 0 * table.sum()
-        drawn = Drawn.by(self.chances, self.params["negatives"])
         return SAMPLED[loss](states[liked], unit, scale, targets[liked], drawn, len(unit))
 
     def _whole(self, table: Tensor, steps: Steps) -> Tensor:
