@@ -27,7 +27,7 @@ from acclimate.models.item_vectors import ItemVectors, TextSpace
 from acclimate.models.joint import Along
 from acclimate.models.sequence_fit import learn
 from acclimate.models.sequence_net import SequenceNet, cosines
-from acclimate.models.sequence_params import check
+from acclimate.models.sequence_params import check, check_learns
 from acclimate.models.transfer import Start
 from acclimate.models.user_text import Read, UserReader
 from acclimate.models.windows import hold_out
@@ -168,8 +168,7 @@ class SequenceModel:
     def start_from(self, other: Model, catalogue: Sequence[Item]) -> None:
         """Let ``fit`` begin with what ``other`` has learned, on its catalogue or another.
 
-        The body, the space of texts and the encoder with its adapter carry over; ids do where an item is the
-        same (`acclimate.models.transfer.same_items`). The encoder stays as it is in ``fit``.
+        `acclimate.models.transfer` says what carries over. The encoder stays as it is in ``fit``.
 
         Args:
             other: A fitted sequence model of the same shape.
@@ -178,9 +177,7 @@ class SequenceModel:
         Raises:
             InputError: It is another model, of another shape, or with another encoder; says what to set.
         """
-        start = Start.of(other, catalogue)
-        start.check(self.params, self.encoder)
-        self._start = start
+        self._start = Start.of(other, catalogue).checked(self.params, self.encoder)
 
     def fit(self, data: Dataset) -> None:
         """Learn from the positive events of ``data``, oldest first.
@@ -188,12 +185,7 @@ class SequenceModel:
         Raises:
             InputError: There is no positive event.
         """
-        if not (self.params["epochs"] or self._start):
-            raise InputError(
-                "epochs must be 1..1000000000, got 0; 0 is for a model that starts from another",
-                code="epochs_out_of_range",
-                field="epochs",
-            )
+        check_learns(self.params, started=self._start is not None)
         histories = self._read(data.histories())
         warm = np.unique(histories.items[histories.weights > 0])
         histories = histories.where(np.isin(histories.items, warm))
@@ -275,7 +267,7 @@ class SequenceModel:
         self._space, self._text = None, np.zeros((data.n_items, width), np.float32)
         if self.encoder and (self._reads or self._reads_users):
             if self._start and self._known:
-                self._start.check(self.params, self.encoder)
+                self._start.checked(self.params, self.encoder)
             else:
                 seen = hold_out(own, self.params["validation_users"], self.params["seed"])[0]
                 self.encoder.fit([data.texts[item] for item in warm], seen.liked())

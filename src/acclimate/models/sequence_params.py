@@ -64,6 +64,16 @@ def check(params: dict[str, Any]) -> None:
         _check_choice("augment", "augmentation", way, AUGMENTATIONS)
 
 
+def check_learns(params: dict[str, Any], *, started: bool) -> None:
+    """Raise InputError if a model shall learn nothing that does not start from another."""
+    if not (params["epochs"] or started):
+        raise InputError(
+            "epochs must be 1..1000000000, got 0; 0 is for a model that starts from another",
+            code="epochs_out_of_range",
+            field="epochs",
+        )
+
+
 def recipe(params: dict[str, Any]) -> Recipe:
     """Return how long and how fast the model with these arguments learns."""
     return Recipe(

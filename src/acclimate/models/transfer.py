@@ -85,8 +85,10 @@ class Start:
         params = dict(document["params"])
         return cls(params, weights, arrays["ids"], tuple(catalogue), other.encoder, space)
 
-    def check(self, params: dict[str, Any], encoder: Encoder | None) -> None:
-        """Look whether a model of these arguments and with this encoder can start here; it reads alike then.
+    def checked(self, params: dict[str, Any], encoder: Encoder | None) -> Start:
+        """Return this if a model of these arguments and with this encoder can start here.
+
+        The encoder reads as that of the other model from then on.
 
         Raises:
             InputError: It has another shape, no encoder or another one; says what to set.
@@ -100,7 +102,7 @@ class Start:
                     field=f"train.params.{name}",
                 )
         if self.space is None:
-            return
+            return self
         if self.encoder is None:
             raise InputError(
                 "the encoder of what is started from is not on this machine, so no text can be found again: "
@@ -117,6 +119,7 @@ class Start:
                 field="train.encoder",
             )
         encoder.restore(self.encoder.state())
+        return self
 
     def begin(self, net: SequenceNet, items: Sequence[Item]) -> None:
         """Give ``net`` what carries over; ``items`` are those of its table, in its order.
