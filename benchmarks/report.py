@@ -12,6 +12,7 @@ from benchmarks.ablation.tables import tables as ablation
 from benchmarks.classic.tables import table as classic
 from benchmarks.replay.tables import pictures as replay_pictures
 from benchmarks.replay.tables import sections as replays
+from benchmarks.transfer.tables import tables as transfer
 
 HERE = Path(__file__).parent
 _TOLD = ("claim", "date", "machine")
@@ -111,6 +112,7 @@ _BODIES: dict[str, Callable[[dict[str, Any]], str]] = {
     "accuracy": lambda found: f"{accuracy()}\n\n{_against_ease(found['sets'])}",
     "classic": classic,
     "replay": lambda found: replays(found, "images"),
+    "transfer": transfer,
 }
 """Benchmarks with tables of their own."""
 

@@ -24,6 +24,7 @@ ROWS = [
         "durable",
         "locks",
         "optimisers",
+        "parallel",
         "tracking",
         "words",
     },

@@ -4,6 +4,9 @@ A model is a plain ``nn.Module`` with ``loss(batch)``. Early stopping watches a 
 measures after each epoch; the best weights win. With a folder, each epoch is written down, and a fit that
 was killed goes on where it stopped and ends as if nothing had happened: the order of the batches and the
 dropout of an epoch depend on (seed, epoch) alone.
+
+Under ``torchrun`` several processes fit a module that can part its batches, see `acclimate.parallel`; other
+modules each process fits alike.
 """
 
 from __future__ import annotations
@@ -22,6 +25,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from acclimate.errors import AcclimateError
+from acclimate.parallel import Processes, processes
 from acclimate.progress import Tell, counting
 from acclimate.rng import generator
 from acclimate.tracking import check_tracking, make_logger
@@ -123,7 +127,9 @@ def fit(
     """Fit ``module`` in place and leave it with its best weights, in eval mode.
 
     Args:
-        module: Has ``loss(batch)``, a scalar tensor.
+        module: Has ``loss(batch)``, a scalar tensor. To be fitted by several processes, also
+            ``part(batch, mine, count)``: what one of ``count`` takes of a batch, and its weight; the loss is
+            the sum of those of the parts by their weights.
         batches: Called with the epoch, 0 first; batches are tensors, or tuples of them.
         recipe: How long and how fast.
         training: Where and how.
@@ -139,22 +145,25 @@ def fit(
     from lightning.pytorch import Trainer
 
     check_tracking(training.tracking)
-
+    group = processes()
+    group.connect()
     with tempfile.TemporaryDirectory() as scratch, _quiet():
         folder = (training.folder or Path(scratch)) / _digest(name, key, recipe)
-        logger = make_logger(training.tracking, training.folder, name)
+        logger: Any = group.first and make_logger(training.tracking, training.folder, name)
         unfinished = folder / "last.ckpt"
-        resumed = training.resume and unfinished.exists()
+        resumed = group.told(training.resume and unfinished.exists())
         measured = figure is not None
         label = f"training {name}{' until it no longer improves' if measured else ''}, epoch"
-        with counting(recipe.epochs, label, shown=training.progress, lines=100, at_most=measured) as tell:
-            loop = _loop(module, batches, recipe, figure, tell, training.watch)
+        shown = training.progress and group.first
+        with counting(recipe.epochs, label, shown=shown, lines=100, at_most=measured) as tell:
+            loop = _loop(module, batches, recipe, figure, tell, training.watch, group)
             trainer = Trainer(
                 max_epochs=recipe.epochs,
                 accelerator={"auto": "auto", "cpu": "cpu"}.get(training.device, "gpu"),
-                devices=1,
+                devices=_device(training.device, group),
                 gradient_clip_val=recipe.clip,
-                callbacks=_callbacks(folder, recipe, measured=measured),
+                callbacks=_callbacks(folder, recipe, measured=measured, kept=group.first),
+                enable_checkpointing=group.first,
                 logger=logger,
                 reload_dataloaders_every_n_epochs=1,
                 log_every_n_steps=10,
@@ -171,10 +180,13 @@ def fit(
             finally:
                 if training.tracking == "wandb" and logger:
                     logger.experiment.finish()
-            epochs = _take_best(module, folder)
+            epochs = group.told(_take_best(module, folder) if group.first else 0)
+            module.cpu().eval().requires_grad_(False)
+            group.copy_weights(module)
             if measured:
                 tell(0, f"epoch {epochs} was the best")
-        shutil.rmtree(folder, ignore_errors=True)
+        if group.first:
+            shutil.rmtree(folder, ignore_errors=True)
     return Fitted(epochs, loop.curve[epochs - 1]["figure"], resumed, loop.curve)
 
 
@@ -193,6 +205,14 @@ def _digest(name: str, key: str, recipe: Recipe) -> str:
     return f"{name}-{told[:16]}"
 
 
+def _device(name: str, group: Processes) -> int | list[int]:
+    """Return what Lightning calls ``devices``: one, or the one of this process among those of its machine."""
+    import torch
+
+    many = group.count > 1 and name != "cpu" and torch.cuda.is_available()
+    return [group.local % torch.cuda.device_count()] if many else 1
+
+
 def _take_best(module: nn.Module, folder: Path) -> int:
     """Load the best weights into ``module`` and return how many epochs they have seen."""
     import torch
@@ -202,7 +222,6 @@ def _take_best(module: nn.Module, folder: Path) -> int:
     prefix = "mean.module." if any(name.startswith("mean.") for name in weights) else "module."
     chosen = {name[len(prefix) :]: value for name, value in weights.items() if name.startswith(prefix)}
     module.cpu().load_state_dict(chosen)
-    module.eval().requires_grad_(False)
     return int(best["epoch"]) + 1
 
 
@@ -213,6 +232,7 @@ def _loop(
     figure: Callable[[], float] | None,
     tell: Tell,
     watch: Callable[[int, float], None] | None,
+    group: Processes,
 ) -> Any:
     """Return the LightningModule, made here because Lightning takes seconds to import."""
     import torch
@@ -222,6 +242,7 @@ def _loop(
     from acclimate.optimisers import SCHEDULES, make_optimiser
 
     shape = SCHEDULES[recipe.schedule]
+    shared = group.count > 1 and hasattr(module, "part")
 
     class Loop(LightningModule):  # type: ignore[misc]
         def __init__(self) -> None:
@@ -252,15 +273,22 @@ def _loop(
                     watch(int(row["epoch"]), row["figure"])
 
         def on_train_epoch_start(self) -> None:
-            torch.manual_seed(int(generator(recipe.seed, "epoch", self.current_epoch).integers(2**62)))
+            mine = [group.mine] if shared and not group.first else []  # each drops others of its own
+            drawn = generator(recipe.seed, "epoch", self.current_epoch, *mine).integers(2**62)
+            torch.manual_seed(int(drawn))
             self.module.train()
             self.losses = []
 
         def training_step(self, batch: Any, index: int) -> Tensor:
-            loss: Tensor = self.module.loss(batch)  # type: ignore[operator]
+            part, weight = batch, 1.0
+            if shared:
+                part, weight = module.part(batch, group.mine, group.count)  # type: ignore[operator]
+            loss: Tensor = self.module.loss(part)  # type: ignore[operator]
             if recipe.l1:
                 loss = loss + recipe.l1 * sum(p.abs().sum() for p in module.parameters() if p.requires_grad)
-            self.losses.append(float(loss.detach()))
+            if shared:
+                loss = loss * weight
+            self.losses.append(float(group.sum(loss) if shared else loss.detach()))
             if not math.isfinite(self.losses[-1]):
                 raise AcclimateError(
                     f"the loss is {self.losses[-1]} in epoch {self.current_epoch + 1}, step {index + 1}: "
@@ -268,6 +296,10 @@ def _loop(
                     code="loss_not_finite",
                 )
             return loss
+
+        def on_after_backward(self) -> None:
+            if shared:
+                group.add_gradients(module)
 
         def on_train_batch_end(self, *_: Any) -> None:
             if recipe.averaging:
@@ -277,7 +309,8 @@ def _loop(
             loss = sum(self.losses) / max(len(self.losses), 1)
             self.module.eval()
             with _as(module, self.mean.module) if recipe.averaging else nullcontext():
-                value = figure() if figure else math.nan
+                value = figure() if figure and group.first else math.nan
+            value = group.told(value)
             self.curve.append({"epoch": self.current_epoch, "loss": loss, "figure": value})
             self.log_dict({"loss": loss, "figure": value} if figure else {"loss": loss})
             tell(1, f"loss {loss:.3f}" + (f", NDCG@10 {value:.4f}" if figure else ""))
@@ -304,7 +337,7 @@ def _as(module: nn.Module, other: nn.Module) -> Iterator[None]:
         module.load_state_dict(own)
 
 
-def _callbacks(folder: Path, recipe: Recipe, *, measured: bool) -> list[Any]:
+def _callbacks(folder: Path, recipe: Recipe, *, measured: bool, kept: bool) -> list[Any]:
     from lightning.pytorch.callbacks import EarlyStopping, ModelCheckpoint
 
     stop = EarlyStopping("figure", mode="max", patience=recipe.patience, check_on_train_epoch_end=True)
@@ -317,7 +350,7 @@ def _callbacks(folder: Path, recipe: Recipe, *, measured: bool) -> list[Any]:
         save_on_train_epoch_end=True,
         enable_version_counter=False,
     )
-    return [stop, keep] if measured else [keep]
+    return [*([stop] if measured else []), *([keep] if kept else [])]
 
 
 @contextmanager

@@ -264,7 +264,7 @@ def test_weights_of_another_version_are_told(walker: SequenceModel) -> None:
         ({"negatives": 0}, "negatives must be 1..1000000, got 0"),
         ({"id_share": 0}, "id_share must be above 0 and at most 1, got 0"),
         ({"dropout": 1.0}, "dropout must be at least 0 and below 1, got 1.0"),
-        ({"epochs": 0}, "epochs must be 1..1000000000, got 0"),
+        ({"epochs": -1}, "epochs must be 0..1000000000, got -1"),
         ({"learning_rate": -1}, "learning_rate must be above 0 and below 1, got -1"),
     ],
 )

@@ -15,6 +15,7 @@ import msgspec
 from acclimate import __version__
 from acclimate.adapt.feedback import Gathered, check_data, gather
 from acclimate.adapt.gate import first_verdict
+from acclimate.adapt.start import Started
 from acclimate.config import Home, Settings
 from acclimate.data.dataset import Dataset
 from acclimate.data.split import split_last
@@ -70,6 +71,7 @@ class Trainer:
             model.
         progress: Whether fits and encoders say on stderr how far they are.
         say: Hears one line when a new part of the work begins.
+        start: What fits of the same model start from; the encoder is then the one that was learned with.
     """
 
     def __init__(
@@ -79,8 +81,10 @@ class Trainer:
         *,
         progress: bool = False,
         say: Callable[[str], None] = lambda line: None,
+        start: Started | None = None,
     ) -> None:
         self.home, self.settings, self.progress, self.say = home, settings, progress, say
+        self.start = start
         self.training = Training(
             home.cache / "training", settings.train.device, progress, tracking=settings.train.tracking
         )
@@ -97,7 +101,7 @@ class Trainer:
             cache=self.home.cache / "vectors",
             device=train.device,
             progress=self.progress,
-            tuning=tuning_of(self.settings),
+            tuning=None if self.start else tuning_of(self.settings),
             training=replace(self.training, watch=None),
         )
 
@@ -145,6 +149,9 @@ class Trainer:
             )
         if "training" in wanted:
             choose_device(self.settings.train.device)
+        if self.start:
+            check_adapter(self.start, self.settings)
+            self.build(self.start.model.name)
 
     def _check_tuned(self, names: Sequence[str]) -> None:
         tuned = self.settings.train.tuned
@@ -179,10 +186,13 @@ class Trainer:
         params = {key: value for key, value in offered.items() if key in allowed} | learned
         encoder = self.encoder if "encoder" in allowed else None
         try:
-            return make_model(name, encoder, **params)
+            model = make_model(name, encoder, **params)
         except (InputError, TypeError, ValueError) as error:
             what = "train.params and train.tuned" if tuned else "train.params"
             raise InputError(f"{what} of {name}: {error}", field="train.params") from error
+        if self.start and self.start.model.name == name:
+            model.start_from(self.start.model, self.start.catalogue)  # type: ignore[attr-defined]
+        return model
 
     def compare(
         self,
@@ -231,6 +241,15 @@ class Trainer:
         """
         self.check(names)
         gathered = gathered or gather(self.home, self.settings)
+        return self._publish(gathered, *self._fit(names, gathered))
+
+    def follow(self, names: Sequence[str]) -> None:
+        """Fit what the first of several processes fits in `train`, with it; nothing is written."""
+        self.check(names)
+        self._fit(names, gather(self.home, self.settings))
+
+    def _fit(self, names: Sequence[str], gathered: Gathered) -> tuple[Model, Report | None, float, str]:
+        """Return the best model, fitted on everything, how it was compared or why not, and seconds."""
         report, name, missing = None, names[0], ""
         split = split_last(gathered.data, again=self.settings.repeat.again)
         if not split.n_targets:
@@ -242,8 +261,7 @@ class Trainer:
         self.say(f"fitting {name} on all of {gathered.data!r}")
         started = perf_counter()
         model.fit(gathered.data)
-        seconds = perf_counter() - started
-        return self._publish(model, gathered, report, seconds, missing)
+        return model, report, perf_counter() - started, missing
 
     def fingerprint(self, data: Dataset, names: Sequence[str]) -> str:
         """Return a hash of what decides `train`: imported data, settings, models, encoder."""
@@ -261,7 +279,7 @@ class Trainer:
         return hashlib.sha256(msgspec.json.encode(made, order="deterministic")).hexdigest()
 
     def _publish(
-        self, model: Model, gathered: Gathered, report: Report | None, seconds: float, missing: str
+        self, gathered: Gathered, model: Model, report: Report | None, seconds: float, missing: str
     ) -> Trained:
         self.say("saving the snapshot")
         registry = Registry(self.home.snapshots)
@@ -292,6 +310,24 @@ def tuning_of(settings: Settings) -> Tuning | None:
     except InputError as error:
         raise InputError(f"table adapter: {error}", code=error.code, field="adapter") from error
     return None if tuning.adapter == "frozen" else tuning
+
+
+def check_adapter(start: Started, settings: Settings) -> None:
+    """Look whether ``settings`` ask for the adapter that ``start`` carries over, or for none.
+
+    Raises:
+        InputError: They ask for another one; it would read otherwise than what was learned.
+    """
+    wanted, encoder = settings.adapter.name, start.model.encoder
+    told = encoder.state()[1].get("adapter") if encoder else None
+    carried = told["kind"] if told else "frozen"
+    if wanted not in ("frozen", carried):
+        raise InputError(
+            f"snapshot {start.snapshot.id} carries over the adapter {carried}, adapter.name is {wanted}: "
+            "leave adapter.name at frozen to keep what it carries, or train without --from",
+            code="other_adapter",
+            field="adapter.name",
+        )
 
 
 def better_before(before: Snapshot | None, metrics: Mapping[str, Interval]) -> list[str]:

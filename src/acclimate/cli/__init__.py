@@ -18,6 +18,8 @@ from typer.main import get_command
 from acclimate import __version__
 from acclimate.cli import data, demo, doctor, evaluate, recommend, replay, serve, snapshots, train, tune
 from acclimate.cli.errors import INTERRUPTED, report, terminable
+from acclimate.errors import InputError
+from acclimate.parallel import processes
 
 app = typer.Typer(
     name="acclimate",
@@ -87,6 +89,12 @@ def main(args: Sequence[str] | None = None) -> int:
     words = list(sys.argv[1:] if args is None else args)
     as_json = "--json" in words
     try:
+        if processes().count > 1 and words[:1] != ["train"]:
+            raise InputError(
+                f"torchrun shares the work of acclimate train alone, got {' '.join(words[:1]) or 'nothing'}: "
+                "call acclimate without it",
+                field="command",
+            )
         with terminable():
             code = command_line()(words, prog_name="acclimate", standalone_mode=False)
         sys.stdout.flush()

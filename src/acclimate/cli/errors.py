@@ -17,6 +17,7 @@ from typer.exceptions import TyperException
 
 from acclimate.cli.output import Output
 from acclimate.errors import AcclimateError, machine_error
+from acclimate.parallel import processes
 
 INTERRUPTED = 130
 TERMINATED = 143
@@ -99,7 +100,12 @@ def terminable() -> Iterator[None]:
 
 def report(error: BaseException, as_json: bool) -> int:
     """Tell about ``error`` on stderr, and on stdout under ``--json``; return the exit status."""
-    failure, out = describe(error), Output(as_json)
+    failure, group = describe(error), processes()
+    out = Output(as_json and group.first)
+    if not group.first:
+        if failure.code != "internal":
+            return failure.exit_code  # the first process says the same
+        out.note(f"process {group.mine + 1} of {group.count}:")
     if os.environ.get("ACCLIMATE_DEBUG"):
         traceback.print_exception(error)
     out.notes.print("[bold red]error:[/]", end=" ")

@@ -21,22 +21,39 @@ def train(
             help="Registered model, or auto for the best of five.  \\[default: train.model]",
         ),
     ] = None,
+    source: Annotated[
+        str | None,
+        typer.Option(
+            "--from",
+            metavar="SNAPSHOT",
+            help="Start from what a snapshot has learned: its id, or a folder of another home (sequence).",
+        ),
+    ] = None,
 ) -> None:
     """Fit a model on the data of the home and its feedback, and publish it as a snapshot.
 
     By default popularity, recent-popularity, item-knn, ease and sequence have to foresee the last item of
     each user, and the best is fitted on everything. A model that is named is compared with popularity; what
-    is significantly worse is not published.
+    is significantly worse is not published. Under torchrun the processes share each batch.
     """
     out, settings = call.out, call.settings
     if model is not None:
         settings = replace(settings, train=replace(settings.train, model=model))
+    from acclimate.adapt.start import started
     from acclimate.adapt.train import Trainer, candidates
     from acclimate.evaluate.report import print_table
+    from acclimate.parallel import processes
 
-    names = candidates(settings.train.model, settings.repeat.again)
-    trainer = Trainer(call.home, settings, progress=True, say=out.step)
+    names, start = candidates(settings.train.model, settings.repeat.again), None
+    if source is not None:
+        start = started(call.home, source, names, chosen=settings.train.model != "auto")
+    first = processes().first
+    say = out.step if first else lambda line: None
+    trainer = Trainer(call.home, settings, progress=first, say=say, start=start)
     trainer.check(names)
+    if not first:
+        trainer.follow(names)
+        return
     with trainer.alone():
         trained = trainer.train(names)
     if trained.report is not None:
@@ -51,6 +68,7 @@ def train(
         {
             "snapshot": trained.snapshot.id,
             "model": name,
+            "from": start.snapshot.id if start and start.model.name == name else None,
             "metrics": trained.metrics,
             "fit_seconds": seconds,
             "compared": {entry.name: entry.metrics for entry in compared},

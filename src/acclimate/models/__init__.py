@@ -94,6 +94,19 @@ def learns(name: str) -> bool:
     return hasattr(_kind(name), "learn")
 
 
+def starts_from(name: str) -> bool:
+    """Return whether a registered model can start from another of its kind, as `SequenceModel.start_from`.
+
+    Raises:
+        NotFoundError: No such model; names the nearest.
+
+    Example:
+        >>> starts_from("sequence"), starts_from("ease")
+        (True, False)
+    """
+    return hasattr(_kind(name), "start_from")
+
+
 def _kind(name: str) -> type[Model]:
     if name not in MODELS:
         raise NotFoundError(

@@ -15,6 +15,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from acclimate.parallel import alike
 from acclimate.types import Floats
 
 ITEM_VECTORS = ("alphafuse", "id", "sum", "text")
@@ -96,7 +97,7 @@ class ItemVectors(nn.Module):
         """Return the table float32[n_items, d]."""
         ids: Tensor = self.ids
         if self.training and self.id_dropout:
-            keep = torch.rand(len(ids), 1, device=ids.device) >= self.id_dropout
+            keep = alike(torch.rand(len(ids), 1, device=ids.device)) >= self.id_dropout
             ids = ids * (keep | ~self.told)
         text = self.text if self.anew is None else self.text.index_copy(0, *self.anew)
         return self.place(text) + nn.functional.pad(ids, (self.text.shape[1] - self.id_width, 0))

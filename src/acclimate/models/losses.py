@@ -9,6 +9,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from acclimate.parallel import alike
+
 
 class Added(NamedTuple):
     """What is added to the scaled cosines of some users and items.
@@ -159,7 +161,7 @@ class Drawn(NamedTuple):
     @classmethod
     def by(cls, chances: Tensor, n: int) -> Drawn:
         """Draw ``n`` items by their chances float32[n_items], which sum to 1."""
-        items = torch.multinomial(chances, n, replacement=True)
+        items = alike(torch.multinomial(chances, n, replacement=True))
         return cls(items, (n * chances[items]).log())
 
 

@@ -16,13 +16,16 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from acclimate.parallel import alike
 from acclimate.types import Floats, Histories
 
 FIGURES = 7
 """What is told of how a user had an item: see `Had`."""
 HALF_LIFE = 90 * 86_400.0
 """Seconds in which an event fades to half, as in `acclimate.models.frequency`."""
-OWN = 3
+ITS_OWN = ("bias", "again", "popular")
+"""What `ItemTerms` holds of single items."""
+OWN = len(ITS_OWN)
 """Figures of each item apart from its vector: see `ItemTerms.own`."""
 HIDDEN = 32
 """Width of the layer that reads these figures."""
@@ -160,7 +163,14 @@ class ItemTerms(nn.Module):
                 out[:, column] = part.detach().cpu().numpy()
         return out
 
+    @torch.no_grad()
+    def take(self, places: list[int], own: Floats) -> None:
+        """Start at bias and own repeats of some items, float32[m, 3]; popularity is counted anew."""
+        for column, part in enumerate((self.bias, self.again)):
+            if part is not None:
+                part[places] = torch.from_numpy(own[:, column].copy()).to(part.device)
+
     def _some(self, own: Tensor) -> Tensor:
         if not (self.training and self.dropout):
             return own
-        return own * (torch.rand(len(own), device=own.device) >= self.dropout)
+        return own * (alike(torch.rand(len(own), device=own.device)) >= self.dropout)

@@ -27,16 +27,15 @@ from acclimate.models.item_vectors import ItemVectors, TextSpace
 from acclimate.models.joint import Along
 from acclimate.models.repeats import OWN
 from acclimate.models.sequence_fit import held, learn
-from acclimate.models.sequence_net import SequenceNet, cosines
-from acclimate.models.sequence_params import check
+from acclimate.models.sequence_net import ITS_OWN, SequenceNet, cosines
+from acclimate.models.sequence_params import check, check_learns
+from acclimate.models.transfer import Start
 from acclimate.models.user_text import Read, UserReader
 from acclimate.training import Fitted, Training
-from acclimate.types import Codes, Encoder, Floats, Histories, Item, JointEncoder, State
+from acclimate.types import Codes, Encoder, Floats, Histories, Item, JointEncoder, Model, State
 
 SEARCHED = "What was searched for counts; with nothing known, popularity stands in until the first event."
 """What a new user gets of a model that reads users."""
-ITS_OWN = ("items.", "terms.bias", "terms.again", "terms.popular")
-"""Weights of the net that belong to single items: the model has them for the whole catalogue."""
 _PARTS = ("self", "encoder", "training")
 
 
@@ -78,7 +77,7 @@ class SequenceModel:
         id_dropout: Share of items that stand by their text alone in a training step; where there is no
             text, the id stays.
         max_length: Newest events that are read.
-        epochs: Passes over the data at most.
+        epochs: Passes over the data at most; 0 only for a model that starts from another, which it then is.
         patience: Epochs without a better validation NDCG@10 before it stops.
         learning_rate: Of the optimiser, 0..1.
         optimiser: As in `acclimate.training.Recipe`, like the next four.
@@ -168,6 +167,7 @@ class SequenceModel:
         self._net: SequenceNet | None = None
         self._space: TextSpace | None = None
         self._reader: UserReader | None = None
+        self._start: Start | None = None
         self._text = self._ids = np.zeros((0, width), np.float32)
         self._own = np.zeros((0, OWN), np.float32)
 
@@ -176,12 +176,27 @@ class SequenceModel:
         """Size of the catalogue; 0 before ``fit``."""
         return len(self._text)
 
+    def start_from(self, other: Model, catalogue: Sequence[Item]) -> None:
+        """Let ``fit`` begin with what ``other`` has learned, on its catalogue or another.
+
+        `acclimate.models.transfer` says what carries over. The encoder stays as it is in ``fit``.
+
+        Args:
+            other: A fitted sequence model of the same shape.
+            catalogue: The items of ``other``, by code.
+
+        Raises:
+            InputError: It is another model, of another shape, or with another encoder; says what to set.
+        """
+        self._start = Start.of(other, catalogue).checked(self.params, self.encoder)
+
     def fit(self, data: Dataset) -> None:
         """Learn from the positive events of ``data``, oldest first.
 
         Raises:
             InputError: There is no positive event.
         """
+        check_learns(self.params, started=self._start is not None)
         self.params["baskets"] &= data.timed and bool(np.ptp(data.time) > 0 if len(data) else False)
         histories = self._read(data.histories())
         warm = np.unique(histories.items[histories.weights > 0])
@@ -193,6 +208,8 @@ class SequenceModel:
         own = histories.replace(items=place[histories.items])
         self._place_texts(data, warm, own)
         net = self._new_net(self._text[warm], np.bincount(histories.items)[warm])
+        if self._start:
+            self._start.begin(net, [data.catalogue[item] for item in warm])
         texts = UserTexts.of(data.catalogue) if self._reads_users else None
         reader = None
         if texts and self._space:
@@ -232,13 +249,18 @@ class SequenceModel:
         return self.encoder is not None and self.params["item_vector"] != "id"
 
     @property
+    def _known(self) -> TextSpace | None:
+        """Where the model that this one starts from placed its texts."""
+        return self._start.space if self._start else None
+
+    @property
     def _reads_users(self) -> bool:
         return bool(self.params["user_text"] != "off")
 
     def _along(self, data: Dataset, warm: Codes) -> Along | None:
         """Return the language model that learns along, if it does."""
         encoder: object = self.encoder
-        if self._space is None or not self._reads or not isinstance(encoder, JointEncoder):
+        if self._known or self._space is None or not self._reads or not isinstance(encoder, JointEncoder):
             return None
         reader = encoder.joint([data.texts[item] for item in warm])
         return Along(reader, self._space, users=self._reads_users) if reader else None
@@ -259,10 +281,13 @@ class SequenceModel:
             raise InputError(f"user_text={given!r} needs an encoder; 'off' does without", field="user_text")
         self._space, self._text = None, np.zeros((data.n_items, width), np.float32)
         if self.encoder and (self._reads or self._reads_users):
-            seen = held(own, self.params)[0]
-            self.encoder.fit([data.texts[item] for item in warm], seen.liked())
+            if self._start and self._known:
+                self._start.checked(self.params, self.encoder)
+            else:
+                seen = held(own, self.params)[0]
+                self.encoder.fit([data.texts[item] for item in warm], seen.liked())
             vectors = self.encoder.encode(data.texts)
-            self._space = TextSpace.fit(vectors[warm], width)
+            self._space = self._known or TextSpace.fit(vectors[warm], width)
             if self._reads:
                 self._text = self._space.place(vectors)
 

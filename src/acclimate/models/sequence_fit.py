@@ -48,7 +48,7 @@ def learn(
     """
     p = net.params
     train, asked, targets = held(own, p)
-    if train.lengths.max(initial=0) < 2:  # nobody did two things: there is no order to learn
+    if train.lengths.max(initial=0) < 2 or not p["epochs"]:  # nobody did two things: there is no order
         net.eval().requires_grad_(False)
         return Fitted(0, float("nan"), False, [])
     text = net.items.text.numpy().copy()
@@ -68,6 +68,7 @@ def learn(
     known += [train.times] if p["time"] or p["repeats"] or p["baskets"] else []
     known += [told(train)] if p["feedback"] else []
     known += [readings.vectors.numpy()] if readings else []
+    known += [weights.detach().numpy() for weights in net.parameters()]  # it may start from another
     key = hashlib.sha256(repr(p).encode() + b"".join(part.tobytes() for part in known)).hexdigest()
     batches = Batches(train, p, len(text), readings)
     figure = ndcg if len(asked) else None

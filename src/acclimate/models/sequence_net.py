@@ -12,10 +12,12 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from acclimate.devices import bf16_helps
+from acclimate.models import repeats
 from acclimate.models.blocks import BUCKETS, Layout, time_buckets
 from acclimate.models.item_vectors import ItemVectors
 from acclimate.models.losses import SAMPLED, Added, Drawn, contrast_loss, perturbed, softmax_loss
 from acclimate.models.mixers import BIASED, make_block
+from acclimate.models.parts import part_of_batch
 from acclimate.models.repeats import Had, ItemTerms
 from acclimate.models.user_text import Join, Read
 from acclimate.types import Floats, Histories
@@ -24,6 +26,9 @@ TOLD = 3
 """Figures that describe an event apart from its item: see `told`."""
 CONTRASTED = 1024
 """Sequences of a batch that are told apart by the contrastive loss: its scores are the square of them."""
+
+ITS_OWN = ("items.", *(f"terms.{name}" for name in repeats.ITS_OWN))
+"""Weights of the net that belong to single items: a model has them for the whole catalogue."""
 
 
 class Steps(NamedTuple):
@@ -188,6 +193,10 @@ class SequenceNet(nn.Module):
             loss = loss + self.params["contrast"] * contrast_loss(one, other)
         return loss
 
+    def part(self, batch: Batch, mine: int, count: int) -> tuple[Batch, float]:
+        """Return what one of ``count`` processes takes of a batch, and its weight."""
+        return part_of_batch(batch, mine, count, self.params)
+
     def _foresee(self, table: Tensor, batch: Batch) -> Tensor:
         half = torch.bfloat16 if bf16_helps(table.device) else torch.float32
         with torch.autocast(table.device.type, half, enabled=half == torch.bfloat16):
@@ -205,10 +214,9 @@ class SequenceNet(nn.Module):
             return softmax_loss(
                 states, unit, scale, batch.targets, rows=rows, weights=batch.weights, **options
             )
-        liked = batch.weights > 0
+        liked, drawn = batch.weights > 0, Drawn.by(self.chances, p["negatives"])
         if not liked.any():
             return 0 * states.sum() + 0 * table.sum()
-        drawn = Drawn.by(self.chances, p["negatives"])
         return SAMPLED[loss](states[rows[liked]], unit, scale, batch.targets[liked], drawn, bias)
 
     @property

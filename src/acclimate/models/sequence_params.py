@@ -27,9 +27,10 @@ _NAMED: dict[str, tuple[str, Collection[str]]] = {
 
 def check(params: dict[str, Any]) -> None:
     """Raise InputError for an argument of `SequenceModel` that is out of range."""
-    for name in ("width", "layers", "heads", "max_length", "epochs", "patience", "batch_tokens"):
+    for name in ("width", "layers", "heads", "max_length", "patience", "batch_tokens"):
         check_range(name, params[name], 1, 10**9)
-    check_range("validation_users", params["validation_users"], 0, 10**9)
+    for name in ("epochs", "validation_users"):
+        check_range(name, params[name], 0, 10**9)
     check_range("negatives", params["negatives"], 1, 10**6)
     for name, (what, allowed) in _NAMED.items():
         _check_choice(name, what, params[name], allowed)
@@ -63,6 +64,16 @@ def check(params: dict[str, Any]) -> None:
         )
     for way in ways:
         _check_choice("augment", "augmentation", way, AUGMENTATIONS)
+
+
+def check_learns(params: dict[str, Any], *, started: bool) -> None:
+    """Raise InputError if a model shall learn nothing that does not start from another."""
+    if not (params["epochs"] or started):
+        raise InputError(
+            "epochs must be 1..1000000000, got 0; 0 is for a model that starts from another",
+            code="epochs_out_of_range",
+            field="epochs",
+        )
 
 
 def recipe(params: dict[str, Any]) -> Recipe:

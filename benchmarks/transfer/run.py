@@ -1,0 +1,180 @@
+"""What a model that was fitted on one catalogue is worth on another; goes on where it was stopped.
+
+make bench-transfer                      # what is not in results.json yet
+make bench-transfer QUICK=1              # few epochs, one seed
+make bench-transfer ARGS="--pairs ml-1m:ml-100k --shares 0.01 0.1"
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from benchmarks.accuracy.run import load, triple
+from benchmarks.machine import machine, stamp
+
+from acclimate.config import Home
+from acclimate.data.dataset import Dataset
+from acclimate.data.split import Split, split_last
+from acclimate.encode import make_encoder
+from acclimate.evaluate.compare import paired
+from acclimate.evaluate.ranking import measure
+from acclimate.models.sequence import SequenceModel
+from acclimate.rng import generator
+from acclimate.snapshot import Registry, Snapshot
+from acclimate.state.fold import LiveState
+from acclimate.training import Training
+
+HERE = Path(__file__).parent
+RESULTS = HERE / "results.json"
+PAIRS = ("ml-1m:ml-100k",)
+SHARES = (0.01, 0.1, 1.0)
+STARTS = ("unlearned", "scratch", "transferred")
+BASE: dict[str, Any] = {"width": 64}
+PARTS: dict[str, dict[str, Any]] = {
+    "quick": {
+        "source": {"epochs": 4, "validation_users": 0},
+        "target": {"epochs": 30, "patience": 3, "batch_tokens": 1024},
+    },
+    "full": {
+        "source": {"epochs": 60, "patience": 5},
+        "target": {"epochs": 100, "patience": 5, "batch_tokens": 1024},
+    },
+}
+"""How long is learned on the source and on the target; arguments of the sequence model."""
+CLAIM = (
+    "NDCG@10 of the last item of each user of the target, of a model that was fitted on the target alone "
+    "(scratch), on the source and then on the target (transferred), and on the source alone (unlearned), "
+    "where 1, 10 and 100 % of the target's users can be learned from."
+)
+
+
+def part_of(split: Split, share: float, seed: int) -> Dataset:
+    """Return the training events of a share of the users; all items stay in the catalogue."""
+    users = generator(seed, "share").permutation(split.train.n_users)
+    some = users[: max(2, round(share * len(users)))]
+    return split.train.where(np.isin(split.train.user, some))
+
+
+def source_of(name: str, part: str, seed: int, cache: Path) -> tuple[Snapshot, dict[str, Any]]:
+    """Return a snapshot fitted on all of the source, and what it cost; made once."""
+    folder = cache / "transfer" / part / f"{name}-{seed}"
+    told = folder / "told.json"
+    if told.is_file():
+        known = json.loads(told.read_text())
+        return Registry(folder).get(known["snapshot"]), known
+    data = load(name, cache)
+    params = BASE | PARTS[part]["source"]
+    encoder = make_encoder("minilm", cache=cache, progress=True)
+    encoder.encode(data.texts)  # the same for all; they are kept
+    model = SequenceModel(encoder, **params, seed=seed, training=Training(cache / "training", progress=True))
+    wall, cpu = time.perf_counter(), time.process_time()
+    model.fit(data)
+    cost = {
+        "seconds": round(time.perf_counter() - wall, 1),
+        "cpu_seconds": round(time.process_time() - cpu, 1),
+        "epochs": model.fitted.epochs if model.fitted else None,
+        "events": len(data),
+        "items": data.n_items,
+    }
+    snapshot = Registry(folder).write(model, LiveState.of(data), metrics={})
+    known = {"snapshot": snapshot.id, **cost}
+    told.write_text(json.dumps(known))
+    return snapshot, known
+
+
+def trial(
+    split: Split, start: str, share: float, seed: int, params: dict[str, Any], source: Snapshot, cache: Path
+) -> dict[str, Any]:
+    """Fit one start on a share of the target, and measure it on all users of the target."""
+    encoder = make_encoder("minilm", cache=cache, progress=True)
+    encoder.encode(split.train.texts)
+    params = BASE | params | ({"epochs": 0} if start == "unlearned" else {})
+    model = SequenceModel(encoder, **params, seed=seed, training=Training(cache / "training", progress=True))
+    if start != "scratch":
+        loaded = source.load(cache)
+        model.start_from(loaded.model, loaded.state.catalogue)
+    data = part_of(split, share, seed)
+    wall, cpu = time.perf_counter(), time.process_time()
+    model.fit(data)
+    wall, cpu = time.perf_counter() - wall, time.process_time() - cpu
+    report = measure(model, split)
+    return {
+        "metrics": {name: triple(report.metrics[name]) for name in ("ndcg@10", "hr@10", "coverage@10")},
+        "fit_seconds": round(wall, 1),
+        "fit_cpu_seconds": round(cpu, 1),
+        "epochs": model.fitted.epochs if model.fitted else None,
+        "per_user": report.per_user["ndcg@10"],
+        "events": len(data),
+        "users": len(np.unique(data.user)),
+        "targets_sha256": split.targets_sha256,
+        "n_targets": split.n_targets,
+    }
+
+
+def summarise(found: dict[str, Any], where: Path) -> None:
+    """Add to each start its mean over the seeds, and how far it is from scratch."""
+    kept = {}
+    for start, entry in found.items():
+        runs = entry["runs"]
+        entry["ndcg@10"] = round(float(np.mean([run["metrics"]["ndcg@10"][0] for run in runs.values()])), 5)
+        files = [where / f"{start}-{seed}.npy" for seed in runs]
+        if all(file.is_file() for file in files):
+            kept[start] = np.mean([np.load(file) for file in files], axis=0)
+    for start in kept.keys() - {"scratch"}:
+        if "scratch" in kept:
+            found[start]["beyond_scratch"] = triple(paired(kept[start], kept["scratch"]))
+
+
+def wanted() -> argparse.Namespace:
+    form = argparse.RawDescriptionHelpFormatter
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=form)
+    quick = os.environ.get("QUICK", "0") not in ("", "0")
+    parser.add_argument("--part", choices=PARTS, default="quick" if quick else "full")
+    parser.add_argument("--pairs", nargs="+", default=PAIRS, metavar="SOURCE:TARGET")
+    parser.add_argument("--shares", nargs="+", type=float, default=SHARES)
+    parser.add_argument("--seeds", type=int, nargs="+", default=[0] if quick else [0, 1, 2])
+    parser.add_argument("--again", action="store_true", help="measure anew what is there already")
+    parser.add_argument("--cache", type=Path, default=Home().cache / "benchmarks")
+    return parser.parse_args()
+
+
+def main() -> int:
+    args = wanted()
+    results = json.loads(RESULTS.read_text()) if RESULTS.is_file() else {"claim": CLAIM, "parts": {}}
+    how = PARTS[args.part]
+    part = results["parts"].setdefault(args.part, {"how": how, "pairs": {}})
+    if part["how"] != how:  # what was learned otherwise cannot stand beside it
+        part |= {"how": how, "pairs": {}}
+    for pair in args.pairs:
+        source_name, target_name = pair.split(":")
+        split = split_last(load(target_name, args.cache))
+        found = part["pairs"].setdefault(pair, {"source": {}, "shares": {}})
+        for share in args.shares:
+            shown = f"{100 * share:g} %"
+            starts = found["shares"].setdefault(shown, {})
+            where = args.cache / "transfer" / args.part / pair.replace(":", "-to-") / f"{share:g}"
+            where.mkdir(parents=True, exist_ok=True)
+            for seed, start in ((seed, start) for seed in args.seeds for start in STARTS):
+                if str(seed) in starts.get(start, {"runs": {}})["runs"] and not args.again:
+                    continue
+                source, cost = source_of(source_name, args.part, seed, args.cache)
+                found["source"][str(seed)] = cost
+                run = trial(split, start, share, seed, how["target"], source, args.cache)
+                np.save(where / f"{start}-{seed}.npy", run.pop("per_user"))
+                print(args.part, pair, shown, start, seed, json.dumps(run), file=sys.stderr, flush=True)
+                starts.setdefault(start, {"runs": {}})["runs"][str(seed)] = run | stamp()
+                summarise(starts, where)
+                results |= {"machine": machine(), "date": stamp()["date"]}
+                RESULTS.write_text(json.dumps(results, indent=1) + "\n")
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

@@ -1,0 +1,83 @@
+"""The snapshot that a fit starts from: ``acclimate train --from``."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from acclimate.config import Home
+from acclimate.errors import InputError, NotFoundError
+from acclimate.models import MODELS, starts_from
+from acclimate.snapshot import Registry, Snapshot
+from acclimate.types import Item, Model
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Started:
+    """What a snapshot hands on to a fit.
+
+    Args:
+        snapshot: Where it lies.
+        model: What was learned.
+        catalogue: The items of that model, by code.
+    """
+
+    snapshot: Snapshot
+    model: Model
+    catalogue: tuple[Item, ...]
+
+
+def find(home: Home, given: str) -> Snapshot:
+    """Return the snapshot that ``given`` names: an id in ``home``, or the path of a snapshot's folder.
+
+    Raises:
+        NotFoundError: There is none; names the nearest.
+        CorruptError: Its manifest is damaged.
+    """
+    path = Path(given)
+    if "/" not in given and not path.is_dir():
+        return Registry(home.snapshots).get(given)
+    if not path.is_dir():
+        raise NotFoundError(
+            f"no snapshot {given!r}: there is no such folder; give HOME/snapshots/ID, or an id of this home",
+            field="from",
+        )
+    path = path.resolve()
+    return Registry(path.parent).get(path.name)
+
+
+def started(home: Home, given: str, names: Sequence[str], *, chosen: bool) -> Started:
+    """Load what a fit of one of the models ``names`` starts from.
+
+    Args:
+        home: Where an id is looked up, and item vectors are kept.
+        given: As in `find`.
+        names: Models that are trained.
+        chosen: Whether a user named the model, and did not leave the choice open.
+
+    Raises:
+        NotFoundError: There is no such snapshot; names the nearest.
+        CorruptError: It is damaged; names the file.
+        InputError: Its model cannot be started from, or it is another than the one that is trained.
+    """
+    if chosen and not starts_from(names[0]):
+        able = " and ".join(name for name in MODELS if starts_from(name))
+        raise InputError(
+            f"{names[0]} cannot start from a snapshot, it learns from scratch: train it without --from; "
+            f"{able} can",
+            code="cannot_start",
+            field="from",
+        )
+    snapshot = find(home, given)
+    name = snapshot.manifest["model"]
+    if name not in names or not starts_from(name):
+        wanted = names[0] if chosen else " and ".join(name for name in names if starts_from(name))
+        raise InputError(
+            f"snapshot {snapshot.id} holds the model {name}, and {wanted} starts from its own kind alone: "
+            f"give a snapshot of {wanted}, or train without --from",
+            code="other_model",
+            field="from",
+        )
+    loaded = snapshot.load(home.cache / "vectors")
+    return Started(snapshot, loaded.model, tuple(loaded.state.catalogue))

@@ -1,0 +1,49 @@
+"""What each process of `test_parallel` runs: fits on 127.0.0.1, of which the first writes what came out.
+
+It is called with a folder; where torchrun has not started it, it fits in one process.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from acclimate.models.sequence import SequenceModel
+from acclimate.parallel import processes
+from acclimate.training import Training
+from tests.models.test_sequence import SMALL, OneHot, kinds
+
+FITS: dict[str, dict[str, Any]] = {
+    "full": {"validation_users": 40, "epochs": 4, "patience": 4, "max_length": 5},
+    "sampled": {"validation_users": 0, "epochs": 2, "loss": "sampled", "negatives": 32},
+    "asked": {"validation_users": 40, "epochs": 2, "repeats": True, "baskets": True, "item_bias": True},
+    "read": {"validation_users": 0, "epochs": 2, "user_text": "alone", "averaging": 0.9},
+}
+"""Without dropout: what one process drops in its part another drops in its own. Ids are dropped alike."""
+
+
+def main(folder: Path) -> None:
+    for name, params in FITS.items():
+        watched: list[float] = []
+
+        def watch(epoch: int, value: float, seen: list[float] = watched) -> None:
+            seen.append(value)
+
+        training = Training(folder / f"kept-{name}", "cpu", watch=watch)
+        fixed = SMALL | {"dropout": 0.0, "batch_tokens": 256}
+        model = SequenceModel(OneHot(), **fixed | params, training=training)
+        model.fit(kinds())
+        state, fitted = model.state()[0], model.fitted
+        mine = processes().mine
+        np.savez(folder / f"{name}-{mine}.npz", **state)
+        assert fitted is not None
+        told = {"epochs": fitted.epochs, "figure": fitted.figure, "watched": watched, "curve": fitted.curve}
+        (folder / f"{name}-{mine}.json").write_text(json.dumps(told))
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]))
