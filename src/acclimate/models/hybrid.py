@@ -168,7 +168,7 @@ class Hybrid:
         return self.sources[0].similarity(items, others)
 
     def times_had(self, items: Codes, history: Histories) -> NDArray[np.int64]:
-        """Return how often the one user of ``history`` had each of ``items``: int64[k], 0 if no source says."""
+        """Return how often the user of ``history`` had each of ``items``: int64[k], 0 if no source says."""
         first = next((source for source in self.sources if isinstance(source, Habitual)), None)
         return np.zeros(len(items), np.int64) if first is None else first.times_had(items, history)
 
