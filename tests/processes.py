@@ -41,8 +41,8 @@ for line in iter(sys.stdin.readline, ""):
     print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), flush=True)
 else:
     os._exit(0)
-for at, path, flags in ((0, os.devnull, os.O_RDONLY), (1, job["out"], os.O_WRONLY), (2, job["err"], os.O_WRONLY)):
-    os.dup2(os.open(path, flags), at)
+for at, path in enumerate((os.devnull, job["out"], job["err"])):
+    os.dup2(os.open(path, os.O_WRONLY if at else os.O_RDONLY), at)
 os.environ.update(job["env"])
 sys.argv = ["-c", *job["words"]]
 status = run(job["code"])
@@ -72,13 +72,11 @@ class Processes:
     def run(
         self, code: str, *words: object, env: Mapping[str, str] | None = None
     ) -> subprocess.CompletedProcess[str]:
-        """Run ``python -c code words`` and return its status, minus the signal if one ended it, and output."""
+        """Run ``python -c code words``; return its output and its status, minus the signal that ended it."""
         args, more = [str(word) for word in words], dict(env or {})
         if not FORKS:
-            command = [sys.executable, "-c", code, *args]
-            return subprocess.run(
-                command, capture_output=True, text=True, env={**os.environ, **more}, check=False
-            )
+            command, whole = [sys.executable, "-c", code, *args], {**os.environ, **more}
+            return subprocess.run(command, capture_output=True, text=True, env=whole, check=False)
         if self.server is None:
             self.server = subprocess.Popen(
                 [sys.executable, "-c", SERVER], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True

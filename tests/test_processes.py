@@ -7,6 +7,14 @@ import pytest
 
 from tests.processes import Processes
 
+CTRL_C = """
+import os, signal
+try:
+    os.kill(os.getpid(), signal.SIGINT)
+except KeyboardInterrupt:
+    print("stopped")
+"""
+
 
 @pytest.mark.parametrize(
     ("code", "status", "out", "err"),
@@ -17,7 +25,7 @@ from tests.processes import Processes
         ("import os; print(os.environ['TOLD'])", 0, "yes\n", ""),
         ("import os, signal; os.kill(os.getpid(), signal.SIGKILL)", -signal.SIGKILL, "", ""),
         ("import os, signal; os.kill(os.getpid(), signal.SIGTERM)", -signal.SIGTERM, "", ""),
-        ("import os, signal\ntry: os.kill(os.getpid(), signal.SIGINT)\nexcept KeyboardInterrupt: print(1)", 0, "1\n", ""),
+        (CTRL_C, 0, "stopped\n", ""),
     ],
 )  # fmt: skip
 def test_it_ends_and_tells_as_python_does(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -70,10 +69,13 @@ def test_a_file_that_is_cut_is_named_or_read_as_far_as_it_goes(
     file = max(path.iterdir(), key=lambda each: each.stat().st_size) if path.is_dir() else path
     whole = file.read_bytes()
     file.write_bytes(whole[: int(len(whole) * part)])
+    told, tables = "", None
     try:
         tables = read(name, path)
     except AcclimateError as error:
-        assert file.name in error.message or str(path) in error.message
+        told = error.message
+    if tables is None:
+        assert file.name in told or str(path) in told
     else:
         assert file.suffix not in {".parquet", ".db"}, "half of it is no table"
         assert len(tables.dataset) + reported(tables) <= len(GOOD)
