@@ -3,8 +3,6 @@ import json
 import os
 import shutil
 import signal
-import subprocess
-import sys
 import time
 
 import numpy as np
@@ -136,15 +134,16 @@ import sys
 from pathlib import Path
 from acclimate.snapshot import Registry, probe
 loaded = Registry(Path(sys.argv[1])).current().load()
-sys.stdout.buffer.write(probe(loaded.model, loaded.state).tobytes())
+Path(sys.argv[2]).write_bytes(probe(loaded.model, loaded.state).tobytes())
 """
 
 
-def test_another_process_gets_equal_scores(registry, fitted):
+def test_another_process_gets_equal_scores(registry, fitted, processes, tmp_path):
     snapshot = of_sequence(registry, fitted)
     registry.publish(snapshot, PASSED)
-    done = subprocess.run([sys.executable, "-c", ELSEWHERE, registry.folder], capture_output=True, check=True)
-    found = np.frombuffer(done.stdout, np.float32).reshape(snapshot.load().probe.shape)
+    done = processes.run(ELSEWHERE, registry.folder, tmp_path / "scores")
+    assert done.returncode == 0, done.stderr
+    found = np.fromfile(tmp_path / "scores", np.float32).reshape(snapshot.load().probe.shape)
     np.testing.assert_allclose(found, snapshot.load().probe, rtol=1e-5, atol=1e-6)
 
 
@@ -376,9 +375,9 @@ registry.publish(snapshot, Verdict(True, (), {}))
 """
 
 
-def test_a_real_kill_leaves_the_old_one(registry):
+def test_a_real_kill_leaves_the_old_one(registry, processes):
     first = published(registry)
-    done = subprocess.run([sys.executable, "-c", KILL, registry.folder], check=False)
+    done = processes.run(KILL, registry.folder)
     assert done.returncode == -signal.SIGKILL
     assert registry.current() == first
     assert len(registry.list()) == 2

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import math
 import signal
-import subprocess
-import sys
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
@@ -18,6 +17,7 @@ from torch import Tensor, nn
 from acclimate.errors import AcclimateError, InputError, MissingExtraError
 from acclimate.tracking import TRACKING
 from acclimate.training import GivenUp, Recipe, Training, fit
+from tests.processes import Processes
 
 
 class Pair(NamedTuple):
@@ -97,14 +97,26 @@ def figure():
     if len(measured) == 4:
         os.kill(os.getpid(), signal.SIGKILL)
     return error_of(module)
-fit(module, batches, RECIPE, Training(Path({folder!r})), figure=figure, key="a")
+fit(module, batches, {recipe}, Training(Path({folder!r})), figure=figure, key="a")
 """
 
 
-def test_a_killed_fit_goes_on_and_ends_as_if_nothing_had_happened(tmp_path: Path) -> None:
-    script = KILLED.format(tests=str(Path(__file__).parents[1]), folder=str(tmp_path))
-    killed = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=100)
-    assert killed.returncode == -9, killed.stderr
+@pytest.fixture
+def kill(processes: Processes, tmp_path: Path) -> Callable[..., None]:
+    """Let a fit of ``recipe`` in ``tmp_path`` be killed in its fourth epoch."""
+
+    def go(recipe: str = "RECIPE") -> None:
+        script = KILLED.format(tests=str(Path(__file__).parents[1]), folder=str(tmp_path), recipe=recipe)
+        killed = processes.run(script)
+        assert killed.returncode == -9, killed.stderr
+
+    return go
+
+
+def test_a_killed_fit_goes_on_and_ends_as_if_nothing_had_happened(
+    kill: Callable[..., None], tmp_path: Path
+) -> None:
+    kill()
     resumed, whole = Line(), Line()
     training = Training(tmp_path)
     done = fit(resumed, batches, RECIPE, training, figure=lambda: error_of(resumed), key="a")
@@ -117,9 +129,8 @@ def test_a_killed_fit_goes_on_and_ends_as_if_nothing_had_happened(tmp_path: Path
     assert list(tmp_path.rglob("events.out.tfevents*"))
 
 
-def test_a_fit_of_something_else_is_not_resumed(tmp_path: Path) -> None:
-    script = KILLED.format(tests=str(Path(__file__).parents[1]), folder=str(tmp_path))
-    subprocess.run([sys.executable, "-c", script], capture_output=True, timeout=100)
+def test_a_fit_of_something_else_is_not_resumed(kill: Callable[..., None], tmp_path: Path) -> None:
+    kill()
     assert list(tmp_path.rglob("last.ckpt"))
     assert not fit(Line(), batches, RECIPE, Training(tmp_path), key="b").resumed
     assert not fit(Line(), batches, RECIPE, Training(tmp_path, resume=False), key="a").resumed
@@ -182,10 +193,8 @@ def test_the_mean_of_the_weights_is_measured_and_kept() -> None:
     torch.testing.assert_close(forgetful.layer.weight, plain.layer.weight)
 
 
-def test_a_killed_fit_with_a_mean_goes_on_too(tmp_path: Path) -> None:
-    script = KILLED.replace("RECIPE", "replace(RECIPE, averaging=0.9, schedule='cosine')")
-    script = script.format(tests=str(Path(__file__).parents[1]), folder=str(tmp_path))
-    subprocess.run([sys.executable, "-c", script], capture_output=True, timeout=100)
+def test_a_killed_fit_with_a_mean_goes_on_too(kill: Callable[..., None], tmp_path: Path) -> None:
+    kill("replace(RECIPE, averaging=0.9, schedule='cosine')")
     recipe = replace(RECIPE, averaging=0.9, schedule="cosine")
     resumed, whole = Line(), Line()
     done = fit(resumed, batches, recipe, Training(tmp_path), figure=lambda: error_of(resumed), key="a")
@@ -203,9 +212,10 @@ def test_the_sum_of_magnitudes_draws_weights_to_zero() -> None:
     assert found[1] < 0.8 * found[0]
 
 
-def test_who_watches_hears_of_each_epoch_also_of_those_before_a_kill(tmp_path: Path) -> None:
-    script = KILLED.format(tests=str(Path(__file__).parents[1]), folder=str(tmp_path))
-    subprocess.run([sys.executable, "-c", script], capture_output=True, timeout=100)
+def test_who_watches_hears_of_each_epoch_also_of_those_before_a_kill(
+    kill: Callable[..., None], tmp_path: Path
+) -> None:
+    kill()
     heard: list[tuple[int, float]] = []
     module = Line()
     training = Training(tmp_path, watch=lambda epoch, figure: heard.append((epoch, figure)))

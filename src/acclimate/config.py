@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 import re
 import tomllib
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -192,14 +194,54 @@ def load_settings(path: Path | None = None, overrides: tuple[str, ...] = ()) -> 
         overrides: Values are read as TOML (``serve.port=9000``), and as text if they are not.
 
     Raises:
-        InputError: The file is not TOML, a key is unknown (names the nearest), or a value does not fit.
+        InputError: The file is not TOML, a key is unknown (names the nearest), or a value does not fit. It
+            names the file if the key stands there.
+    """
+    tree = _read(path)
+    with blaming(path, overrides):
+        return _settled(tree, overrides)
+
+
+@contextmanager
+def blaming(path: Path | None, overrides: tuple[str, ...] = ()) -> Iterator[None]:
+    """Put the name of the settings file before the message of an InputError about a value that stands there.
+
+    Args:
+        path: The file; None if there is none.
+        overrides: As of `load_settings`; what they set is not the file's fault.
     """
     try:
-        tree: dict[str, Any] = tomllib.loads(path.read_text("utf-8")) if path else {}
+        yield
+    except InputError as error:
+        if path is not None and error.field and _stands_in(_read(path), error, overrides):
+            error.message = f"{path}: {error.message}"
+            error.args = (error.message,)
+        raise
+
+
+def _stands_in(tree: dict[str, Any], error: InputError, overrides: tuple[str, ...]) -> bool:
+    """Return whether ``error`` is about a key of the file; a short name, as of an option, is one of train."""
+    given = [override.partition("=")[0].strip() for override in overrides]
+    for key in (str(error.field), f"train.{error.field}"):
+        at: Any = tree
+        for part in key.partition("[")[0].split("."):
+            at = at.get(part) if isinstance(at, dict) else None
+        meant = key == error.field or repr(at) in error.message
+        if at is not None and meant and not any(f"{each}.".startswith(f"{key}.") for each in given):
+            return True
+    return False
+
+
+def _read(path: Path | None) -> dict[str, Any]:
+    try:
+        return tomllib.loads(path.read_text("utf-8")) if path else {}
     except OSError as error:
         raise InputError(f"cannot read {path}: {error.strerror}", field="config") from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise InputError(f"{path} is not valid TOML: {error}", field="config") from error
+
+
+def _settled(tree: dict[str, Any], overrides: tuple[str, ...]) -> Settings:
     for override in overrides:
         key, equals, text = override.partition("=")
         if not equals or not key:

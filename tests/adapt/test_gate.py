@@ -4,12 +4,17 @@ import numpy as np
 import pytest
 
 from acclimate.adapt.gate import first_verdict
+from acclimate.data.dataset import Dataset
+from acclimate.data.vocab import Vocabulary
+from acclimate.encode.tfidf import TfidfEncoder
 from acclimate.evaluate.protocols import evaluate
 from acclimate.evaluate.results import ModelReport, Report
+from acclimate.models.content import Content
 from acclimate.models.item_knn import ItemKNN
 from acclimate.models.popularity import Popularity
 from acclimate.snapshot import Registry
 from acclimate.state.fold import LiveState
+from acclimate.types import Item
 from tests.contract.models import WORLD
 
 
@@ -111,7 +116,7 @@ def spoil(monkeypatch, scores):
         (lambda s: np.where(s == s.max(), np.inf, s), "scores are infinite"),
         (
             lambda s: np.full_like(s, np.nan),
-            "for a sample of users it can score 0% of the items, the rest rank last",
+            "for a sample of users no item has a score: train again",
         ),
     ],
 )
@@ -120,6 +125,49 @@ def test_scores_have_to_be_usable(registry, monkeypatch, scores, reason):
     verdict = first_verdict(snapshot_of(registry, Popularity()), report=None)
     assert dict(verdict.checks) == {"loads": True, "equal": True, "valid": False}
     assert any(reason in line for line in verdict.reasons)
+
+
+def valid(registry, model, data):
+    model.fit(data)
+    verdict = first_verdict(registry.write(model, LiveState.of(data), metrics={}), report=None)
+    assert verdict.passed
+    return verdict.figures["scored"], verdict.reasons[-2]
+
+
+def test_a_user_without_history_is_not_counted_as_items_without_a_score(registry):
+    data = Dataset.of([(f"u{u}", f"i{(u + n) % 4}", 10.0 * u + n) for u in range(8) for n in range(3)])
+    assert valid(registry, ItemKNN(), data) == (1.0, "for a sample of users each item has a score")
+
+
+def test_items_without_a_score_are_counted_with_why_and_what_to_do(registry):
+    told = [*(Item(f"i{n}", f"Fish {n}") for n in range(4)), Item("bare"), Item("new", "Fish and chips")]
+    user, step = np.divmod(np.arange(24), 3)
+    names, items = Vocabulary(f"u{n}" for n in range(8)), Vocabulary(item.item_id for item in told)
+    data = Dataset(names, items, user, (user + step) % 4, np.arange(24.0), catalogue=told)
+    share, words = valid(registry, ItemKNN(), data)
+    assert share == pytest.approx(4 / 6)
+    assert words == (
+        f"2 of 6 items that were tried have no score, and come last: {ItemKNN.new_item} "
+        "To mend: a model that reads texts can score them by theirs: acclimate train --model sequence"
+    )
+    share, words = valid(registry, Content(TfidfEncoder()), data)
+    assert share == pytest.approx(5 / 6)
+    assert words == (
+        f"1 of 6 items that were tried have no score, and come last: {Content.new_item} "
+        "To mend: give them a title or a text with acclimate data import --items, and train again"
+    )
+
+
+def test_items_that_some_users_get_no_score_for_are_counted(registry, monkeypatch):
+    def some(scores):
+        scores = scores.copy()
+        scores[1, :3] = np.nan
+        return scores
+
+    spoil(monkeypatch, some)
+    verdict = first_verdict(snapshot_of(registry, Popularity()), report=None)
+    words = "items up to 3 have no score for some of a sample of users, and come last for them"
+    assert f"of {WORLD.n_items} {words}" in verdict.reasons
 
 
 def test_scores_have_to_be_those_of_before(registry, monkeypatch):

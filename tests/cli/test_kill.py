@@ -2,12 +2,14 @@
 
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from acclimate.cli import show
 from tests.cli.conftest import SMALL, Run
+from tests.processes import Processes
 
 QUICK = ("popularity", "item-knn")
 KILL = """
@@ -30,13 +32,20 @@ sys.exit(main())
 """
 
 
-def stopped_at(where: str, words: list[str], signal: str = "SIGKILL") -> subprocess.CompletedProcess[str]:
+Stop = Callable[..., subprocess.CompletedProcess[str]]
+
+
+@pytest.fixture
+def stopped_at(processes: Processes) -> Stop:
     """Run a command in a process that gets a signal when it comes to ``where``."""
-    code = KILL.format(where=where, quick=QUICK, signal=signal)
-    return subprocess.run([sys.executable, "-c", code, *words], capture_output=True, text=True, check=False)
+
+    def go(where: str, words: list[str], signal: str = "SIGKILL") -> subprocess.CompletedProcess[str]:
+        return processes.run(KILL.format(where=where, quick=QUICK, signal=signal), *words)
+
+    return go
 
 
-def test_ctrl_c_while_a_network_learns(run: Run, home: Path) -> None:
+def test_ctrl_c_while_a_network_learns(run: Run, home: Path, stopped_at: Stop) -> None:
     words = ["train", "--model", "sequence", "--home", str(home), *SMALL]
     stopped = stopped_at("acclimate.models.sequence:SequenceNet.loss", words, "SIGINT")
     assert stopped.returncode == 130, stopped.stderr
@@ -52,7 +61,7 @@ def test_ctrl_c_while_a_network_learns(run: Run, home: Path) -> None:
         ("ease", "acclimate.models.ease:EASE.state"),
     ],
 )
-def test_sigterm_is_told_as_such(home: Path, model: str, where: str) -> None:
+def test_sigterm_is_told_as_such(home: Path, stopped_at: Stop, model: str, where: str) -> None:
     stopped = stopped_at(where, ["train", "--model", model, "--home", str(home), *SMALL[:2]], "SIGTERM")
     assert stopped.returncode == 143, stopped.stderr
     assert stopped.stderr.endswith("\nerror: stopped by SIGTERM\n")
@@ -103,7 +112,9 @@ def test_one_training_at_a_time_and_a_killed_one_leaves_no_lock(
         "acclimate.snapshot:Registry._point",
     ],
 )
-def test_a_killed_train_leaves_the_old_snapshot_current(run: Run, home: Path, where: str) -> None:
+def test_a_killed_train_leaves_the_old_snapshot_current(
+    run: Run, home: Path, stopped_at: Stop, where: str
+) -> None:
     old = run("train", "--model", "popularity", "--home", home, "--json").document["snapshot"]
     words = ["train", "--model", "ease", "--home", str(home)]
     killed = stopped_at(where, words)
@@ -128,7 +139,7 @@ def test_a_killed_train_leaves_the_old_snapshot_current(run: Run, home: Path, wh
     ],
 )
 def test_a_killed_demo_goes_on(
-    run: Run, shop: Path, tmp_path: Path, where: str, monkeypatch: pytest.MonkeyPatch
+    run: Run, shop: Path, tmp_path: Path, stopped_at: Stop, where: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(show, "AUTO", QUICK)
     words = ["demo", "--no-serve", "--json", "--home", str(tmp_path / "home"), "--data", str(shop)]

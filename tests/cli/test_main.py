@@ -143,6 +143,53 @@ def test_a_settings_file_in_the_home_is_read_and_options_win(run: Run, tmp_path:
     assert "no model 'popular'" in asked.err
 
 
+@pytest.mark.parametrize(
+    ("text", "words", "message"),
+    [
+        ("[serve]\nprt = 1", "serve", "unknown setting 'serve.prt': did you mean 'port'?"),
+        ("[serve]\nport = 'high'", "serve", "setting serve.port: Expected `int`, got `str`"),
+        ("[train]\ntracking = 'wandbb'", "train", "no tracking 'wandbb': did you mean 'wandb'?"),
+        ("[train.tuned]\nease = 3", "train", "setting train.tuned[...]: Expected `object`, got `int`"),
+        ("[events]\nrating = 'high'", "serve", "events.rating must be a number"),
+        ("[repeat]\ndefault = 'often'", "serve", "repeat.default must be auto, never, always"),
+        ("[train]\nmodel = 'eese'", "train", "no model 'eese': did you mean 'ease'?"),
+        ("[train]\nmodel = 'ease'\nparams.l2 = -1", "train", "train.params of ease: l2 must be "),
+        ("[train]\npositive = 'good'", "evaluate --model ease", "positive must be "),
+        ("[policy]\nname = 'gredy'", "recommend --user u1", "no policy 'gredy': did you mean 'greedy'?"),
+        ("not toml", "serve", "is not valid TOML"),
+    ],
+)
+def test_what_is_wrong_in_a_settings_file_names_the_file(
+    run: Run, home: Path, text: str, words: str, message: str
+) -> None:
+    file = home / "acclimate.toml"
+    file.write_text(text)
+    ran = run(*words.split(), "--home", home)
+    said = " ".join(ran.err.split())
+    assert ran.code == 2
+    assert f"error: {file}" in said
+    assert message in said
+    assert said.count(str(file)) == 1
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("[serve]\nport = 1", "serve --set serve.port=high"),
+        ("[train]\nmodel = 'ease'", "train --model popular"),
+        ("[train]\nparams.l2 = 1.0", "train --model ease --set train.params.l2=-1"),
+        ("[policy]\nname = 'greedy'", "recommend --user u1 -k 0"),
+    ],
+)
+def test_a_settings_file_is_not_blamed_for_what_an_option_said(
+    run: Run, home: Path, text: str, words: str
+) -> None:
+    (home / "acclimate.toml").write_text(text)
+    ran = run(*words.split(), "--home", home)
+    assert ran.code == 2
+    assert "acclimate.toml" not in ran.err
+
+
 @pytest.mark.parametrize("command", ["train", "evaluate", "recommend --user ann"])
 def test_an_empty_home_says_how_to_begin(run: Run, tmp_path: Path, command: str) -> None:
     ran = run(*command.split(), "--home", tmp_path / "home", "--json")

@@ -1,5 +1,6 @@
 """A search in a made home: what it finds, what it keeps, what stops it, and what is wrong with a call."""
 
+import multiprocessing
 import os
 import select
 import subprocess
@@ -14,8 +15,20 @@ from acclimate.adapt.train import Trainer
 from acclimate.config import Home, Settings, load_settings
 from acclimate.snapshot import Registry
 from tests.cli.conftest import Run
+from tests.processes import FORKS
 
 KEYS = {"number", "state", "params", "figure", "low", "high", "epochs", "seconds", "fit_seconds", "why"}
+
+
+@pytest.fixture(autouse=True)
+def workers_are_forked(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let the processes of trials begin as forks of one that has imported all; spawned ones import anew."""
+    if FORKS:
+        forks = multiprocessing.get_context("forkserver")
+        forks.set_forkserver_preload(["lightning.pytorch", "acclimate.adapt.trials", "acclimate.models.vae"])
+        others = multiprocessing.get_context
+        choose = lambda method=None: forks if method == "spawn" else others(method)  # noqa: E731
+        monkeypatch.setattr(multiprocessing, "get_context", choose)
 
 
 def test_a_search_finds_tells_applies_and_goes_on(run: Run, home: Path, tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -30,7 +31,8 @@ def bases(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Make]:
         "llama": save_tiny_gpt(tmp_path_factory.mktemp("llama")),
         "gpt2": save_tiny_gpt(tmp_path_factory.mktemp("gpt2"), family="gpt2"),
     }
-    return {name: lambda folder=folder: read_model(folder, 48)[0] for name, folder in folders.items()}
+    networks = {name: read_model(folder, 48)[0] for name, folder in folders.items()}
+    return {name: lambda network=network: copy.deepcopy(network) for name, network in networks.items()}
 
 
 def test_the_contract_is_complete() -> None:

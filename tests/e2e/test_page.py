@@ -128,12 +128,35 @@ def test_the_page_from_the_keyboard(url: str, visit: Any) -> None:
     assert outline == "solid"
     after(page, lambda: page.keyboard.press("l"))
     assert page.locator(".past .name").all_inner_texts() == [before[1]]
-    assert page.evaluate(focused) == before[1], "what was acted upon keeps the focus"
-    page.keyboard.press("l")
-    page.keyboard.press("j")
-    assert page.evaluate(focused) == titles(page)[1], "the next one down"
+    now = titles(page)
+    assert page.evaluate(focused) == now[1], "the one below what was acted upon"
     after(page, lambda: page.keyboard.press("d"))
-    assert len(page.locator(".past").all()) == 2
+    assert page.inner_text(".past .name >> nth=0") == now[1], "a key works at once after another"
+    assert page.locator(".past").count() == 2
+    assert page.evaluate("document.activeElement.previousElementSibling.matches('.done')")
+    page.keyboard.press("k")
+    assert page.evaluate("document.activeElement.nextElementSibling.matches('.done')"), "it is passed over"
+    page.keyboard.press("n")
+    page.wait_for_selector("#history-empty:visible")
+    assert page.evaluate(focused) in titles(page), "the focus is on another list, and not lost"
+
+
+def test_the_last_of_the_list_and_a_key_that_is_held_down(url: str, visit: Any) -> None:
+    page = visit(url)
+    page.wait_for_selector(".place")
+    page.keyboard.press("n")
+    page.wait_for_selector("#history-empty:visible")
+    last = page.locator(".place").nth(9)
+    after(page, last.locator("[data-feedback=dislike]").click)
+    focused = "document.activeElement.querySelector('.name')?.textContent"
+    assert page.evaluate(focused) == titles(page)[-1], "above it, where nothing is below"
+    offset = page.inner_text("#offset")
+    page.evaluate(
+        """() => document.activeElement.dispatchEvent(
+            new KeyboardEvent("keydown", { key: "l", repeat: true, bubbles: true }))"""
+    )
+    page.wait_for_function("() => !document.body.classList.contains('busy')")
+    assert page.inner_text("#offset") == offset
 
 
 @pytest.mark.parametrize(("width", "scheme"), [(360, "light"), (820, "light"), (1440, "dark")])
@@ -180,6 +203,9 @@ def test_an_empty_home_explains_itself_and_takes_an_item(tmp_path: Path, visit: 
         assert page.locator("#empty").is_hidden()
         after(page, page.locator("[data-feedback=like]").click)
         assert titles(page) == []
+        assert page.evaluate("document.activeElement.matches('.done')"), "the focus is not lost"
+        page.keyboard.press("n")
+        page.wait_for_function("() => document.querySelectorAll('.place:not(.done)').length === 1")
         page.close()
 
 

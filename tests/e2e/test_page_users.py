@@ -147,6 +147,19 @@ def test_all_users_are_found_from_the_keyboard(url: str, visit: Any) -> None:
     assert page.input_value("#user") == second != opened
 
 
+def test_tab_leaves_the_search_for_the_next_field(url: str, visit: Any) -> None:
+    page = visit(url)
+    page.wait_for_selector(".place")
+    page.keyboard.press("/")
+    page.wait_for_selector("[role=option]")
+    reached = []
+    for _ in range(3):
+        page.keyboard.press("Tab")
+        reached.append(page.evaluate("document.activeElement.id || document.activeElement.localName"))
+    assert reached == ["fresh", "summary", "history"]
+    assert page.locator(".people").is_hidden()
+
+
 def test_a_stranger_by_address(url: str, visit: Any) -> None:
     page = visit(f"{url}/?user_id=reader-")
     page.wait_for_selector("#history-empty:visible")

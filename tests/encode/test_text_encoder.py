@@ -220,6 +220,7 @@ def test_minilm_knows_what_is_near() -> None:
 @needs_minilm
 @pytest.mark.parametrize("precision", ["auto", "bf16"])
 def test_minilm_agrees_with_a_plain_pass_in_fp32(precision: str) -> None:
-    found = TextEncoder("minilm", precision=precision).encode(TEXTS)  # type: ignore[arg-type]
-    oracle = plainly(find_folder("minilm"), TEXTS, max_length=64)
+    texts = [*TEXTS[::6], *TEXTS[-3:]]
+    found = TextEncoder("minilm", precision=precision).encode(texts)  # type: ignore[arg-type]
+    oracle = plainly(find_folder("minilm"), texts, max_length=64)
     assert (found * oracle).sum(1)[oracle.any(1)].min() >= 0.999

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -24,6 +22,7 @@ from acclimate.training import Training
 from acclimate.types import Floats, Histories
 from tests.encode.tiny_bert import save_tiny_bert
 from tests.encode.tiny_gpt import save_tiny_gpt
+from tests.processes import Processes
 
 THINGS = ["space film", "cook book", "star book", "电影", "😀 film", "1 2 3", "a b c", "z"]
 TEXTS = [f"{thing} {kind}" for thing in THINGS for kind in ("one", "two", "three", "four")]
@@ -61,10 +60,16 @@ def recall(vectors: Floats, groups: int, k: int = 5) -> float:
     return float((nearest % groups == np.arange(len(vectors))[:, None] % groups).mean())
 
 
-@pytest.mark.parametrize("kind", [kind for kind in ADAPTERS if kind != "frozen"])
+RATES = {"lora": 0.005, "adalora": 0.05, "bottleneck": 0.005, "top": 0.01, "full": 0.01, "ia3": 0.02}
+
+
+def test_each_kind_is_seen_to_learn() -> None:
+    assert {*RATES, "prefix", "prompt", "frozen"} == set(ADAPTERS)
+
+
+@pytest.mark.parametrize("kind", RATES)
 def test_each_kind_learns_what_is_liked_together(bert: Path, kind: str) -> None:
-    rates = {"lora": 0.005, "bottleneck": 0.005, "top": 0.01, "full": 0.01, "ia3": 0.02}
-    histories, rate = world(len(TEXTS), 4), rates.get(kind, 0.05)
+    histories, rate = world(len(TEXTS), 4), RATES[kind]
     before = TextEncoder(bert, precision="fp32")
     tuning = Tuning(kind, epochs=6, steps=12, batch=16, learning_rate=rate)
     after = TextEncoder(bert, precision="fp32", tuning=tuning)
@@ -73,6 +78,19 @@ def test_each_kind_learns_what_is_liked_together(bert: Path, kind: str) -> None:
     assert after.adapter is not None
     assert after.adapter.made["signal"] == "pairs"
     assert after.fingerprint != before.fingerprint
+
+
+@pytest.mark.parametrize("kind", ["prefix", "prompt"])
+def test_what_stands_before_the_text_learns_too(bert: Path, kind: str) -> None:
+    """A few vectors before so small a network do not bring together what is liked together on any machine."""
+    losses = []
+    for epochs in (1, 6):
+        tuning = Tuning(kind, epochs=epochs, steps=12, batch=16, learning_rate=0.1)
+        encoder = TextEncoder(bert, precision="fp32", tuning=tuning)
+        encoder.fit(TEXTS, world(len(TEXTS), 4))
+        assert encoder.adapter is not None
+        losses.append(encoder.adapter.made["loss"])
+    assert losses[1] < losses[0] - 0.3
 
 
 @pytest.mark.parametrize("base", ["bert", "gpt"])
@@ -115,7 +133,7 @@ def test_adalora_drops_ranks(bert: Path) -> None:
     assert (values != 0).mean() == pytest.approx(2 / 3, abs=0.05)  # three ranks to begin with, two at the end
 
 
-def test_a_tuned_encoder_travels_as_arrays_and_json(bert: Path, tmp_path: Path) -> None:
+def test_a_tuned_encoder_travels_as_arrays_and_json(bert: Path, tmp_path: Path, processes: Processes) -> None:
     encoder = TextEncoder(bert, tuning=Tuning("bottleneck", epochs=1, steps=3, batch=8))
     encoder.fit(TEXTS, world(len(TEXTS), 4))
     arrays, document = encoder.state()
@@ -130,9 +148,7 @@ def test_a_tuned_encoder_travels_as_arrays_and_json(bert: Path, tmp_path: Path) 
         "e = TextEncoder(sys.argv[1], adapter=sys.argv[2]);"
         "print(e.fingerprint, e.encode(['space film']).sum())"
     )
-    told = subprocess.run(
-        [sys.executable, "-c", code, str(bert), str(tmp_path)], capture_output=True, text=True, check=True
-    ).stdout.split()
+    told = processes.run(code, bert, tmp_path).stdout.split()
     assert told[0] == encoder.fingerprint
     assert float(told[1]) == pytest.approx(float(encoder.encode(["space film"]).sum()), abs=1e-6)
 

@@ -129,8 +129,7 @@ def test_chunks_do_not_show(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_segments_are_parts_of_the_whole() -> None:
     data = world(n_users=90)
     report = evaluate([ItemKNN()], data).models[0]
-    assert "some events" not in report.segments, "all histories are equally long here"
-    assert report.segments["few events"].metrics.items() <= report.metrics.items()
+    assert not {"few events", "some events", "many events"} & set(report.segments), "all are equally long"
     head, tail = report.segments["head items"], report.segments["tail items"]
     assert head.n_users + tail.n_users == 90
     mean = (head.n_users * head.metrics["ndcg@10"].mean + tail.n_users * tail.metrics["ndcg@10"].mean) / 90
@@ -159,6 +158,9 @@ def test_activity_is_cut_into_thirds_and_head_holds_80_percent() -> None:
     assert np.array_equal(np.sum(thirds, axis=0), np.ones(len(lengths)))
     assert lengths[thirds[0]].max() < lengths[thirds[1]].min() <= lengths[thirds[1]].max()
     assert lengths[thirds[1]].max() < lengths[thirds[2]].min()
+    for name, third in zip(("few events", "some events", "many events"), thirds, strict=True):
+        low, high = lengths[third].min(), lengths[third].max()
+        assert segments[name][0] == f"users with {low} to {high} events in their history"
     counts = np.bincount(split.train.item, minlength=data.n_items)
     head = np.unique(split.targets[segments["head items"][1]])
     tail = np.unique(split.targets[segments["tail items"][1]])
@@ -166,6 +168,23 @@ def test_activity_is_cut_into_thirds_and_head_holds_80_percent() -> None:
     size = int(segments["head items"][0].split("the ")[1].split()[0])
     share = np.sort(counts)[::-1].cumsum() / counts.sum()
     assert share[size - 1] >= 0.8 > share[size - 2]
+
+
+@pytest.mark.parametrize(
+    ("lengths", "told"),
+    [
+        ((1, 1, 1, 1, 4), {"few events": "1 event", "many events": "4 events"}),
+        ((1, 2, 2, 5, 5), {"few events": "1 to 2 events", "many events": "5 events"}),
+        ((2, 3, 3, 3, 3), {}),
+    ],
+)
+def test_a_segment_by_activity_says_which_histories_are_in_it(
+    lengths: tuple[int, ...], told: dict[str, str]
+) -> None:
+    rows = [(f"u{u}", f"i{n}", 10.0 * n + u) for u, length in enumerate(lengths) for n in range(length + 1)]
+    portions = Scene(split_last(Dataset.of(rows))).portions
+    found = {each.name: each.what for each in portions if each.group == "activity"}
+    assert found == {name: f"users with {events} in their history" for name, events in told.items()}
 
 
 RANKING = ["hr", "recall", "precision", "f1", "ndcg", "mrr", "map"]

@@ -4,6 +4,8 @@ import pytest
 from acclimate.data.dataset import Dataset
 from acclimate.explain.history import because, reasons
 from acclimate.models.frequency import Frequency
+from acclimate.models.hybrid import Hybrid
+from acclimate.models.popularity import Popularity
 from acclimate.types import Histories, Item, Reason
 from tests.near_model import Near
 
@@ -97,3 +99,18 @@ def test_what_is_listed_since_the_user_had_it_says_so():
     assert found[0][0] == Reason("had", "You had it 3 times.", "heat")
     popular = reasons(None, codes(0), [False], history, CATALOGUE, liked)
     assert popular[0][0].text == "Popular: chosen 17 times.", "who counts all says how often all chose it"
+
+
+@pytest.mark.parametrize(
+    ("sources", "texts"),
+    [
+        ((Popularity, Frequency), ["You had it 2 times.", "You had it once.", "Chosen once so far."]),
+        ((Popularity,), ["Popular: chosen 3 times.", "Popular: chosen 2 times.", "Chosen once so far."]),
+    ],
+)
+def test_a_model_of_several_goes_by_what_the_user_had_if_one_of_them_does(sources, texts):
+    model, liked = Hybrid(sources=[source() for source in sources]), np.array([3, 2, 1])
+    model.fit(Dataset.of([("ann", "heat", 1.0), ("bob", "ronin", 2.0), ("cid", "up", 3.0)]))
+    history = Histories.of([[0, 1, 0]])
+    found = reasons(model, codes(0, 1, 2), [False] * 3, history, CATALOGUE, liked)
+    assert [why.text for (why,) in found] == texts

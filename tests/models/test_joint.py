@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -25,6 +23,7 @@ from acclimate.snapshot import Registry
 from acclimate.state.fold import LiveState
 from acclimate.types import Histories, Item
 from tests.encode.tiny_bert import save_tiny_bert
+from tests.processes import Processes
 
 WORDS = ["space film", "cook book", "star book", "film", "a b c", "1 2 3"]
 
@@ -106,7 +105,9 @@ def _batch(data: Dataset) -> Batch:
 
 
 @pytest.mark.parametrize("signal", ["sequence", "pairs", "text"])
-def test_a_snapshot_carries_the_adapter(bert: Path, data: Dataset, tmp_path: Path, signal: str) -> None:
+def test_a_snapshot_carries_the_adapter(
+    processes: Processes, bert: Path, data: Dataset, tmp_path: Path, signal: str
+) -> None:
     tuned = Tuning("lora", signal, epochs=1, steps=4, batch=8, learning_rate=0.01)
     encoder = CachedEncoder(TextEncoder(bert, tuning=tuned), tmp_path / "cache")
     fitted = model(encoder)
@@ -121,9 +122,8 @@ def test_a_snapshot_carries_the_adapter(bert: Path, data: Dataset, tmp_path: Pat
         "np.save(sys.argv[3], m.score(Histories.of([[1, 2], [5]])))"
     )
     out = tmp_path / "scores.npy"
-    subprocess.run(
-        [sys.executable, "-c", code, str(tmp_path / "snapshots"), snapshot.id, str(out)], check=True
-    )
+    done = processes.run(code, tmp_path / "snapshots", snapshot.id, out)
+    assert done.returncode == 0, done.stderr
     fitted.put_items(np.array([18], np.int32), [Item("new", title="space book")])
     np.testing.assert_array_equal(np.load(out), fitted.score(Histories.of([[1, 2], [5]])))
 

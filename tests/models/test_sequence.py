@@ -14,7 +14,16 @@ from acclimate.models.sequence import SequenceModel
 from acclimate.rng import generator
 from acclimate.types import Floats, Histories, Item, State
 
-SMALL = {"width": 32, "heads": 2, "layers": 2, "batch_tokens": 512, "max_length": 30, "dropout": 0.1}
+SMALL = {
+    "width": 32,
+    "heads": 2,
+    "layers": 2,
+    "batch_tokens": 512,
+    "max_length": 30,
+    "dropout": 0.1,
+    "learning_rate": 6e-3,
+}
+"""So small and so fast that a world is learned in a second or two."""
 
 
 class OneHot:
@@ -54,7 +63,7 @@ def ring(n_items: int = 12, n_users: int = 150, length: int = 12) -> Dataset:
 
 @pytest.fixture(scope="module")
 def walker() -> SequenceModel:
-    model = SequenceModel(**SMALL, epochs=12, validation_users=0)
+    model = SequenceModel(**SMALL, epochs=8, validation_users=0)
     model.fit(ring())
     return model
 
@@ -112,7 +121,7 @@ def kinds(n_items: int = 96, n_users: int = 240, cold: int = 12) -> Dataset:
 
 @pytest.fixture(scope="module")
 def reader() -> SequenceModel:
-    model = SequenceModel(OneHot(), **SMALL, epochs=15, validation_users=0)
+    model = SequenceModel(OneHot(), **SMALL, epochs=12, validation_users=0)
     model.fit(kinds())
     return model
 
@@ -151,7 +160,7 @@ def test_a_changed_text_moves_a_cold_item_and_keeps_a_warm_items_id(reader: Sequ
 
 @pytest.mark.parametrize("block", ["gru", "convolution", "hstu", "decay"])
 def test_the_other_blocks_learn_the_chain_and_travel(block: str) -> None:
-    model = SequenceModel(**SMALL, block=block, epochs=12, validation_users=0)
+    model = SequenceModel(**SMALL, block=block, epochs=7, validation_users=0)
     model.fit(ring())
     asked = Histories.of([[(i + n) % 12 for n in range(length)] for i in range(12) for length in (1, 2, 5)])
     next_items = (asked.items[asked.offsets[1:] - 1] + 1) % 12
@@ -164,7 +173,7 @@ def test_the_other_blocks_learn_the_chain_and_travel(block: str) -> None:
 @pytest.mark.parametrize("loss", ["sampled", "gbce", "bpr"])
 def test_the_other_losses_learn_the_chain(loss: str) -> None:
     model = SequenceModel(
-        **SMALL, loss=loss, negatives=8, epochs=40 if loss == "gbce" else 15, validation_users=0
+        **SMALL, loss=loss, negatives=8, epochs=20 if loss == "gbce" else 10, validation_users=0
     )
     model.fit(ring())
     asked = Histories.of([[(i + n) % 12 for n in range(3)] for i in range(12)])
@@ -214,7 +223,7 @@ def test_who_hears_of_time_knows_what_comes_after_a_wait(block: str) -> None:
         Histories.of([[item - 1, item]], times=[[0.0, 60.0]], now=[60.0 + wait]) for wait in (60.0, 86_400.0)
     )
     for time in (True, False):
-        model = SequenceModel(**SMALL, block=block, time=time, epochs=30, validation_users=0)
+        model = SequenceModel(**SMALL, block=block, time=time, epochs=15 if time else 1, validation_users=0)
         model.fit(data)
         found[time] = [int(model.score(asked).argmax()) for asked in (soon, late)]
     assert found[True] == [item + 1, item + 2]
@@ -223,7 +232,7 @@ def test_who_hears_of_time_knows_what_comes_after_a_wait(block: str) -> None:
 
 def test_who_reads_feedback_knows_what_comes_after_a_dislike() -> None:
     data = told_world(by_time=False)
-    model = SequenceModel(**SMALL, feedback=True, epochs=30, validation_users=0)
+    model = SequenceModel(**SMALL, feedback=True, epochs=12, validation_users=0)
     model.fit(data)
     asked = Histories.of([[5, 2], [5, 2]], weights=[[1.0, 0.0], [1.0, -1.0]])
     assert model.score(asked).argmax(axis=1).tolist() == [3, 4]
@@ -235,7 +244,7 @@ def test_who_reads_feedback_knows_what_comes_after_a_dislike() -> None:
 def test_smoothing_draws_the_cosines_together() -> None:
     spread = []
     for smoothing in (0.0, 0.3):
-        model = SequenceModel(**SMALL, label_smoothing=smoothing, epochs=6, validation_users=0)
+        model = SequenceModel(**SMALL, label_smoothing=smoothing, epochs=3, validation_users=0)
         model.fit(ring())
         scores = model.score(Histories.of([[0, 1]]))
         spread.append(float(scores.max() - scores.min()))

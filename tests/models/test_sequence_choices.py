@@ -42,7 +42,7 @@ def share_right(scores: Floats) -> float:
 @pytest.mark.parametrize("id_dropout", [0.0, 0.5])
 @pytest.mark.parametrize("item_vector", ITEM_VECTORS)
 def test_in_the_world_of_texts_all_but_ids_alone_know_cold_items(item_vector: str, id_dropout: float) -> None:
-    model = fitted(kinds(), item_vector=item_vector, id_dropout=id_dropout, epochs=15)
+    model = fitted(kinds(), item_vector=item_vector, id_dropout=id_dropout, epochs=12)
     asked = Histories.of([[kind] for kind in range(12)])
     scores = model.score(asked)
     if item_vector == "id":
@@ -55,7 +55,7 @@ def test_in_the_world_of_texts_all_but_ids_alone_know_cold_items(item_vector: st
 @pytest.mark.parametrize("id_dropout", [0.0, 0.5])
 @pytest.mark.parametrize("item_vector", ["alphafuse", "id", "sum"])
 def test_in_the_world_of_ids_all_with_ids_learn_the_chain(item_vector: str, id_dropout: float) -> None:
-    model = fitted(ring(), item_vector=item_vector, id_dropout=id_dropout, epochs=12)
+    model = fitted(ring(), item_vector=item_vector, id_dropout=id_dropout, epochs=7)
     asked = Histories.of([[(i + n) % 12 for n in range(3)] for i in range(12)])
     assert (model.score(asked).argmax(axis=1) == (np.arange(12) + 3) % 12).mean() >= 0.98
 
@@ -64,9 +64,9 @@ def test_equal_texts_tell_nothing_apart() -> None:
     data = ring()
     same = [each.__class__(each.item_id, title="kind 3") for each in data.catalogue]
     alike = Dataset(data.users, data.items, data.user, data.item, data.time, catalogue=same)
-    scores = fitted(alike, item_vector="text", epochs=3).score(Histories.of([[1, 2]]))
+    scores = fitted(alike, item_vector="text", epochs=2).score(Histories.of([[1, 2]]))
     assert np.isnan(scores).all() or np.ptp(scores) < 1e-5
-    ids = fitted(alike, item_vector="sum", epochs=12).score(Histories.of([[1, 2]]))
+    ids = fitted(alike, item_vector="sum", epochs=7).score(Histories.of([[1, 2]]))
     assert ids.argmax() == 3
 
 
@@ -78,7 +78,7 @@ def test_text_alone_holds_no_ids_and_ids_alone_no_text() -> None:
 
 def test_a_new_item_goes_through_what_was_learned_of_texts() -> None:
     for item_vector in ("text", "sum"):
-        model = restored(fitted(kinds(), item_vector=item_vector, epochs=4))
+        model = restored(fitted(kinds(), item_vector=item_vector, epochs=2))
         before = model._table.clone()
         model.put_items(COLD, [kinds().catalogue[code] for code in COLD])
         torch.testing.assert_close(model._table, before)
@@ -173,7 +173,7 @@ def test_perturbation_is_the_mean_of_two_losses() -> None:
     [{"perturbation": 0.1}, {"contrast": 0.1}, {"optimiser": "rowwise-adagrad", "schedule": "cosine"}],
 )
 def test_the_chain_is_learned_with_each(params: dict[str, object]) -> None:
-    model = fitted(ring(), epochs=15, **params)
+    model = fitted(ring(), epochs=8, **params)
     asked = Histories.of([[(i + n) % 12 for n in range(3)] for i in range(12)])
     assert (model.score(asked).argmax(axis=1) == (np.arange(12) + 3) % 12).mean() >= 0.98
 

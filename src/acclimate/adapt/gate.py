@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import numpy as np
+from numpy.typing import NDArray
 
 from acclimate.evaluate.compare import Interval, paired
 from acclimate.evaluate.results import ModelReport, Report
 from acclimate.snapshot import Loaded, Snapshot, probe
 from acclimate.types import Floats, Verdict
+from acclimate.words import counted
 
 TOLERANCE = 1e-5
 """How far scores may move between writing and loading: relative, and absolute."""
@@ -84,11 +86,34 @@ def _check_valid(found: _Findings, scores: Floats, loaded: Loaded) -> None:
     if np.isinf(scores).any():
         found.add("valid", False, f"{int(np.isinf(scores).sum())} of {scores.size} scores are infinite")
         return
-    usable = float(np.isfinite(scores).mean()) if scores.size else 1.0
-    found.figures["scored"] = usable
+    able = np.isfinite(scores)
+    heard = able[able.any(axis=1)]  # a user without history may get no score: the lists fall back, and say so
     empty = not scores.size or not loaded.state.liked.any()
-    words = f"for a sample of users it can score {usable:.0%} of the items"
-    found.add("valid", usable > 0 or empty, f"{words}, the rest rank last" if usable < 1 else words)
+    found.figures["scored"] = usable = float(heard.mean()) if heard.size else float(empty)
+    found.add("valid", usable > 0 or empty, _scored(usable, heard, loaded))
+
+
+def _scored(usable: float, heard: NDArray[np.bool_], loaded: Loaded) -> str:
+    """Return in words how many items have a score, why the others have none, and what to do."""
+    if usable == 1:
+        return "for a sample of users each item has a score"
+    if not len(heard):
+        return (
+            "for a sample of users no item has a score: train again, on data that acclimate data check takes"
+        )
+    never, tried = int((~heard.any(axis=0)).sum()), counted(heard.shape[1], "item")
+    if not never:
+        few = int((~heard).sum(axis=1).max())
+        return f"of {tried} up to {few:,} have no score for some of a sample of users, and come last for them"
+    model = loaded.model
+    mend = (
+        "a model that reads texts can score them by theirs: acclimate train --model sequence"
+        if model.encoder is None
+        else "give them a title or a text with acclimate data import --items, and train again"
+    )
+    return (
+        f"{never:,} of {tried} that were tried have no score, and come last: {model.new_item} To mend: {mend}"
+    )
 
 
 def _check_not_worse(found: _Findings, snapshot: Snapshot, report: Report | None, missing: str) -> None:

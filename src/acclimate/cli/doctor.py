@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING
 
 import typer
 
-from acclimate.cli.options import ConfigOption, HomeOption, JsonOption, SetOption, read_settings
+from acclimate.cli.options import ConfigOption, HomeOption, JsonOption, SetOption, settings_file
 from acclimate.cli.output import Output
-from acclimate.config import Home, Settings
+from acclimate.config import Home, Settings, load_settings
 from acclimate.errors import AcclimateError, CorruptError
 from acclimate.words import counted
 
@@ -77,7 +77,7 @@ def doctor(
 def examine(home: Home, config: Path | None = None, overrides: list[str] | None = None) -> list[Check]:
     """Return one Check for each thing that can be wrong; never raises for what it finds."""
     try:
-        settings = read_settings(home, config, overrides)
+        settings = load_settings(settings_file(home, config), tuple(overrides or ()))
         first = Check("settings", True, f"read from {config or home.settings_file}")
         if config is None and not home.settings_file.is_file():
             first = Check("settings", True, "defaults")

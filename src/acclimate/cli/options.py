@@ -12,7 +12,7 @@ from typing import Annotated, Any
 import typer
 
 from acclimate.cli.output import Output
-from acclimate.config import Home, Settings, load_settings
+from acclimate.config import Home, Settings, blaming, load_settings
 from acclimate.errors import InputError, check_range
 
 HomeOption = Annotated[
@@ -97,12 +97,16 @@ class Call:
         home: The folder it works in.
         settings: Defaults, then the file, then ``--set``, then options with a setting of their own.
         seed: What ``--seed`` gave; None if it was not given.
+        file: Where the settings were read; None if there is no such file.
+        overrides: What stands above the file, as ``section.key=value``.
     """
 
     out: Output
     home: Home
     settings: Settings
     seed: int | None = None
+    file: Path | None = None
+    overrides: tuple[str, ...] = ()
 
 
 def check_page(file: Path | None, example: str) -> None:
@@ -147,7 +151,9 @@ def shared(*some: str) -> Callable[[Callable[..., None]], Callable[..., None]]:
 
         def run(**given: Any) -> None:
             mine = {name: value for name, value in given.items() if name not in options}
-            command(_call(**{name: given.get(name, options[name][1]) for name in options}), **mine)
+            call = _call(**{name: given.get(name, options[name][1]) for name in options})
+            with blaming(call.file, call.overrides):
+                command(call, **mine)
 
         more = [
             inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=option)
@@ -174,42 +180,23 @@ def _call(
     positive: str | None = None,
 ) -> Call:
     out, place = Output(as_json), Home(home)
-    settings = read_settings(
-        place,
-        config,
-        overrides,
-        serve__host=host,
-        serve__port=None if port is None else check_range("port", port, 0, 65535),
-        train__device=device,
-        train__positive=positive,
-        train__seed=seed,
-        policy__seed=seed,
-    )
-    return Call(out, place, settings, seed)
+    own = {
+        "serve.host": host,
+        "serve.port": None if port is None else check_range("port", port, 0, 65535),
+        "train.device": device,
+        "train.positive": positive,
+        "train.seed": seed,
+        "policy.seed": seed,
+    }
+    file = settings_file(place, config)
+    options = [f"{name}={_toml(value)}" for name, value in own.items() if value is not None]
+    above = (*(overrides or ()), *options)
+    return Call(out, place, load_settings(file, above), seed, file, above)
 
 
-def read_settings(
-    home: Home,
-    config: Path | None = None,
-    overrides: list[str] | None = None,
-    **given: object,
-) -> Settings:
-    """Return the settings of a command: defaults, then the file, then ``--set``, then its own options.
-
-    Args:
-        home: Its ``acclimate.toml`` is read if there is one and ``config`` is None.
-        config: What ``--config`` names.
-        overrides: What ``--set`` gave, as ``section.key=value``.
-        given: Options with a setting of their own, as ``train__model="ease"``; None if not given.
-
-    Raises:
-        InputError: As `acclimate.config.load_settings`.
-    """
-    file = config or (home.settings_file if home.settings_file.is_file() else None)
-    options = [
-        f"{name.replace('__', '.')}={_toml(value)}" for name, value in given.items() if value is not None
-    ]
-    return load_settings(file, (*(overrides or ()), *options))
+def settings_file(home: Home, config: Path | None) -> Path | None:
+    """Return what ``--config`` names, else the ``acclimate.toml`` of the home if there is one, else None."""
+    return config or (home.settings_file if home.settings_file.is_file() else None)
 
 
 def _toml(value: object) -> str:

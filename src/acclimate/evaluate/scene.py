@@ -129,15 +129,25 @@ def item_vectors(data: Dataset) -> Floats | None:
 
 
 def _by_activity(split: Split) -> Iterator[Portion]:
-    """Thirds of the users by the length of their histories, unless that is what the protocol varies."""
+    """Thirds of the users by the length of their histories, unless that is what the protocol varies.
+
+    Users with equally long histories stay together, so a third may be larger or missing; none is left if
+    all histories are equally long.
+    """
     if split.had is not None:
         return
     lengths = np.repeat(split.histories.lengths, np.diff(split.target_offsets))
     low, high = (int(np.quantile(split.histories.lengths, part)) for part in (1 / 3, 2 / 3))
-    some = (lengths > low) & (lengths <= high)
-    yield Portion("few events", "activity", f"users with up to {counted(low, 'event')}", lengths <= low)
-    yield Portion("some events", "activity", f"users with {low + 1} to {counted(high, 'event')}", some)
-    yield Portion("many events", "activity", f"users with more than {counted(high, 'event')}", lengths > high)
+    third = (lengths > low).astype(int) + (lengths > high)
+    for at, name in enumerate(("few", "some", "many")):
+        keep = third == at
+        if keep.any() and not keep.all():
+            bounds = _from_to(int(lengths[keep].min()), int(lengths[keep].max()))
+            yield Portion(f"{name} events", "activity", f"users with {bounds} in their history", keep)
+
+
+def _from_to(low: int, high: int) -> str:
+    return counted(high, "event") if low == high else f"{low:,} to {counted(high, 'event')}"
 
 
 def _by_popularity(split: Split) -> Iterator[Portion]:

@@ -18,7 +18,7 @@ from acclimate.models.common import not_fitted
 from acclimate.models.examples import Examples, hold_back
 from acclimate.rng import generator
 from acclimate.training import Training
-from acclimate.types import Codes, Encoder, Floats, Histories, Item, Model, State
+from acclimate.types import Codes, Encoder, Floats, Habitual, Histories, Item, Model, State
 
 SOURCES = ("sequence", "ease", "recent-popularity")
 """What is blended if nothing else is asked for."""
@@ -166,6 +166,11 @@ class Hybrid:
         """Return how near items are by the first source, float32[m, w]."""
         self._fitted()
         return self.sources[0].similarity(items, others)
+
+    def times_had(self, items: Codes, history: Histories) -> NDArray[np.int64]:
+        """Return how often the user of ``history`` had each of ``items``: int64[k], 0 if no source says."""
+        first = next((source for source in self.sources if isinstance(source, Habitual)), None)
+        return np.zeros(len(items), np.int64) if first is None else first.times_had(items, history)
 
     def put_items(self, codes: Codes, items: Sequence[Item]) -> None:
         """Hand new and changed items to every source."""

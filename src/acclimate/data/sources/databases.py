@@ -77,6 +77,7 @@ class SQLite:
         if not path.is_file():
             message = f"there is no file {path}"
             raise NotFoundError(message, code="no_such_file", field="path")
+        _check_whole(path)
         with self._told():
             self._connection = sqlite3.connect(f"file:{quote(str(path))}?mode=ro", uri=True)
         self._connection.text_factory = lambda text: text.decode("utf-8", "backslashreplace")
@@ -113,6 +114,24 @@ class SQLite:
     def close(self) -> None:
         """Hang up."""
         self._connection.close()
+
+
+def _check_whole(path: Path) -> None:
+    """Raise InputError if a file of SQLite is shorter than it says; SQLite reads what is missing as blanks.
+
+    See https://www.sqlite.org/fileformat.html, 1.3: the size stands in the header, and holds if the two
+    counters of changes beside it agree.
+    """
+    header = b""
+    with suppress(OSError), path.open("rb") as stream:
+        header = stream.read(100)
+    if len(header) < 100 or not header.startswith(b"SQLite format 3\0"):
+        return  # SQLite says what that is
+    page = int.from_bytes(header[16:18], "big")
+    size = (65_536 if page == 1 else page) * int.from_bytes(header[28:32], "big")
+    if header[24:28] == header[92:96] and (found := path.stat().st_size) < size:
+        message = f"{path} is cut: it has {found:,} of {size:,} bytes; copy it again, or export it anew"
+        raise InputError(message, code="damaged_file", field="path")
 
 
 class PostgreSQL:

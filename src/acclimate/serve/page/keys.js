@@ -9,13 +9,13 @@ export function listen(list, { give, fresh, find }) {
     if (event.ctrlKey || event.metaKey || event.altKey) return;
     if (event.target.closest("input, textarea, select")) return;
     if (event.key.startsWith("Arrow") && event.target.closest("[tabindex='0']")) return; // it scrolls
-    const rows = [...list.children];
+    const rows = [...list.querySelectorAll(".place:not(.done)")];
     const at = rows.findIndex((row) => row.contains(document.activeElement));
     if (event.key in STEPS && rows.length) {
       const next = at < 0 ? 0 : Math.max(0, Math.min(rows.length - 1, at + STEPS[event.key]));
       rows[next].focus();
     } else if (event.key in FEEDBACK && at >= 0) {
-      give(rows[at].dataset.item, FEEDBACK[event.key]);
+      if (!event.repeat) give(rows[at].dataset.item, FEEDBACK[event.key]); // the next row has the focus then
     } else if (event.key in plain) {
       plain[event.key]();
     } else {

@@ -76,6 +76,12 @@ function settle(list, before) {
   }
 }
 
+// Where the keyboard goes on: the row at a place or, where that was acted upon, the nearest one below, else above.
+function onward(list, rows, at) {
+  const open = rows.filter((row) => !row.classList.contains("done"));
+  return open[Math.min(at, open.length - 1)] ?? rows[0] ?? list;
+}
+
 // `done` is {place, feedback} for what was just acted upon, or null; `before` is where the rows stood then.
 export function show(list, template, items, { scale, moves, done, before }) {
   const rows = [...list.children];
@@ -86,7 +92,5 @@ export function show(list, template, items, { scale, moves, done, before }) {
   list.replaceChildren(...next);
   if (at >= 0) hold(next[at], before.get(done.place.item_id));
   settle(list, before);
-  if (held >= 0 && next.length) {
-    next[Math.min(at >= 0 ? at : held, next.length - 1)].focus({ preventScroll: true });
-  }
+  if (held >= 0) onward(list, next, at >= 0 ? at : held).focus({ preventScroll: true });
 }
