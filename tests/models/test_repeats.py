@@ -65,7 +65,8 @@ def rounds(n_users: int = 40, n_items: int = 40, own: int = 5, days: int = 20) -
 
 @pytest.fixture(scope="module")
 def shop() -> SequenceModel:
-    model = SequenceModel(**{**SHOP, "layers": 1, "batch_tokens": 64}, epochs=8, learning_rate=1e-2)  # type: ignore[arg-type]
+    own = {"layers": 1, "batch_tokens": 64, "learning_rate": 1e-2, "epochs": 8}
+    model = SequenceModel(**SHOP | own)  # type: ignore[arg-type]
     model.fit(rounds())
     return model
 
