@@ -13,6 +13,7 @@ from torch.nn import functional as F
 
 from acclimate.metrics import rank_metrics
 from acclimate.models.augment import beside, view
+from acclimate.models.heads import Answers, wanted
 from acclimate.models.joint import Along
 from acclimate.models.sequence_net import Batch, SequenceNet, Steps, cosines, told
 from acclimate.models.sequence_params import recipe
@@ -47,6 +48,8 @@ def learn(
     if train.lengths.max(initial=0) < 2:  # nobody did two things: there is no order to learn
         net.eval().requires_grad_(False)
         return Fitted(0, float("nan"), False, [])
+    if net.foretells is not None:
+        net.foretells.look(train)
     text = net.items.text.numpy().copy()
     readings = None if reader is None else Readings(train, reader, p["max_length"], p["seed"])
     users = None if reader is None else reader.place(asked)
@@ -89,6 +92,9 @@ class Batches:
         self.times = torch.from_numpy(np.array(train.times))
         self.told = torch.from_numpy(told(train))
         self.liked = self.told[:, 0] > 0
+        self.values = torch.full(self.liked.shape, torch.nan)
+        if train.values is not None:
+            self.values = torch.from_numpy(np.array(train.values))
         self.beside = np.arange(n_items)
         if "substitute" in params["augment"] and params["contrast"]:
             self.beside = beside(train.items, train.offsets, n_items)
@@ -108,7 +114,8 @@ class Batches:
                 weights = (
                     weights * self.readings.weights(at) if self.params["user_text"] == "alone" else weights
                 )
-            yield Batch(steps, self.items[at + 1], weights, views, heard)
+            answers = Answers(self.values[at + 1], self.liked[at + 1]) if wanted(self.params) else None
+            yield Batch(steps, self.items[at + 1], weights, views, heard, answers)
 
     def _view(self, steps: Steps, rng: np.random.Generator) -> Steps:
         """Return the same windows told otherwise."""

@@ -12,6 +12,7 @@ from torch.nn import functional as F
 
 from acclimate.devices import bf16_helps
 from acclimate.models.blocks import BUCKETS, Layout, time_buckets
+from acclimate.models.heads import Answers, Heads, wanted
 from acclimate.models.item_vectors import ItemVectors
 from acclimate.models.losses import SAMPLED, Drawn, contrast_loss, perturbed, softmax_loss
 from acclimate.models.mixers import BIASED, make_block
@@ -80,6 +81,7 @@ class Batch(NamedTuple):
         weights: 1 where that is liked, else 0, float32[total].
         views: Two other tellings of the same sequences, whose items may be -1 for a blank; or none.
         users: What was read of the user at each step, n is total; None if users are not read.
+        answers: What came of the next event; None if no head asks.
     """
 
     steps: Steps
@@ -87,6 +89,7 @@ class Batch(NamedTuple):
     weights: Tensor
     views: tuple[Steps, ...] = ()
     users: Read | None = None
+    answers: Answers | None = None
 
 
 class SequenceNet(nn.Module):
@@ -95,7 +98,8 @@ class SequenceNet(nn.Module):
     Args:
         items: The vectors of the items that may be predicted, d wide.
         params: Arguments of `SequenceModel`: ``block layers heads dropout max_length places time feedback``
-            ``user_text``, and for training ``loss negatives label_smoothing perturbation contrast`` are used.
+            ``user_text rating click``, and for training ``loss negatives label_smoothing perturbation`` and
+            ``contrast`` are used.
         chances: How probable each item is drawn as a negative, float32[n_items]; for training alone.
     """
 
@@ -121,6 +125,7 @@ class SequenceNet(nn.Module):
         reads = params["user_text"] != "off"
         self.join = Join(width, alone=params["user_text"] == "alone") if reads else None
         self.log_scale = nn.Parameter(torch.tensor(10.0).log())
+        self.foretells = Heads(width, params) if wanted(params) else None
 
     def read(self, vectors: Tensor, steps: Steps, *, last: bool = False, users: Read | None = None) -> Tensor:
         """Return the state after each event, unit vectors float32[total, d], from float32[total, d].
@@ -169,16 +174,20 @@ class SequenceNet(nn.Module):
         with torch.autocast(table.device.type, half, enabled=half == torch.bfloat16):
             states = self.read(table[batch.steps.items], batch.steps, users=batch.users)
         scale, unit, targets = self.log_scale.clamp(max=4.0).exp(), F.normalize(table, dim=1), batch.targets
+        along: Tensor | float = 0.0
+        if self.foretells is not None and batch.answers is not None:
+            along = self.foretells.loss(states, unit[targets], batch.answers)
         loss, smoothing = self.params["loss"], self.params["label_smoothing"]
         if loss == "full":
-            return softmax_loss(
+            found = softmax_loss(
                 states, unit, scale, targets, weights=batch.weights, dtype=half, smoothing=smoothing
             )
+            return found + along
         liked = batch.weights > 0
         if not liked.any():
-            return 0 * states.sum() + 0 * table.sum()
+            return 0 * states.sum() + 0 * table.sum() + along
         drawn = Drawn.by(self.chances, self.params["negatives"])
-        return SAMPLED[loss](states[liked], unit, scale, targets[liked], drawn, len(unit))
+        return SAMPLED[loss](states[liked], unit, scale, targets[liked], drawn, len(unit)) + along
 
     def _whole(self, table: Tensor, steps: Steps) -> Tensor:
         """Return the state at the end of the first `CONTRASTED` sequences, float32[n, d]."""
