@@ -136,8 +136,7 @@ def test_the_parts_of_a_batch_are_the_batch_and_their_weights_sum_to_one(count: 
 @pytest.mark.parametrize("loss", ["full", "gbce", "bpr"])
 def test_the_losses_of_the_parts_by_their_weights_are_that_of_the_batch(loss: str) -> None:
     params = SequenceModel(**SMALL, loss=loss, negatives=8).params
-    chances = torch.ones(96) / 96
-    net = SequenceNet(ItemVectors(torch.randn(96, 32), 16, 0.0), params, chances).eval()
+    net = SequenceNet(ItemVectors(torch.randn(96, 32), 16, 0.0), params, np.ones(96, np.int64)).eval()
     batch = next(iter(Batches(kinds().histories(), params, 96)(0)))
     liked = (torch.arange(len(batch.targets)) < 300).float()  # the last part has none
     batch = batch._replace(weights=batch.weights * liked)

@@ -114,6 +114,7 @@ class Adapter(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     steps: int = 200
     batch: int = 64
     learning_rate: float = 0.0
+    word_dropout: float = 0.0
 
 
 class Policy(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from acclimate.devices import bf16_helps
+from acclimate.encode.rewording import with_words_dropped
 from acclimate.encode.transformer import Pooling, Reader, pool
 from acclimate.encode.wrapped import Wrapped
 from acclimate.errors import InputError
@@ -51,7 +52,8 @@ class TextNet(nn.Module):
         self.tuning = tuning
         self.wrapped, self.reader, self.pooling = wrapped, reader, pooling
         self.known = torch.tensor([bool(text.strip()) for text in texts], dtype=torch.bool)
-        self.tokens = reader.tokens([text if text.strip() else "-" for text in texts]) if texts else []
+        self.texts = [text if text.strip() else "-" for text in texts]
+        self.tokens = reader.tokens(self.texts) if texts else []
 
     def hidden(self, ids: Tensor, mask: Tensor) -> Tensor:
         """Return float32[b, t, d] of tokens int64[b, t], as precisely as the device is fast."""
@@ -62,10 +64,18 @@ class TextNet(nn.Module):
 
     def forward(self, places: Tensor) -> Tensor:
         """Return unit vectors float32[m, d] of the texts at ``places`` int64[m]."""
-        ids, real = self.reader.padded([self.tokens[place] for place in places.tolist()])
+        ids, real = self.reader.padded(self._read(places.tolist()))
         mask = torch.from_numpy(real).to(places.device)
         vectors = pool(self.hidden(torch.from_numpy(ids).to(places.device), mask), mask, self.pooling)
         return vectors * self.known[places.cpu()].to(places.device)[:, None]
+
+    def _read(self, places: list[int]) -> list[list[int]]:
+        """Return the tokens of the texts, while it learns with words dropped; the same texts lose the same."""
+        share = self.tuning.word_dropout if self.tuning and self.training else 0.0
+        if not share:
+            return [self.tokens[place] for place in places]
+        rng = generator(self.tuning.seed if self.tuning else 0, "words dropped", *places)
+        return self.reader.tokens(with_words_dropped([self.texts[place] for place in places], share, rng))
 
     @torch.no_grad()
     def all(self) -> Tensor:

@@ -41,6 +41,8 @@ class Tuning:
         steps: Batches in a pass at most: what bounds the cost.
         batch: Pairs or texts in a batch; with ``sequence``, texts that are read anew in a step.
         learning_rate: 0 for the adapter's own.
+        word_dropout: Share of the words of a text that are left out in a step, 0..1; with ``pairs``. Of
+            Chinese and Japanese, letters.
         seed: Decides first weights and order.
 
     Raises:
@@ -58,6 +60,7 @@ class Tuning:
     steps: int = 200
     batch: int = 64
     learning_rate: float = 0.0
+    word_dropout: float = 0.0
     seed: int = 0
 
     def __post_init__(self) -> None:
@@ -72,6 +75,17 @@ class Tuning:
             raise InputError(
                 f"adapter.learning_rate must be at least 0 and below 1, got {self.learning_rate}",
                 field="adapter.learning_rate",
+            )
+
+        if not 0 <= self.word_dropout < 1:
+            raise InputError(
+                f"adapter.word_dropout must be at least 0 and below 1, got {self.word_dropout}",
+                field="adapter.word_dropout",
+            )
+        if self.word_dropout and self.signal != "pairs":
+            raise InputError(
+                f"adapter.word_dropout goes with adapter.signal = pairs, got {self.signal}: set it to 0",
+                field="adapter.word_dropout",
             )
 
     @property

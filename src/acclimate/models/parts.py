@@ -28,7 +28,7 @@ def part_of_batch(batch: Batch, mine: int, count: int, params: Mapping[str, Any]
         params: Arguments of the model.
 
     Raises:
-        InputError: A part of the loss is not a mean over the batch; names the argument.
+        InputError: A part of the loss is not a mean over what is to be foreseen; names the argument.
     """
     for name in ("contrast", "perturbation"):
         if params[name]:
@@ -37,6 +37,12 @@ def part_of_batch(batch: Batch, mine: int, count: int, params: Mapping[str, Any]
                 f"set train.params.{name}=0, or fit in one process",
                 field=f"train.params.{name}",
             )
+    if batch.answers is not None:
+        raise InputError(
+            "rating and click are means of their own over a batch, which several processes cannot share: set "
+            "train.params.rating=off and train.params.click=false, or fit in one process",
+            field="train.params.rating",
+        )
     lengths = batch.steps.lengths
     ends = torch.cumsum(lengths, 0)
     if len(lengths) < count:

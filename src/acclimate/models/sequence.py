@@ -23,6 +23,7 @@ from acclimate.data.user_text import UserTexts
 from acclimate.errors import InputError
 from acclimate.models.augment import AUGMENTATIONS
 from acclimate.models.common import grown, not_fitted
+from acclimate.models.heads import Foreseen, blank, foresee, next_chances
 from acclimate.models.item_vectors import ItemVectors, TextSpace
 from acclimate.models.joint import Along
 from acclimate.models.repeats import OWN
@@ -68,6 +69,10 @@ class SequenceModel:
             ``loss="full"``. Ages count at the user's last event, with ``time`` at the question.
         baskets: Whether all that a user did in one second is foreseen together, from what was before it, and
             not one event from the other; without times there is no telling.
+        rating: Whether a head learns along how what comes next is rated, of `acclimate.models.heads.RATINGS`:
+            by ``"mse"`` or ``"mae"``. Wants ``feedback``, and values.
+        click: Whether a head learns along, by log loss, whether what comes next is liked; negatives are the
+            events of weight 0 or below. Wants ``feedback``.
         loss: A name of `acclimate.models.losses.LOSSES`: over all items, or for very large catalogues over
             some that are drawn.
         negatives: How many are drawn for a batch.
@@ -131,6 +136,8 @@ class SequenceModel:
         item_bias: bool = False,
         repeats: bool = False,
         baskets: bool = False,
+        rating: str = "off",
+        click: bool = False,
         loss: str = "full",
         negatives: int = 1024,
         drawn_by: float = 0.75,
@@ -337,6 +344,21 @@ class SequenceModel:
             net.terms.add(scores, histories, float(net.scale), self._own)
         scores[:, self._blank] = np.nan
         return scores
+
+    def predict(self, histories: Histories, items: Codes) -> Foreseen:
+        """Return what may happen between n users and ``items`` int32[m]; NaN without a head.
+
+        NaN too for a user without events, and for an item with neither text nor events.
+        """
+        net = self._fitted()
+        if net.foretells is None:
+            return blank(len(histories), len(items))
+        users = None if self._reader is None else self._reader.place(histories)
+        read = histories.where(~self._blank[histories.items])
+        rating, liked = foresee(net, self._table, self._unit, read, items, users)
+        rating[:, self._blank[items]] = liked[:, self._blank[items]] = np.nan
+        sharpness = float(net.log_scale.clamp(max=4.0).exp())
+        return Foreseen(next_chances(self.score(histories), sharpness, items), liked, rating)
 
     @torch.inference_mode()
     def _heard(self, net: SequenceNet, users: Floats) -> Floats:

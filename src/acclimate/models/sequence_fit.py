@@ -13,6 +13,7 @@ from torch.nn import functional as F
 
 from acclimate.metrics import rank_metrics
 from acclimate.models.augment import beside, view
+from acclimate.models.heads import Answers, wanted
 from acclimate.models.joint import Along
 from acclimate.models.repeats import Had
 from acclimate.models.sequence_net import Asked, Batch, SequenceNet, Steps, cosines, told
@@ -51,6 +52,8 @@ def learn(
     if train.lengths.max(initial=0) < 2 or not p["epochs"]:  # nobody did two things: there is no order
         net.eval().requires_grad_(False)
         return Fitted(0, float("nan"), False, [])
+    if net.foretells is not None:
+        net.foretells.look(train)
     text = net.items.text.numpy().copy()
     readings = None if reader is None else Readings(train, reader, p["max_length"], p["seed"])
     users = None if reader is None else reader.place(asked)
@@ -105,6 +108,9 @@ class Batches:
         self.told = torch.from_numpy(told(train))
         self.liked = train.weights > 0
         self.before = before_baskets(train.offsets, train.times) if params["baskets"] else None
+        self.values = torch.full((len(train.items),), torch.nan)
+        if train.values is not None:
+            self.values = torch.from_numpy(np.array(train.values))
         self.beside = np.arange(n_items)
         if "substitute" in params["augment"] and params["contrast"]:
             self.beside = beside(train.items, train.offsets, n_items)
@@ -119,7 +125,14 @@ class Batches:
             )
             views = (self._view(steps, rng), self._view(steps, rng)) if self.params["contrast"] else ()
             heard = None if self.readings is None else self.readings.at(at)
-            yield self._batch(Batch(steps, self.items[at + 1], torch.ones(0), views, heard), places, lengths)
+            batch = Batch(steps, self.items[at + 1], torch.ones(0), views, heard, self._answers(at + 1))
+            yield self._batch(batch, places, lengths)
+
+    def _answers(self, then: Tensor) -> Answers | None:
+        """Return what came of the events at int64[total], if a head asks."""
+        if not wanted(self.params):
+            return None
+        return Answers(self.items[then], self.values[then], self.told[then, 0] > 0)
 
     def _batch(self, batch: Batch, places: NDArray[np.int64], lengths: NDArray[np.int64]) -> Batch:
         """Return the batch with what is asked; its steps are those at ``places``."""

@@ -14,6 +14,7 @@ from torch.nn import functional as F
 from acclimate.devices import bf16_helps
 from acclimate.models import repeats
 from acclimate.models.blocks import BUCKETS, Layout, time_buckets
+from acclimate.models.heads import Answers, Heads, wanted
 from acclimate.models.item_vectors import ItemVectors
 from acclimate.models.losses import SAMPLED, Added, Drawn, contrast_loss, perturbed, softmax_loss
 from acclimate.models.mixers import BIASED, make_block
@@ -101,6 +102,7 @@ class Batch(NamedTuple):
         weights: 1 where that is liked, else 0, float32 as long.
         views: Two other tellings of the same sequences, whose items may be -1 for a blank; or none.
         users: What was read of the user at each step, n is total; None if users are not read.
+        answers: What came of the next event; None if no head asks.
         asked: Which states are asked; None if each is asked for the next event.
     """
 
@@ -109,6 +111,7 @@ class Batch(NamedTuple):
     weights: Tensor
     views: tuple[Steps, ...] = ()
     users: Read | None = None
+    answers: Answers | None = None
     asked: Asked | None = None
 
 
@@ -118,7 +121,8 @@ class SequenceNet(nn.Module):
     Args:
         items: The vectors of the items that may be predicted, d wide.
         params: Arguments of `SequenceModel`: ``block layers heads dropout max_length places time feedback``
-            ``user_text``, and for training ``loss negatives label_smoothing perturbation contrast`` are used.
+            ``user_text rating click``, and for training ``loss negatives label_smoothing perturbation`` and
+            ``contrast`` are used.
         counts: Events of each item int64[n_items], from which negatives are drawn and biases start; for
             training alone.
     """
@@ -150,6 +154,7 @@ class SequenceNet(nn.Module):
         reads = params["user_text"] != "off"
         self.join = Join(width, alone=params["user_text"] == "alone") if reads else None
         self.log_scale = nn.Parameter(torch.tensor(10.0).log())
+        self.foretells = Heads(width, params) if wanted(params) else None
 
     def read(self, vectors: Tensor, steps: Steps, *, last: bool = False, users: Read | None = None) -> Tensor:
         """Return the state after each event, unit vectors float32[total, d], from float32[total, d].
@@ -202,6 +207,9 @@ class SequenceNet(nn.Module):
         with torch.autocast(table.device.type, half, enabled=half == torch.bfloat16):
             states = self.read(table[batch.steps.items], batch.steps, users=batch.users)
         unit, scale, asked = F.normalize(table, dim=1), self.scale, batch.asked
+        along: Tensor | float = 0.0
+        if self.foretells is not None and batch.answers is not None:
+            along = self.foretells.loss(states, unit[batch.answers.items], batch.answers)
         bias, added = self.terms.biases() if self.terms else None, None
         if asked is not None:
             states = states[asked.states]
@@ -211,13 +219,14 @@ class SequenceNet(nn.Module):
         loss, p = self.params["loss"], self.params
         if loss == "full":
             options = {"dtype": half, "smoothing": p["label_smoothing"], "bias": bias, "added": added}
-            return softmax_loss(
+            whole = softmax_loss(
                 states, unit, scale, batch.targets, rows=rows, weights=batch.weights, **options
             )
+            return whole + along
         liked, drawn = batch.weights > 0, Drawn.by(self.chances, p["negatives"])
         if not liked.any():
-            return 0 * states.sum() + 0 * table.sum()
-        return SAMPLED[loss](states[rows[liked]], unit, scale, batch.targets[liked], drawn, bias)
+            return 0 * states.sum() + 0 * table.sum() + along
+        return SAMPLED[loss](states[rows[liked]], unit, scale, batch.targets[liked], drawn, bias) + along
 
     @property
     def scale(self) -> Tensor:

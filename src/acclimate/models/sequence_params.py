@@ -6,6 +6,7 @@ from collections.abc import Collection
 from typing import Any
 
 from acclimate.errors import InputError, check_range, nearest
+from acclimate.models import heads
 from acclimate.models.augment import AUGMENTATIONS
 from acclimate.models.common import check_positive
 from acclimate.models.item_vectors import ITEM_VECTORS
@@ -35,6 +36,7 @@ def check(params: dict[str, Any]) -> None:
     for name, (what, allowed) in _NAMED.items():
         _check_choice(name, what, params[name], allowed)
     check_optimiser(params["optimiser"])
+    heads.check(params)
     if params["places"] and params["block"] not in BIASED:
         raise InputError(
             f"places wants a block of {' or '.join(BIASED)}, got {params['block']}", field="places"
