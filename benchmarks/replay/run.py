@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 from benchmarks.machine import machine, stamp
 
-from acclimate.adapt.train import again_told
+from acclimate.adapt.choices import again_told
 from acclimate.config import Home
 from acclimate.data.cleaning import Wanted
 from acclimate.data.dataset import Dataset

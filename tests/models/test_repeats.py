@@ -116,7 +116,7 @@ def test_a_fit_foresees_by_what_an_answer_would_say(baskets: bool, time: bool) -
     histories = data.histories()
     place = {int(code): n for n, code in enumerate(np.unique(histories.items))}
     own = histories.replace(items=np.array([place[int(code)] for code in histories.items]))
-    table = model._table[sorted(place)]
+    table = model._items.vectors[sorted(place)]
     total, n = 0.0, 0
     losses, counts = [], []
     trained = SequenceNet(net.items, model.params, np.bincount(own.items))

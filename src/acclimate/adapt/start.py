@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from acclimate.config import Home
+from acclimate.config import Home, Settings
 from acclimate.errors import InputError, NotFoundError
 from acclimate.models import MODELS, starts_from
 from acclimate.snapshot import Registry, Snapshot
@@ -81,3 +81,21 @@ def started(home: Home, given: str, names: Sequence[str], *, chosen: bool) -> St
         )
     loaded = snapshot.load(home.cache / "vectors")
     return Started(snapshot, loaded.model, tuple(loaded.state.catalogue))
+
+
+def check_adapter(start: Started, settings: Settings) -> None:
+    """Look whether ``settings`` ask for the adapter that ``start`` carries over, or for none.
+
+    Raises:
+        InputError: They ask for another one; it would read otherwise than what was learned.
+    """
+    wanted, encoder = settings.adapter.name, start.model.encoder
+    told = encoder.state()[1].get("adapter") if encoder else None
+    carried = told["kind"] if told else "frozen"
+    if wanted not in ("frozen", carried):
+        raise InputError(
+            f"snapshot {start.snapshot.id} carries over the adapter {carried}, adapter.name is {wanted}: "
+            "leave adapter.name at frozen to keep what it carries, or train without --from",
+            code="other_adapter",
+            field="adapter.name",
+        )

@@ -13,9 +13,10 @@ from typing import Any
 import msgspec
 
 from acclimate import __version__
+from acclimate.adapt.choices import again_told, best
 from acclimate.adapt.feedback import Gathered, check_data, gather
 from acclimate.adapt.gate import first_verdict
-from acclimate.adapt.start import Started
+from acclimate.adapt.start import Started, check_adapter
 from acclimate.config import Home, Settings
 from acclimate.data.dataset import Dataset
 from acclimate.data.split import split_last
@@ -28,7 +29,7 @@ from acclimate.evaluate.protocols import evaluate
 from acclimate.evaluate.ranking import nothing_held_out
 from acclimate.evaluate.results import Report
 from acclimate.locks import lock
-from acclimate.models import AUTO, MODELS, arguments, make_model
+from acclimate.models import MODELS, arguments, make_model
 from acclimate.snapshot import FORMAT, Registry, Snapshot
 from acclimate.tracking import check_tracking
 from acclimate.training import Training
@@ -312,24 +313,6 @@ def tuning_of(settings: Settings) -> Tuning | None:
     return None if tuning.adapter == "frozen" else tuning
 
 
-def check_adapter(start: Started, settings: Settings) -> None:
-    """Look whether ``settings`` ask for the adapter that ``start`` carries over, or for none.
-
-    Raises:
-        InputError: They ask for another one; it would read otherwise than what was learned.
-    """
-    wanted, encoder = settings.adapter.name, start.model.encoder
-    told = encoder.state()[1].get("adapter") if encoder else None
-    carried = told["kind"] if told else "frozen"
-    if wanted not in ("frozen", carried):
-        raise InputError(
-            f"snapshot {start.snapshot.id} carries over the adapter {carried}, adapter.name is {wanted}: "
-            "leave adapter.name at frozen to keep what it carries, or train without --from",
-            code="other_adapter",
-            field="adapter.name",
-        )
-
-
 def better_before(before: Snapshot | None, metrics: Mapping[str, Interval]) -> list[str]:
     """Return a line if the snapshot ``before`` had a better figure than ``metrics``, else nothing."""
     told = before.manifest["metrics"] if before else {}
@@ -342,49 +325,6 @@ def better_before(before: Snapshot | None, metrics: Mapping[str, Interval]) -> l
                 f"go back with acclimate snapshots rollback {before.id}"
             ]
     return []
-
-
-def candidates(model: str, again: float = float("inf")) -> list[str]:
-    """Return the models that ``train.model`` stands for: those of `acclimate.models.AUTO` for ``auto``.
-
-    Where items may come again (after ``again`` seconds), the user's own ``frequency`` is one of them.
-
-    Raises:
-        NotFoundError: No such model; names the nearest.
-
-    Example:
-        >>> candidates("ease"), candidates("auto") == list(AUTO), candidates("auto", again=0.0)[-1]
-        (['ease'], True, 'frequency')
-    """
-    if model == "auto":
-        return [*AUTO, *(["frequency"] if again < float("inf") else [])]
-    if model not in MODELS:
-        hint = nearest(model, ["auto", *MODELS])
-        raise NotFoundError(f"no model {model!r}: {hint}", code="unknown_model", field="model")
-    return [model]
-
-
-def again_told(again: float) -> dict[str, bool]:
-    """Return the arguments of a model that knows that items may come again after ``again`` seconds.
-
-    Example:
-        >>> again_told(0.0), again_told(float("inf"))
-        ({'repeats': True, 'baskets': True, 'item_bias': True}, {})
-    """
-    return dict.fromkeys(("repeats", "baskets", "item_bias"), True) if again < float("inf") else {}
-
-
-def best(report: Report, names: Sequence[str]) -> str:
-    """Return which of ``names`` has the highest NDCG; of equals the first.
-
-    Raises:
-        InputError: None of them could be fitted; says why.
-    """
-    ndcg = {entry.name: entry.metrics[f"ndcg@{report.k}"].mean for entry in report.models}
-    found = [name for name in names if name in ndcg]
-    if not found:
-        raise InputError("; ".join(report.left_out[name] for name in names), field="model")
-    return max(found, key=ndcg.__getitem__)
 
 
 def metrics_of(report: Report | None, name: str) -> Mapping[str, Interval]:

@@ -52,8 +52,9 @@ def evaluate(
     lengths = [check_range("k", each.strip(), 1, 1000) for each in k.split(",")]
     n_seeds = check_range("seeds", seeds, 1, 100)
     check_page(html, "report.html")
+    from acclimate.adapt.choices import candidates
     from acclimate.adapt.feedback import gather
-    from acclimate.adapt.train import Trainer, candidates
+    from acclimate.adapt.train import Trainer
     from acclimate.evaluate.protocols import check_protocol
     from acclimate.evaluate.report import print_table, write_html
 

@@ -39,8 +39,9 @@ def train(
     out, settings = call.out, call.settings
     if model is not None:
         settings = replace(settings, train=replace(settings.train, model=model))
+    from acclimate.adapt.choices import candidates
     from acclimate.adapt.start import started
-    from acclimate.adapt.train import Trainer, candidates
+    from acclimate.adapt.train import Trainer
     from acclimate.evaluate.report import print_table
     from acclimate.parallel import processes
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 
@@ -43,6 +44,10 @@ class UserTexts:
         texts = cls()
         texts.put(range(len(items)), items)
         return texts
+
+    def document(self) -> dict[str, list[Any]]:
+        """Return what it is built from again, as JSON has it."""
+        return {"titles": self.titles, "categories": [list(each) for each in self.categories]}
 
     def put(self, codes: Sequence[int], items: Sequence[Item]) -> None:
         """Take in new and changed items; one without a title is called by the start of its text."""

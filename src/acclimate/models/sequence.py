@@ -16,7 +16,6 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch.nn import functional as F
 
 from acclimate.data.dataset import Dataset
 from acclimate.data.user_text import UserTexts
@@ -24,9 +23,9 @@ from acclimate.errors import InputError
 from acclimate.models.augment import AUGMENTATIONS
 from acclimate.models.common import grown, not_fitted
 from acclimate.models.heads import Foreseen, blank, foresee, next_chances
+from acclimate.models.item_table import ItemTable
 from acclimate.models.item_vectors import ItemVectors, TextSpace
 from acclimate.models.joint import Along
-from acclimate.models.repeats import OWN
 from acclimate.models.sequence_fit import held, learn
 from acclimate.models.sequence_net import ITS_OWN, SequenceNet, cosines
 from acclimate.models.sequence_params import check, check_learns
@@ -167,21 +166,19 @@ class SequenceModel:
         self.params["augment"] = list(augment)
         if user_text != "off":
             self.new_user = SEARCHED
-        self.encoder = encoder
-        self.training = training or Training()
+        self.encoder, self.training = encoder, training or Training()
         self.data: Dataset | None = None
         self.fitted: Fitted | None = None
         self._net: SequenceNet | None = None
         self._space: TextSpace | None = None
         self._reader: UserReader | None = None
         self._start: Start | None = None
-        self._text = self._ids = np.zeros((0, width), np.float32)
-        self._own = np.zeros((0, OWN), np.float32)
+        self._items = ItemTable(*np.zeros((2, 0, width), np.float32))
 
     @property
     def n_items(self) -> int:
         """Size of the catalogue; 0 before ``fit``."""
-        return len(self._text)
+        return len(self._items)
 
     def start_from(self, other: Model, catalogue: Sequence[Item]) -> None:
         """Let ``fit`` begin with what ``other`` has learned, on its catalogue or another.
@@ -204,7 +201,7 @@ class SequenceModel:
             InputError: There is no positive event.
         """
         check_learns(self.params, started=self._start is not None)
-        self.params["baskets"] &= data.timed and bool(np.ptp(data.time) > 0 if len(data) else False)
+        self.params["baskets"] &= data.timed and bool(data.time[-1:] > data.time[:1])
         histories = self._read(data.histories())
         warm = np.unique(histories.items[histories.weights > 0])
         histories = histories.where(np.isin(histories.items, warm))
@@ -213,8 +210,8 @@ class SequenceModel:
         place = np.full(data.n_items, -1, np.int32)
         place[warm] = np.arange(len(warm))
         own = histories.replace(items=place[histories.items])
-        self._place_texts(data, warm, own)
-        net = self._new_net(self._text[warm], np.bincount(histories.items)[warm])
+        text = self._place_texts(data, warm, own)
+        net = self._new_net(text[warm], np.bincount(histories.items)[warm])
         if self._start:
             self._start.begin(net, [data.catalogue[item] for item in warm])
         texts = UserTexts.of(data.catalogue) if self._reads_users else None
@@ -226,19 +223,13 @@ class SequenceModel:
         self.fitted = learn(net, own, self.training, self.name, reader, along=along)
         if along and along.done and self._space:
             self.encoder.take(along.reader)  # type: ignore[union-attr]
-            self._text = self._space.place(self.encoder.encode(data.texts))  # type: ignore[union-attr]
-        self._ids = np.zeros((data.n_items, net.items.id_width), np.float32)
-        self._ids[warm] = net.items.ids.numpy()
-        self._own = np.zeros((data.n_items, OWN), np.float32)
-        if net.terms:
-            self._own[warm] = net.terms.own()
+            text = self._space.place(self.encoder.encode(data.texts))  # type: ignore[union-attr]
         if net.items.projection is not None and self._space:
             projection = net.items.projection.numpy()
-            self._space, self._text = self._space.projected(projection), self._text @ projection.T
+            self._space, text = self._space.projected(projection), text @ projection.T
             net.items.projection = None
         self._reader = UserReader(self.encoder, self._space, texts) if texts and self._space else None
-        self._net, self.data = net, data
-        self._index()
+        self._net, self.data, self._items = net, data, ItemTable.learned(text, warm, net)
 
     def _read(self, histories: Histories) -> Histories:
         """Return the events that count."""
@@ -272,8 +263,8 @@ class SequenceModel:
         reader = encoder.joint([data.texts[item] for item in warm])
         return Along(reader, self._space, users=self._reads_users) if reader else None
 
-    def _place_texts(self, data: Dataset, warm: Codes, own: Histories) -> None:
-        """Learn the text space from the items with events, and place the texts of all items in it.
+    def _place_texts(self, data: Dataset, warm: Codes, own: Histories) -> Floats:
+        """Learn the text space from the items with events, and return the places of all texts in it.
 
         ``own`` are the events, by places in ``warm``; what is held out of the fit the encoder does not see.
         """
@@ -286,7 +277,7 @@ class SequenceModel:
         if self._reads_users and self.encoder is None:
             given = self.params["user_text"]
             raise InputError(f"user_text={given!r} needs an encoder; 'off' does without", field="user_text")
-        self._space, self._text = None, np.zeros((data.n_items, width), np.float32)
+        self._space = None
         if self.encoder and (self._reads or self._reads_users):
             if self._start and self._known:
                 self._start.checked(self.params, self.encoder)
@@ -296,7 +287,8 @@ class SequenceModel:
             vectors = self.encoder.encode(data.texts)
             self._space = self._known or TextSpace.fit(vectors[warm], width)
             if self._reads:
-                self._text = self._space.place(vectors)
+                return self._space.place(vectors)
+        return np.zeros((data.n_items, width), np.float32)
 
     def _new_net(self, text: Floats, counts: NDArray[np.int64]) -> SequenceNet:
         p = self.params
@@ -310,16 +302,9 @@ class SequenceModel:
             )
             return SequenceNet(items, p, counts)
 
-    def _index(self) -> None:
-        """Add text and id to one table; an item that has neither has the zero vector."""
-        table = self._text.copy()
-        table[:, table.shape[1] - self._ids.shape[1] :] += self._ids
-        self._table = torch.from_numpy(table)
-        self._unit = F.normalize(self._table, dim=1)
-        self._blank: NDArray[np.bool_] = np.abs(table).sum(axis=1) == 0
-
     def score(self, histories: Histories) -> Floats:
-        """Return the cosine of each user's vector with each item's, float32[n, n_items].
+        """Return the cosine of each user's vector with each item's, float32[n, n_items], and what
+        ``item_bias`` and ``repeats`` add to it.
 
         NaN for a user without positive events (or searches, if users are read), and for an item with neither
         text nor events.
@@ -327,22 +312,23 @@ class SequenceModel:
         net = self._fitted()
         users = None if self._reader is None else self._reader.place(histories)
         histories = self._read(histories)
-        histories = histories.where(~self._blank[histories.items]) if self.params["feedback"] else histories
+        if self.params["feedback"]:
+            histories = histories.where(~self._items.blank[histories.items])
         known = histories.lengths > 0
         if known.all() and self.params["user_text"] != "alone":
-            scores = cosines(net, self._table, self._unit, histories, users=users)
+            scores = cosines(net, self._items.vectors, self._items.unit, histories, users=users)
         else:
             scores = np.full((len(histories), self.n_items), np.nan, np.float32)
             heard = np.zeros(len(histories), bool) if users is None else users.any(axis=1)
             alone = heard if self.params["user_text"] == "alone" else heard & ~known
             both = known & ~alone & (self.params["user_text"] != "alone")
             some = None if users is None else users[both]
-            scores[both] = cosines(net, self._table, self._unit, histories[both], users=some)
+            scores[both] = cosines(net, self._items.vectors, self._items.unit, histories[both], users=some)
             if users is not None and alone.any():
                 scores[alone] = self._heard(net, users[alone])
         if net.terms:
-            net.terms.add(scores, histories, float(net.scale), self._own)
-        scores[:, self._blank] = np.nan
+            net.terms.add(scores, histories, float(net.scale), self._items.own)
+        scores[:, self._items.blank] = np.nan
         return scores
 
     def predict(self, histories: Histories, items: Codes) -> Foreseen:
@@ -354,64 +340,49 @@ class SequenceModel:
         if net.foretells is None:
             return blank(len(histories), len(items))
         users = None if self._reader is None else self._reader.place(histories)
-        read = histories.where(~self._blank[histories.items])
-        rating, liked = foresee(net, self._table, self._unit, read, items, users)
-        rating[:, self._blank[items]] = liked[:, self._blank[items]] = np.nan
-        sharpness = float(net.log_scale.clamp(max=4.0).exp())
-        return Foreseen(next_chances(self.score(histories), sharpness, items), liked, rating)
+        read = histories.where(~self._items.blank[histories.items])
+        rating, liked = foresee(net, self._items.vectors, self._items.unit, read, items, users)
+        rating[:, self._items.blank[items]] = liked[:, self._items.blank[items]] = np.nan
+        return Foreseen(next_chances(self.score(histories), float(net.scale), items), liked, rating)
 
     @torch.inference_mode()
     def _heard(self, net: SequenceNet, users: Floats) -> Floats:
         """Return the scores of users by their readings float32[n, d] alone."""
-        found: Floats = (net.hear(Read.now(users)) @ self._unit.T).numpy()
+        found: Floats = (net.hear(Read.now(users)) @ self._items.unit.T).numpy()
         return found
 
     def similarity(self, items: Codes, others: Codes | None = None) -> Floats:
         """Return the cosines of the item vectors, float32[m, w]; NaN for an item that has none."""
         self._fitted()
-        unit, columns = self._unit.numpy(), slice(None) if others is None else others
-        near: Floats = unit[items] @ unit[columns].T
-        near[self._blank[items]] = np.nan
-        near[:, self._blank[columns]] = np.nan
-        return near
+        return self._items.similarity(items, others)
 
     def put_items(self, codes: Codes, items: Sequence[Item]) -> None:
         """Place new and changed texts; what was learned of an item's id stays."""
         self._fitted()
-        more = grown(self.n_items, codes) - self.n_items
-        self._text = np.pad(self._text, ((0, more), (0, 0)))
-        self._ids = np.pad(self._ids, ((0, more), (0, 0)))
-        self._own = np.pad(self._own, ((0, more), (0, 0)))
+        texts = None
         if self._reader:
             self._reader.put_items(codes, items)
         if self.encoder and self._space and self._reads:
-            self._text[codes] = self._space.place(self.encoder.encode([item.reading for item in items]))
-        self._index()
+            texts = self._space.place(self.encoder.encode([item.reading for item in items]))
+        self._items.put(grown(self.n_items, codes), codes, texts)
 
     def state(self) -> State:
         """Return the weights of the net, the text space, and text and id parts of all items."""
         net = self._fitted()
-        own = {"text": self._text, "ids": self._ids}
+        own = self._items.state()
         if self._space:
             own |= {"space.mean": self._space.mean, "space.axes": self._space.axes}
-        if net.terms:
-            own["own"] = self._own
         weights = {f"net.{k}": v.numpy() for k, v in net.state_dict().items() if not k.startswith(ITS_OWN)}
         document = {"params": self.params, "epochs_seen": self.fitted and self.fitted.epochs}
         if self._reader:
-            texts = self._reader.texts
-            document["read"] = {
-                "titles": texts.titles,
-                "categories": [list(each) for each in texts.categories],
-            }
+            document["read"] = self._reader.texts.document()
         return {**own, **weights}, document
 
     def restore(self, state: State) -> None:
         """Become the model whose ``state`` this is; the encoder is the constructor's."""
         arrays, document = state
         self.params |= document["params"]
-        self._text, self._ids = (np.array(arrays[name], np.float32) for name in ("text", "ids"))
-        self._own = np.array(arrays.get("own", np.zeros((len(self._text), OWN))), np.float32)
+        self._items = ItemTable.restored(arrays)
         self._space = None
         if "space.mean" in arrays:
             self._space = TextSpace(np.array(arrays["space.mean"]), np.array(arrays["space.axes"]))
@@ -419,18 +390,8 @@ class SequenceModel:
         if self._space and "read" in document:
             self._reader = UserReader(self.encoder, self._space, UserTexts(**document["read"]))
             self.new_user = SEARCHED
-        width = self.params["width"]
-        items = ItemVectors(torch.zeros(0, width), self._ids.shape[1], 0.0)
-        self._net = SequenceNet(items, self.params)
-        weights = {k[4:]: torch.from_numpy(np.array(v)) for k, v in arrays.items() if k.startswith("net.")}
-        missing = self._net.load_state_dict(weights, strict=False).missing_keys
-        if any(not name.startswith(ITS_OWN) for name in missing):
-            raise InputError(
-                f"these weights are of another version of {self.name}: train anew", field="model"
-            )
-        self._net.eval().requires_grad_(False)
+        self._net = SequenceNet.restored(self.params, self._items.ids.shape[1], arrays)
         self.data = self.fitted = None
-        self._index()
 
     def _fitted(self) -> SequenceNet:
         if self._net is None:

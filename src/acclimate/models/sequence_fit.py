@@ -128,7 +128,7 @@ class Batches:
             batch = Batch(steps, self.items[at + 1], torch.ones(0), views, heard, self._answers(at + 1))
             yield self._batch(batch, places, lengths)
 
-    def _answers(self, then: Tensor) -> Answers | None:
+    def _answers(self, then: torch.Tensor) -> Answers | None:
         """Return what came of the events at int64[total], if a head asks."""
         if not wanted(self.params):
             return None

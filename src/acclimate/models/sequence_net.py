@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from acclimate.devices import bf16_helps
+from acclimate.errors import InputError
 from acclimate.models import repeats
 from acclimate.models.blocks import BUCKETS, Layout, time_buckets
 from acclimate.models.heads import Answers, Heads, wanted
@@ -155,6 +156,23 @@ class SequenceNet(nn.Module):
         self.join = Join(width, alone=params["user_text"] == "alone") if reads else None
         self.log_scale = nn.Parameter(torch.tensor(10.0).log())
         self.foretells = Heads(width, params) if wanted(params) else None
+
+    @classmethod
+    def restored(
+        cls, params: Mapping[str, Any], id_width: int, arrays: Mapping[str, NDArray[Any]]
+    ) -> SequenceNet:
+        """Return a net of no items with the weights called ``net.*``, in eval mode.
+
+        Raises:
+            InputError: Weights are missing.
+        """
+        net = cls(ItemVectors(torch.zeros(0, params["width"]), id_width, 0.0), params)
+        weights = {k[4:]: torch.from_numpy(np.array(v)) for k, v in arrays.items() if k.startswith("net.")}
+        missing = net.load_state_dict(weights, strict=False).missing_keys
+        if any(not name.startswith(ITS_OWN) for name in missing):
+            raise InputError("these weights are of another version of sequence: train anew", field="model")
+        net.eval().requires_grad_(False)
+        return net
 
     def read(self, vectors: Tensor, steps: Steps, *, last: bool = False, users: Read | None = None) -> Tensor:
         """Return the state after each event, unit vectors float32[total, d], from float32[total, d].
