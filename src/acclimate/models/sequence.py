@@ -201,7 +201,7 @@ class SequenceModel:
             InputError: There is no positive event.
         """
         check_learns(self.params, started=self._start is not None)
-        self.params["baskets"] &= data.timed and bool(data.time[-1:] > data.time[:1])
+        self.params["baskets"] &= data.timed and bool((data.time[-1:] > data.time[:1]).any())
         histories = self._read(data.histories())
         warm = np.unique(histories.items[histories.weights > 0])
         histories = histories.where(np.isin(histories.items, warm))
