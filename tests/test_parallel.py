@@ -25,6 +25,7 @@ from tests.cli.conftest import write_shop
 from tests.models.test_sequence import SMALL, kinds
 from tests.shared_fit import FITS
 
+pytestmark = pytest.mark.timeout(600)  # processes that import torch, on cores that others may use
 TOLERANCE = 1e-3
 """Of weights; sums of float32 in another order are another number in the last digits, in each step."""
 TORCHRUN = (
