@@ -18,16 +18,10 @@ from acclimate.training import Training
 from tests.models.test_sequence import SMALL, OneHot, kinds
 
 FITS: dict[str, dict[str, Any]] = {
-<<<<<<< HEAD
-    "full": {"validation_users": 40, "epochs": 4, "patience": 4, "max_length": 5},
-    "sampled": {"validation_users": 0, "epochs": 2, "loss": "sampled", "negatives": 32},
-    "asked": {"validation_users": 40, "epochs": 2, "repeats": True, "baskets": True, "item_bias": True},
-    "read": {"validation_users": 0, "epochs": 2, "user_text": "alone", "averaging": 0.9},
-=======
     "full": {"validation_users": 40, "epochs": 2, "max_length": 5},
     "sampled": {"validation_users": 0, "epochs": 1, "loss": "sampled", "negatives": 32},
+    "asked": {"validation_users": 40, "epochs": 1, "repeats": True, "baskets": True, "item_bias": True},
     "read": {"validation_users": 0, "epochs": 1, "user_text": "alone", "averaging": 0.9},
->>>>>>> help-c
 }
 """Without dropout: what one process drops in its part another drops in its own. Ids are dropped alike."""
 
