@@ -34,7 +34,7 @@ def with_words_dropped(texts: Sequence[str], share: float, rng: np.random.Genera
         ['one ']
 
     References:
-        Iyyer et al., "Deep unordered composition rivals syntactic methods", ACL 2015, section 3.
+        Iyyer et al., "Deep unordered composition rivals syntactic methods", ACL 2015 (word dropout).
     """
     told = []
     for text in texts:

@@ -70,7 +70,7 @@ class TextNet(nn.Module):
         return vectors * self.known[places.cpu()].to(places.device)[:, None]
 
     def _read(self, places: list[int]) -> list[list[int]]:
-        """Return the tokens of the texts, while it learns with words dropped: of the same texts, the same."""
+        """Return the tokens of the texts, some words dropped while it learns; the same lose the same."""
         share = self.tuning.word_dropout if self.tuning and self.training else 0.0
         if not share:
             return [self.tokens[place] for place in places]
