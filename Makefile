@@ -17,8 +17,8 @@ setup: .venv/.ready  ## make .venv, once
 demo: setup  ## the whole loop on MovieLens, ends at a page on http://127.0.0.1:8080
 	$(BIN)/acclimate demo $(ARGS)
 
-test: setup  ## what CI runs
-	$(BIN)/python -m pytest -m "not slow" $(ARGS)
+test: setup  ## what CI runs, a file at a time on each core
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -m "not slow" -n auto --dist loadfile $(ARGS)
 
 test-slow: setup  ## long checks too
 	$(BIN)/python -m pytest --timeout 3600 $(ARGS)

@@ -37,10 +37,10 @@ from acclimate.training import Training
 HERE = Path(__file__).parent
 RESULTS = HERE / "results.json"
 CLAIM = (
-    "On ml-1m (ratings >= 4, from November 2000) live histories are significantly better than frozen ones, "
-    "by the sequence model as by the user's own frequency; on a year of retail purchases by frequency, while "
-    "the sequence model, which does not know repeats, stays below it and gains nothing for sure. With d=64 "
-    "at least 400 events a second are ranked."
+    "On ml-1m (ratings >= 4, from November 2000) and on a year of retail purchases live histories are "
+    "significantly better than frozen ones, by the sequence model as by the user's own frequency. In the "
+    "retail year the sequence model, told of repeats, comes near the user's own frequency and stays a little "
+    "below it. With d=64 at least 400 events a second are ranked."
 )
 WIDTH = 64
 
@@ -98,7 +98,7 @@ def retail(cache: Path) -> Case:
         name=data.name,
     )
     options = {"again": 0.0, "start": moment("2017-11-01", "start")}
-    params = {**again_told(0.0), "epochs": 12}
+    params = {**again_told(0.0), "epochs": 24, "schedule": "cosine"}
     return Case(data, options, without=("als", "item-knn"), params=params)
 
 

@@ -75,7 +75,7 @@ def test_train_leaves_out_what_cannot_be_fitted_on_so_much(
     run: Run, home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(ease, "MAX_ITEMS", 3)
-    monkeypatch.setattr("acclimate.adapt.train.AUTO", ("popularity", "ease", "item-knn"))
+    monkeypatch.setattr("acclimate.adapt.choices.AUTO", ("popularity", "ease", "item-knn"))
     ran = run("train", "--home", home, "--json")
     assert ran.code == 0, ran.err
     assert list(ran.document["compared"]) == ["popularity", "item-knn"]

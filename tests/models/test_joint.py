@@ -60,7 +60,7 @@ def test_the_adapter_learns_and_the_texts_are_read_by_it(bert: Path, data: Datas
     assert encoder.adapter.kind == kind
     assert fitted._space is not None
     np.testing.assert_allclose(
-        fitted._text, fitted._space.place(encoder.encode(data.texts)), rtol=1e-4, atol=1e-4
+        fitted._items.text, fitted._space.place(encoder.encode(data.texts)), rtol=1e-4, atol=1e-4
     )
     assert (
         np.abs(encoder.encode(data.texts) - TextEncoder(bert, precision="fp32").encode(data.texts)).max()
@@ -77,7 +77,7 @@ def test_the_gradient_is_that_of_the_loss(bert: Path, data: Dataset, monkeypatch
     fitted.fit(data)
     reader = encoder.joint(data.texts)
     assert isinstance(reader, TextNet)
-    net = fitted._new_net(fitted._text, np.ones(data.n_items, np.int64))
+    net = fitted._new_net(fitted._items.text, np.ones(data.n_items, np.int64))
     assert fitted._space is not None
     joint = JointNet(net, reader, fitted._space, texts=100).eval()
     batch = _batch(data)

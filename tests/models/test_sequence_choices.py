@@ -79,9 +79,9 @@ def test_text_alone_holds_no_ids_and_ids_alone_no_text() -> None:
 def test_a_new_item_goes_through_what_was_learned_of_texts() -> None:
     for item_vector in ("text", "sum"):
         model = restored(fitted(kinds(), item_vector=item_vector, epochs=2))
-        before = model._table.clone()
+        before = model._items.vectors.clone()
         model.put_items(COLD, [kinds().catalogue[code] for code in COLD])
-        torch.testing.assert_close(model._table, before)
+        torch.testing.assert_close(model._items.vectors, before)
 
 
 def test_text_alone_wants_texts() -> None:

@@ -73,7 +73,7 @@ def _registry(home: Any) -> Registry:
 
 
 def _list(out: Output, registry: Registry) -> None:
-    from rich.table import Table
+    from rich.table import Column, Table
     from rich.text import Text
 
     current = None
@@ -82,7 +82,9 @@ def _list(out: Output, registry: Registry) -> None:
     except CorruptError as error:
         out.note(error.message)
     rows = [_row(snapshot, current) for snapshot in registry.list(verify=True)]
-    table = Table("", "snapshot", "created (UTC)", "model", "offset", "ndcg@10", "verdict")
+    table = Table(
+        "", Column("snapshot", no_wrap=True), "created (UTC)", "model", "offset", "ndcg@10", "verdict"
+    )
     for row in rows:
         table.add_row(*(Text("" if cell is None else str(cell)) for cell in _cells(row)))
     out.show(table if rows else "no snapshots yet: acclimate train, or acclimate demo")
