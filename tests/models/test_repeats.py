@@ -160,3 +160,10 @@ def test_users_with_one_basket_each_or_no_times_are_no_error() -> None:
         model.fit(data)
         assert np.isfinite(model.score(Histories.of([[1, 2]]))).all()
     assert not model.params["baskets"]
+
+
+def test_the_reason_of_what_comes_again_is_that_it_was_had(shop: SequenceModel) -> None:
+    history = Histories.of([[3, 7, 3]])
+    assert shop.times_had(np.array([3, 7, 8], np.int32), history).tolist() == [2, 1, 0]
+    other = SequenceModel()
+    assert not other.times_had(np.array([3], np.int32), history).any(), "it goes by what is near"

@@ -85,3 +85,14 @@ def cosines(table: Floats, rows: NDArray[np.int64]) -> Floats:
 def unknown(items: Codes, others: Codes | None, n_items: int) -> Floats:
     """Return the similarity of a model that knows no nearness: NaN, float32[m, w]."""
     return np.full((len(items), n_items if others is None else len(others)), np.nan, np.float32)
+
+
+def times_had(items: Codes, history: Histories) -> NDArray[np.int64]:
+    """Return how often the one user of ``history`` had each of ``items`` int32[k], int64[k].
+
+    Example:
+        >>> times_had(np.array([5, 9]), Histories.of([[5, 7, 5]])).tolist()
+        [2, 0]
+    """
+    had = np.bincount(history.liked().items, minlength=int(items.max(initial=0)) + 1)
+    return had[items].astype(np.int64)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from acclimate.models.common import check_positive
+from acclimate.models.common import check_positive, times_had
 from acclimate.models.popularity import Popularity
 from acclimate.types import Codes, Floats, Histories, State
 
@@ -58,8 +58,7 @@ class Frequency(Popularity):
 
     def times_had(self, items: Codes, history: Histories) -> NDArray[np.int64]:
         """Return how often the one user of ``history`` had each of ``items`` int32[k]: int64[k]."""
-        had = np.bincount(history.liked().items, minlength=self.n_items)
-        return had[items].astype(np.int64)
+        return times_had(items, history)
 
     def state(self) -> State:
         """Return the counts, and nothing about users."""

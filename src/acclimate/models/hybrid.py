@@ -168,9 +168,10 @@ class Hybrid:
         return self.sources[0].similarity(items, others)
 
     def times_had(self, items: Codes, history: Histories) -> NDArray[np.int64]:
-        """Return how often the user of ``history`` had each of ``items``: int64[k], 0 if no source says."""
-        first = next((source for source in self.sources if isinstance(source, Habitual)), None)
-        return np.zeros(len(items), np.int64) if first is None else first.times_had(items, history)
+        """Return how often the user of ``history`` had each of ``items``: int64[k]; 0 if no source says."""
+        told = [source.times_had(items, history) for source in self.sources if isinstance(source, Habitual)]
+        most: NDArray[np.int64] = np.max([np.zeros(len(items), np.int64), *told], axis=0)
+        return most
 
     def put_items(self, codes: Codes, items: Sequence[Item]) -> None:
         """Hand new and changed items to every source."""

@@ -21,16 +21,16 @@ from acclimate.data.dataset import Dataset
 from acclimate.data.user_text import UserTexts
 from acclimate.errors import InputError
 from acclimate.models.augment import AUGMENTATIONS
-from acclimate.models.common import grown, not_fitted
+from acclimate.models.common import grown, not_fitted, times_had
 from acclimate.models.heads import Foreseen, blank, foresee, next_chances
 from acclimate.models.item_table import ItemTable
 from acclimate.models.item_vectors import ItemVectors, TextSpace
 from acclimate.models.joint import Along
 from acclimate.models.sequence_fit import held, learn
-from acclimate.models.sequence_net import ITS_OWN, SequenceNet, cosines
+from acclimate.models.sequence_net import ITS_OWN, SequenceNet, cosines, heard
 from acclimate.models.sequence_params import check, check_learns
 from acclimate.models.transfer import Start
-from acclimate.models.user_text import Read, UserReader
+from acclimate.models.user_text import UserReader
 from acclimate.training import Fitted, Training
 from acclimate.types import Codes, Encoder, Floats, Histories, Item, JointEncoder, Model, State
 
@@ -319,13 +319,13 @@ class SequenceModel:
             scores = cosines(net, self._items.vectors, self._items.unit, histories, users=users)
         else:
             scores = np.full((len(histories), self.n_items), np.nan, np.float32)
-            heard = np.zeros(len(histories), bool) if users is None else users.any(axis=1)
-            alone = heard if self.params["user_text"] == "alone" else heard & ~known
+            read = np.zeros(len(histories), bool) if users is None else users.any(axis=1)
+            alone = read if self.params["user_text"] == "alone" else read & ~known
             both = known & ~alone & (self.params["user_text"] != "alone")
             some = None if users is None else users[both]
             scores[both] = cosines(net, self._items.vectors, self._items.unit, histories[both], users=some)
             if users is not None and alone.any():
-                scores[alone] = self._heard(net, users[alone])
+                scores[alone] = heard(net, self._items.unit, users[alone])
         if net.terms:
             net.terms.add(scores, histories, float(net.scale), self._items.own)
         scores[:, self._items.blank] = np.nan
@@ -345,11 +345,10 @@ class SequenceModel:
         rating[:, self._items.blank[items]] = liked[:, self._items.blank[items]] = np.nan
         return Foreseen(next_chances(self.score(histories), float(net.scale), items), liked, rating)
 
-    @torch.inference_mode()
-    def _heard(self, net: SequenceNet, users: Floats) -> Floats:
-        """Return the scores of users by their readings float32[n, d] alone."""
-        found: Floats = (net.hear(Read.now(users)) @ self._items.unit.T).numpy()
-        return found
+    def times_had(self, items: Codes, history: Histories) -> NDArray[np.int64]:
+        """Return how often the one user of ``history`` had each of ``items``: int64[k], 0 without ``repeats``."""
+        had = times_had(items, history)
+        return had if self.params["repeats"] else np.zeros_like(had)
 
     def similarity(self, items: Codes, others: Codes | None = None) -> Floats:
         """Return the cosines of the item vectors, float32[m, w]; NaN for an item that has none."""

@@ -262,6 +262,13 @@ class SequenceNet(nn.Module):
 
 
 @torch.inference_mode()
+def heard(net: SequenceNet, unit: Tensor, users: Floats) -> Floats:
+    """Return the cosines of users with items ``unit`` by their placed readings float32[n, d] alone."""
+    found: Floats = (net.hear(Read.now(users)) @ unit.T).numpy()
+    return found
+
+
+@torch.inference_mode()
 def cosines(
     net: SequenceNet,
     table: Tensor,
