@@ -346,7 +346,7 @@ class SequenceModel:
         return Foreseen(next_chances(self.score(histories), float(net.scale), items), liked, rating)
 
     def times_had(self, items: Codes, history: Histories) -> NDArray[np.int64]:
-        """Return how often the one user of ``history`` had each of ``items``: int64[k], 0 without ``repeats``."""
+        """Return how often the user of ``history`` had each of ``items``, int64[k]; 0 without ``repeats``."""
         had = times_had(items, history)
         return had if self.params["repeats"] else np.zeros_like(had)
 
