@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import re
 import tomllib
@@ -13,8 +14,42 @@ from typing import Any
 import msgspec
 
 from acclimate.durations import again_after
-from acclimate.errors import InputError, nearest
+from acclimate.errors import SEEDS, InputError, nearest
 from acclimate.tracking import TRACKING
+
+RANGES = {
+    "train.seed": (0, SEEDS),
+    "adapter.size": (0, 100_000),
+    "adapter.epochs": (0, 100_000),
+    "adapter.steps": (0, 10**9),
+    "adapter.batch": (1, 1_000_000),
+    "adapter.learning_rate": (0, 1),
+    "adapter.word_dropout": (0, 1),
+    "policy.epsilon": (0, 1),
+    "policy.seed": (0, SEEDS),
+    "serve.port": (0, 65_535),
+    "serve.max_body_mb": (1, 1_024),
+    "serve.max_batch": (1, 1_000_000),
+    "serve.max_history": (1, 1_000_000),
+}
+"""The lowest and the highest value of each setting that is a number; others need only be finite."""
+
+
+def check_numbers(table: str, given: msgspec.Struct) -> None:
+    """Raise InputError if a number of the settings ``[table]`` is not finite, or out of its range.
+
+    Example:
+        >>> check_numbers("policy", Policy(epsilon=0.5))
+    """
+    for name in given.__struct_fields__:
+        value, where = getattr(given, name), f"{table}.{name}"
+        if isinstance(value, bool) or not isinstance(value, int | float):
+            continue
+        low, high = RANGES.get(where, (-math.inf, math.inf))
+        if not (math.isfinite(value) and low <= value <= high):
+            allowed = f"{low}..{high}" if where in RANGES else "a finite number"
+            message = f"{where} must be {allowed}, got {value}"
+            raise InputError(message, code="bad_setting", field=where)
 
 
 class EventsTable(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -35,6 +70,7 @@ class EventsTable(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     search: float = 0.0
 
     def __post_init__(self) -> None:
+        check_numbers("events", self)
         if isinstance(self.rating, str):
             rating_scale(self.rating)
 
@@ -98,6 +134,7 @@ class Train(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     tracking: str = "tensorboard"
 
     def __post_init__(self) -> None:
+        check_numbers("train", self)
         if self.tracking not in TRACKING:
             hint = nearest(self.tracking, TRACKING)
             message = f"no tracking {self.tracking!r}: {hint}"
@@ -116,6 +153,9 @@ class Adapter(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     learning_rate: float = 0.0
     word_dropout: float = 0.0
 
+    def __post_init__(self) -> None:
+        check_numbers("adapter", self)
+
 
 class Policy(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """What a list may risk."""
@@ -123,6 +163,9 @@ class Policy(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     name: str = "greedy"
     epsilon: float = 0.05
     seed: int = 0
+
+    def __post_init__(self) -> None:
+        check_numbers("policy", self)
 
 
 class Serve(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -133,6 +176,9 @@ class Serve(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     max_body_mb: int = 8
     max_batch: int = 10_000
     max_history: int = 1_000
+
+    def __post_init__(self) -> None:
+        check_numbers("serve", self)
 
 
 class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -260,8 +306,27 @@ def _settled(tree: dict[str, Any], overrides: tuple[str, ...]) -> Settings:
     except msgspec.ValidationError as error:
         where = re.search(r"`\$\.?([^`]*)`", str(error))
         field = where.group(1) if where else None
-        message = str(error).split(" - at")[0]
-        raise InputError(f"setting {field}: {message}", code="bad_setting", field=field) from error
+        message = f"setting {field}: {str(error).split(' - at')[0]}"
+        if kinds := re.search(r"Expected `([^`]+)`, got `([^`]+)`", message):
+            wanted, got = map(_kinds, kinds.groups())
+            message = f"{field} must be {wanted}, got {got}"
+        raise InputError(message, code="bad_setting", field=field) from error
+
+
+KINDS = {
+    "object": "a table",
+    "array": "a list",
+    "int": "a whole number",
+    "float": "a number",
+    "str": "text",
+    "bool": "true or false",
+    "null": "nothing",
+}
+"""What the kinds of TOML are called in a message."""
+
+
+def _kinds(told: str) -> str:
+    return " or ".join(KINDS.get(kind, kind) for kind in told.split(" | "))
 
 
 def _value(text: str) -> Any:

@@ -93,6 +93,10 @@ def nearest(given: str, allowed: Iterable[str]) -> str:
     return f"allowed {'is' if len(names) == 1 else 'are'} {listed}"
 
 
+SEEDS = 2**32 - 1
+"""The highest seed; the lowest is 0."""
+
+
 def check_range(name: str, given: object, low: int, high: int) -> int:
     """Return ``given`` as an int if it is a whole number in ``low..high``, else raise InputError.
 

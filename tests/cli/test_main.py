@@ -124,7 +124,7 @@ def test_k_out_of_range(run: Run, tmp_path: Path, command: str, k: str) -> None:
     [
         (["--set", "train.modle=ease"], "unknown setting 'train.modle': did you mean 'model'?"),
         (["--set", "train"], "--set wants section.key=value, got 'train'"),
-        (["--set", "serve.port=high"], "setting serve.port"),
+        (["--set", "serve.port=high"], "serve.port must be a whole number"),
         (["--config", "nowhere.toml"], "cannot read nowhere.toml: No such file or directory"),
     ],
 )
@@ -147,9 +147,14 @@ def test_a_settings_file_in_the_home_is_read_and_options_win(run: Run, tmp_path:
     ("text", "words", "message"),
     [
         ("[serve]\nprt = 1", "serve", "unknown setting 'serve.prt': did you mean 'port'?"),
-        ("[serve]\nport = 'high'", "serve", "setting serve.port: Expected `int`, got `str`"),
+        ("[serve]\nport = 'high'", "serve", "serve.port must be a whole number, got text"),
         ("[train]\ntracking = 'wandbb'", "train", "no tracking 'wandbb': did you mean 'wandb'?"),
-        ("[train.tuned]\nease = 3", "train", "setting train.tuned[...]: Expected `object`, got `int`"),
+        ("[train.tuned]\nease = 3", "train", "train.tuned[...] must be a table, got a whole number"),
+        ("[serve]\nport = 99999", "serve", "serve.port must be 0..65535, got 99999"),
+        ("[serve]\nmax_body_mb = -1", "serve", "serve.max_body_mb must be 1..1024, got -1"),
+        ("[policy]\nepsilon = 7", "train --model ease", "policy.epsilon must be 0..1, got 7"),
+        ("[events]\nview = nan", "train --model ease", "events.view must be a finite number, got nan"),
+        ("[train]\nseed = -1", "train --model ease", "train.seed must be 0..4294967295, got -1"),
         ("[events]\nrating = 'high'", "serve", "events.rating must be a number"),
         ("[repeat]\ndefault = 'often'", "serve", "repeat.default must be auto, never, always"),
         ("[train]\nmodel = 'eese'", "train", "no model 'eese': did you mean 'ease'?"),

@@ -154,13 +154,24 @@ def test_a_new_item_that_will_come_last_is_warned_about(client: Client) -> None:
     (warned,) = client.put("/v1/items", json=new).json()["warnings"]
     assert (warned["code"], warned["field"]) == ("comes_last", "[0].item_id")
     assert warned["message"] == (
-        "2 items ('n1', 'n2') come last in every list for now: An item that nobody liked cannot be scored; "
+        "2 items ('n1', 'n2') come last in every list for now: an item that nobody liked cannot be scored; "
         "the first like that is learned makes it known; a model that reads texts can place them: "
         "acclimate train --model sequence"
     )
     known = {"item_id": "book-gothic-1", "title": "Of old"}
     off = {"item_id": "off", "available": False}
-    assert client.put("/v1/items", json=[known, off]).json()["warnings"] == []
+    later, over = {"item_id": "later", "created_at": "2035-01-01"}, {"item_id": "over", "expires_at": 5.0}
+    assert client.put("/v1/items", json=[known, off, later, over]).json()["warnings"] == []
+    (bare,) = client.put("/v1/items", json={"item_id": "bare"}).json()["warnings"]
+    assert bare["message"].endswith("makes it known"), "what has no text no model can place"
+
+
+def test_an_item_that_is_over_before_it_is_there_is_refused(client: Client) -> None:
+    answer = client.put("/v1/items", json=[{"item_id": "n", "created_at": 20.0, "expires_at": 10.0}])
+    assert answer.status_code == 400
+    error = answer.json()["error"]
+    assert (error["code"], error["field"]) == ("expires_before_created", "[0].expires_at")
+    assert "expires_at must be later than created_at, got 10 and 20" in error["message"]
 
 
 def test_a_model_that_reads_texts_warns_only_of_items_without_one(tmp_path: Path) -> None:
@@ -174,6 +185,6 @@ def test_a_model_that_reads_texts_warns_only_of_items_without_one(tmp_path: Path
         (warned,) = client.put("/v1/items", json=texts).json()["warnings"]
         assert warned["field"] == "[1].item_id"
         assert warned["message"] == (
-            "item 'bare' comes last in every list for now: A new item is scored by its text at once; without "
+            "item 'bare' comes last in every list for now: a new item is scored by its text at once; without "
             "a text it cannot be scored"
         )

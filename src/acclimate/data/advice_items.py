@@ -63,7 +63,7 @@ def language(data: Dataset) -> Iterator[Advice]:
 def doubles(data: Dataset) -> Iterator[Advice]:
     """Say which items are told in nearly the same words."""
     pairs = find_doubles([f"{item.title} {item.text}" for item in data.catalogue])
-    share = len({other for _, other, _ in pairs}) / data.n_items
+    share = len({item for one, other, _ in pairs for item in (one, other)}) / data.n_items
     if share >= MANY_DOUBLES:
         told = f"{share:.0%} of the items have nearly the same title and text as another one"
         todo = "such texts tell of kinds, not of items: add what tells them apart, as brand or size"

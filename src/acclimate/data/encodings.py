@@ -137,7 +137,8 @@ def read_text(file: Path, encoding: str | None = None, *, usual: str | None = No
     if not text.strip():
         raise _empty(file)
     plain = not ({'"', NEVER} & set(text)) and text.count("\r") == text.count("\r\n")
-    note = None if name == "utf-8-sig" else f"{file.name} is not UTF-8: read as {name}, {why}"
+    what = f"{file.name} is" if asked else f"{file.name} is not UTF-8:"
+    note = None if name == "utf-8-sig" else f"{what} read as {name}, {why}"
     return Text(file, name, plain, text.encode("utf-8", "acclimate.mark"), note)
 
 

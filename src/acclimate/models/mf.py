@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from acclimate.data.dataset import Dataset
-from acclimate.errors import InputError, check_range
+from acclimate.errors import SEEDS, InputError, check_range
 from acclimate.models.common import check_positive, cosines, grown, not_fitted
 from acclimate.rng import generator
 from acclimate.types import Codes, Encoder, Floats, Histories, Item, State
@@ -57,7 +57,7 @@ class MatrixFactorisation:
         self.factors = check_range("factors", factors, 1, 10_000)
         self.l2 = check_positive("l2", l2)
         self.iterations = check_range("iterations", iterations, 1, 10_000)
-        self.seed = check_range("seed", seed, 0, 2**32 - 1)
+        self.seed = check_range("seed", seed, 0, SEEDS)
         self.encoder: Encoder | None = None
         self.data: Dataset | None = None
         self.scale = (0.0, 0.0)

@@ -13,7 +13,7 @@ from scipy.sparse import csr_array
 from torch import Tensor, nn
 
 from acclimate.data.dataset import Dataset
-from acclimate.errors import InputError, check_range
+from acclimate.errors import SEEDS, InputError, check_range
 from acclimate.metrics import rank_metrics
 from acclimate.models.warm import WarmItems
 from acclimate.models.windows import hold_out
@@ -74,6 +74,7 @@ class NeuralLikes(WarmItems):
         for name in ("epochs", "patience", "batch_users"):
             check_range(name, params[name], 1, 10**9)
         check_range("validation_users", params["validation_users"], 0, 10**9)
+        check_range("seed", params["seed"], 0, SEEDS)
         check_share("learning_rate", params["learning_rate"], zero=False)
         self.params, self.training = params, training or Training()
         self.fitted: Fitted | None = None

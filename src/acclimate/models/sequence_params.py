@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection
 from typing import Any
 
-from acclimate.errors import InputError, check_range, nearest
+from acclimate.errors import SEEDS, InputError, check_range, nearest
 from acclimate.models import heads
 from acclimate.models.augment import AUGMENTATIONS
 from acclimate.models.common import check_positive
@@ -32,6 +32,7 @@ def check(params: dict[str, Any]) -> None:
         check_range(name, params[name], 1, 10**9)
     for name in ("epochs", "validation_users"):
         check_range(name, params[name], 0, 10**9)
+    check_range("seed", params["seed"], 0, SEEDS)
     check_range("negatives", params["negatives"], 1, 10**6)
     for name, (what, allowed) in _NAMED.items():
         _check_choice(name, what, params[name], allowed)

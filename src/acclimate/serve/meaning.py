@@ -6,7 +6,7 @@ import math
 from collections.abc import Collection
 from datetime import UTC, datetime
 
-from acclimate.errors import nearest
+from acclimate.errors import InputError, nearest
 from acclimate.serve.problems import unfit
 from acclimate.serve.schemas import EventBody, ItemBody, RecommendBody, SessionEvent, UserBody
 from acclimate.types import Event, Item, Query, User
@@ -99,15 +99,23 @@ def query_of(body: RecommendBody, request_id: str, now: float, kinds: Collection
 
 def item_of(body: ItemBody, where: str = "") -> Item:
     """Return the item that ``body`` describes."""
-    created, expires = body.created_at, body.expires_at
+    created = None if body.created_at is None else seconds(body.created_at, f"{where}created_at")
+    expires = None if body.expires_at is None else seconds(body.expires_at, f"{where}expires_at")
+    if created is not None and expires is not None and expires <= created:
+        raise InputError(
+            f"expires_at must be later than created_at, got {expires:.0f} and {created:.0f}: the item "
+            "would never be in a list",
+            code="expires_before_created",
+            field=f"{where}expires_at",
+        )
     return Item(
         item_id=body.item_id,
         title=body.title,
         text=body.text,
         categories=tuple(body.categories),
         available=body.available,
-        created_at=None if created is None else seconds(created, f"{where}created_at"),
-        expires_at=None if expires is None else seconds(expires, f"{where}expires_at"),
+        created_at=created,
+        expires_at=expires,
         attributes=body.attributes,
     )
 

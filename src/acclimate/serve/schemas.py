@@ -99,7 +99,7 @@ class ProblemAnswer(Struct, frozen=True):
 
 
 class EventsAnswer(Struct, frozen=True):
-    """What a write of events did; ``offset`` is where the log ends after it.
+    """What a write of events did; ``offset`` is how far the log holds all of it.
 
     ``warnings`` tell what looks like a mistake, and was accepted all the same.
     """
@@ -111,14 +111,14 @@ class EventsAnswer(Struct, frozen=True):
 
 
 class WriteAnswer(Struct, frozen=True):
-    """What a write did; ``offset`` is where the log ends after it."""
+    """What a write did; ``offset`` is how far the log holds all of it."""
 
     accepted: int
     offset: int
 
 
 class PutItemsAnswer(Struct, frozen=True):
-    """What a write of items did; ``offset`` is where the log ends after it.
+    """What a write of items did; ``offset`` is how far the log holds all of it.
 
     ``warnings`` name items that the model cannot place yet, so that they come last.
     """

@@ -60,7 +60,7 @@ const relative = new Intl.RelativeTimeFormat("en", { numeric: "auto" });
 export function ago(seconds, now = Date.now() / 1000) {
   const past = seconds - now;
   for (const [unit, length] of UNITS) {
-    if (Math.abs(past) >= length) return relative.format(Math.round(past / length), unit);
+    if (Math.abs(past) >= length) return relative.format(Math.trunc(past / length), unit);
   }
   return "just now";
 }

@@ -52,11 +52,12 @@ def last_items(recommender: Recommender, places: Mapping[str, str]) -> list[Prob
         places: Item id -> where it stands first in the body.
     """
     state, model = recommender.state, recommender.model
+    listed = state.available(time.time())
     last = [
         name
         for name in places
         if (item := state.find_item(name)) is not None
-        and item.available
+        and listed[state.items.code(name)]
         and not state.liked[state.items.code(name)]
         and (model.encoder is None or not item.reading)
     ]
@@ -64,9 +65,10 @@ def last_items(recommender: Recommender, places: Mapping[str, str]) -> list[Prob
         return []
     one = len(last) == 1
     told = (
-        f"{named(last)} {'comes' if one else 'come'} last in every list for now: {model.new_item.rstrip('.')}"
+        f"{named(last)} {'comes' if one else 'come'} last in every list for now: "
+        f"{model.new_item[0].lower()}{model.new_item[1:].rstrip('.')}"
     )
-    if model.encoder is None:
+    if model.encoder is None and all(state.catalogue[state.items.code(name)].reading for name in last):
         which = "it" if one else "them"
         told += f"; a model that reads texts can place {which}: acclimate train --model sequence"
     return [Problem("comes_last", told, places[last[0]])]
