@@ -16,6 +16,11 @@ from acclimate.words import counted
 
 FOREIGN = 0.1
 """Share of the texts in another language than English from which on an English encoder reads too little."""
+OTHERWISE = (
+    "use --set train.encoder=tfidf, or a multilingual encoder from a folder or the hub "
+    "(--set train.encoder=OWNER/MODEL)"
+)
+"""What to do where an English encoder reads too little."""
 MANY_DOUBLES = 0.2
 """Share of the items that repeat a text from which on the texts are at fault, not the items."""
 
@@ -45,17 +50,14 @@ def language(data: Dataset) -> Iterator[Advice]:
     clear = {name: share for name, share in spoken.items() if share >= 0.01}
     if not clear:
         if texts:
-            yield Advice("fine", "language", "texts are too short, or too strange, to say their language")
+            told = "texts are too short, or too strange, to say their language"
+            yield Advice("hint", "language", told, f"if they are not English, {OTHERWISE}")
         return
     told = "texts are in " + ", ".join(f"{name} ({share:.0%})" for name, share in clear.items())
     rest = 1 - sum(spoken.values())
     told += f"; {rest:.0%} do not say" if rest >= 0.01 else ""
     if sum(clear.values()) - clear.get("English", 0.0) >= FOREIGN:
-        todo = (
-            "minilm reads English: use --set train.encoder=tfidf, or a multilingual encoder from a folder "
-            "or the hub (--set train.encoder=OWNER/MODEL)"
-        )
-        yield Advice("warning", "language", told, todo)
+        yield Advice("warning", "language", told, f"minilm reads English: {OTHERWISE}")
     else:
         yield Advice("fine", "language", told, "--set train.encoder=minilm reads it (auto takes it)")
 

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from acclimate.data.day_first import year_first
 from acclimate.words import counted
 
 if TYPE_CHECKING:
@@ -13,7 +14,8 @@ if TYPE_CHECKING:
 
 TIME_FORMATS = (
     "times are read as seconds since 1970 (or milli-, micro-, nanoseconds), 2024-05-31, 2024/5/31, 20240531, "
-    "20240531183059, 2024-05-31 18:30, 2024-05-31T18:30:59Z or 2024-05-31T18:30:59.5+02:00"
+    "20240531183059, 31.05.2024 18:30, 31/05/2024, 2024-05-31 18:30, 2024-05-31T18:30:59Z or "
+    "2024-05-31T18:30:59.5+02:00"
 )
 """For whoever has others."""
 _UNITS = {"seconds": 1.0, "milliseconds": 1e3, "microseconds": 1e6, "nanoseconds": 1e9}
@@ -54,7 +56,8 @@ def read_times(written: pl.Series, kept: Callable[[], pl.Series] | None = None) 
     looks as if it were of that, provided that the middle one lies between. If more than half of the numbers
     are written as dates (20240531, 202405311830, 20240531183059; 1900 to 2100), they are dates, and the
     others are none; beside a majority of times in ISO 8601 each number is for itself. Everything else is read
-    as ISO 8601, with ``-`` or ``/`` between year, month and day; without a zone it is UTC.
+    as ISO 8601, with ``-`` or ``/`` between year, month and day, or with the year last (see `day_first`);
+    without a zone it is UTC.
 
     Args:
         written: Text or numbers, n of them.
@@ -67,6 +70,8 @@ def read_times(written: pl.Series, kept: Callable[[], pl.Series] | None = None) 
     dates = _dates(numbers)
     seconds, unit, others, remarks = _from_numbers(numbers, dates, text.len() - text.null_count(), kept)
     if seconds.null_count() > text.null_count():
+        text, assumed = year_first(text)
+        remarks = [*remarks, *assumed]
         moments = _iso_seconds(text)
         zoned = (text.str.contains(_ZONE) & moments.is_not_null()).sum()
         if naive := (moments.len() - moments.null_count() - zoned) if zoned else 0:
