@@ -86,7 +86,7 @@ def test_an_encoding_is_told_and_can_be_named(run: Run, ratings: Path, tmp_path:
         .startswith("items.csv is not UTF-8: read as gb18030, as its letters")
     )
     named = run(*words, "--encoding", "GBK")
-    assert (named.code, named.document["notes"][-1]) == (0, "items.csv is not UTF-8: read as gbk, as asked")
+    assert (named.code, named.document["notes"][-1]) == (0, "items.csv is read as gbk, as asked")
 
 
 def test_a_check_advises_and_an_import_names_what_looks_wrong(run: Run, tmp_path: Path) -> None:

@@ -70,7 +70,7 @@ def test_what_was_looked_at_and_found_well_is_told() -> None:
     blank = made(people(np.random.default_rng(0)), catalogue=None)
     assert not {"leak", "language"} & {one.topic for one in advise(blank)}
     short = made([("a", "x", START), ("b", "y", START + 1)], catalogue=[Item("x", "Heat"), Item("y", "Ran")])
-    assert {one.topic: one.severity for one in advise(short)}["language"] == "fine"
+    assert {one.topic: one.severity for one in advise(short)}["language"] == "hint"
 
 
 def test_the_most_severe_comes_first_and_says_what_to_do() -> None:
