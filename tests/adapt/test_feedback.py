@@ -122,3 +122,11 @@ def test_searches_of_the_log_are_learned_from(home: Home) -> None:
     told = zip([data.users.ids[code] for code in data.searches.user], data.searches.queries, strict=True)
     assert list(told) == [("ann", "balloons"), ("zed", "cars")]
     assert data.searches.time.tolist() == [60.0, 70.0]
+
+
+def test_searches_alone_are_kept_and_what_is_missing_is_told(tmp_path: Path) -> None:
+    file, place = tmp_path / "searches.csv", Home(tmp_path / "searched")
+    file.write_text("user_id,item_id,timestamp,event_type,query\nann,,10,search,tea\nbob,,20,search,cups\n")
+    Store(place.data).add(read_tables(file))
+    with pytest.raises(NotFoundError, match="only searches so far, and no model learns from these alone"):
+        gather(place, Settings())

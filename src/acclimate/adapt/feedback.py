@@ -74,7 +74,10 @@ def gather(home: Home, settings: Settings) -> Gathered:
                 forgotten |= {each.body["user_id"] for each in records if each.kind == "user_deleted"}
     data = _joined(imported, state, logged, forgotten)
     if not len(data):
-        raise NotFoundError(NO_DATA, code="no_data")
+        searched = (
+            "only searches so far, and no model learns from these alone: acclimate data import ratings.csv"
+        )
+        raise NotFoundError(NO_DATA if store.empty else searched, code="no_data")
     if not (data.weight > 0).any():
         raise InputError(
             f"none of {counted(len(data), 'event')} is positive with train.positive = "
