@@ -55,10 +55,14 @@ _ACCURACY_HEAD = {
 }
 
 
-def accuracy(language: str = "en") -> str:
-    """Return NDCG@10 with intervals, a row for each model and a column for each set; the best is bold."""
+def accuracy(language: str = "en", least: int = 1) -> str:
+    """Return NDCG@10 with intervals, a row for each model and a column for each set; the best is bold.
+
+    Sets of which the sequence model has fewer than ``least`` seeds are left out.
+    """
     found = json.loads((HERE / "accuracy" / "results.json").read_text("utf-8"))["sets"]
-    sets = {name: found[name] for name in sorted(found, key=lambda name: _targets(found[name]))}
+    enough = [name for name, each in found.items() if len(each["sequence"]["runs"]) >= least]
+    sets = {name: found[name] for name in sorted(enough, key=lambda name: _targets(found[name]))}
     model, fit, seeds = _ACCURACY_HEAD[language]
     last = list(sets)[-1]
     names = sorted(sets[last], key=lambda name: -_mean_of(sets[last][name], 0))

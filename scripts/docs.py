@@ -144,8 +144,8 @@ PARTS: dict[str, Callable[[], str]] = {
     "routes": routes,
     "schemas": schemas,
     "benchmarks": benchmarks,
-    "accuracy": accuracy,
-    "accuracy-zh": lambda: accuracy("zh"),
+    "accuracy": lambda: accuracy(least=3),
+    "accuracy-zh": lambda: accuracy("zh", least=3),
 }
 
 
