@@ -4,6 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from acclimate.data.dataset import Dataset
+from acclimate.data.vocab import Vocabulary
 from acclimate.encode.tfidf import TfidfEncoder
 from acclimate.errors import InputError, NotFoundError
 from acclimate.events.codec import event_entry, item_entry, slate_entry, slate_from
@@ -77,6 +78,23 @@ def test_a_list_is_scored_ruled_ranked_and_explained():
     assert (slate.policy, slate.seed, slate.fallback, slate.now) == ("greedy", 0, None, 50.0)
     assert listed(near().recommend(Query("bob", k=1))) == ["d"], "b was disliked"
     assert near().recommend(Query("ann", explain=False)).items[0].reasons == ()
+
+
+def test_what_was_rated_below_the_mean_is_no_reason_and_amounts_are_no_ratings():
+    ids, users = Vocabulary(IDS), Vocabulary(["dee"])
+    rated = Dataset(
+        users, ids, np.zeros(2, int), np.array([0, 1]), np.arange(2.0), value=np.array([2.0, 5.0])
+    )
+
+    def why(state):
+        (place,) = Recommender(Near(TABLE), state).recommend(Query("dee", candidates=("c",))).items
+        return place.reasons[0].item_id
+
+    assert why(LiveState.of(rated)) == "b", "a is nearer, and had a 2"
+    bought = LiveState()
+    bought.apply([put(n, name) for n, name in enumerate(IDS, 1)])
+    bought.apply([event(6, "dee", "purchase", "a", value=2.0), event(7, "dee", "purchase", "b", value=50.0)])
+    assert why(bought) == "a"
 
 
 def test_an_event_counts_at_the_next_question():

@@ -154,7 +154,8 @@ class Recommender:
         why: list[tuple[Reason, ...]] = [()] * len(draws)
         if query.explain:
             by, explored = None if blind else self.model, [draw.explored for draw in draws]
-            why = reasons(by, codes, explored, history, state.catalogue, state.liked)
+            good = history.where(~np.isin(history.items, state.rated_low(query.user_id)))
+            why = reasons(by, codes, explored, good, state.catalogue, state.liked)
         given = [None if math.isnan(score) else score for score in scores[codes].tolist()]
         items = tuple(
             Listed(state.items.ids[draw.index], rank, score, draw.propensity, reason)

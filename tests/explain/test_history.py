@@ -114,12 +114,3 @@ def test_a_model_of_several_goes_by_what_the_user_had_if_one_of_them_does(source
     history = Histories.of([[0, 1, 0]])
     found = reasons(model, codes(0, 1, 2), [False] * 3, history, CATALOGUE, liked)
     assert [why.text for (why,) in found] == texts
-
-
-def test_what_was_rated_below_the_mean_is_no_reason():
-    rated = Histories.of([[0, 2]], values=[[2.0, 5.0]])
-    assert because(Near(TABLE), codes(1), rated, CATALOGUE)[0].item_id == "up", "heat is nearer, and had a 2"
-    alike = Histories.of([[0, 2]], values=[[4.0, 4.0]])
-    assert because(Near(TABLE), codes(1), alike, CATALOGUE)[0].item_id == "heat"
-    unrated = Histories.of([[0, 2]], values=[[NAN, 5.0]])
-    assert because(Near(TABLE), codes(1), unrated, CATALOGUE)[0].item_id == "heat"

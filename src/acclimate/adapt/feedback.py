@@ -77,7 +77,7 @@ def gather(home: Home, settings: Settings) -> Gathered:
         searched = (
             "only searches so far, and no model learns from these alone: acclimate data import ratings.csv"
         )
-        raise NotFoundError(NO_DATA if store.empty else searched, code="no_data")
+        raise NotFoundError(searched if len(imported.searches) else NO_DATA, code="no_data")
     if not (data.weight > 0).any():
         raise InputError(
             f"none of {counted(len(data), 'event')} is positive with train.positive = "

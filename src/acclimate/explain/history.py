@@ -16,9 +16,9 @@ RECENT = 50
 def because(model: Model, items: Codes, history: Histories, catalogue: Sequence[Item]) -> list[Reason | None]:
     """Return for each of ``items`` the liked item of ``history`` that it is nearest to, in words.
 
-    What the user gave less than their mean rating is no reason. Nearness is the model's own. Of equally near
-    items the newest is named, never the item itself; None where nothing liked is near (similarity above 0).
-    One call of ``model.similarity``, with the smaller side as its rows.
+    Nearness is the model's own. Of equally near items the newest is named, never the item itself; None
+    where nothing liked is near (similarity above 0). One call of ``model.similarity``, with the
+    smaller side as its rows.
 
     Args:
         model: Says what is near.
@@ -26,7 +26,7 @@ def because(model: Model, items: Codes, history: Histories, catalogue: Sequence[
         history: The events of one user.
         catalogue: One Item for each code.
     """
-    newest = _valued(history.liked()).last(RECENT).items[::-1]
+    newest = history.liked().last(RECENT).items[::-1]
     liked = np.array(list(dict.fromkeys(newest.tolist())), np.int32)
     if not len(liked) or not len(items):
         return [None] * len(items)
@@ -65,13 +65,6 @@ def reasons(
         trial = Reason("explored", "Shown to learn whether you like it.")
         found.append((trial, why) if tried else (why,))
     return found
-
-
-def _valued(history: Histories) -> Histories:
-    """Return the events of one user whose value is their mean or above, or that have none."""
-    if history.values is None or not np.isfinite(history.values).any():
-        return history
-    return history.where(~(history.values < np.nanmean(history.values) - 1e-6))
 
 
 def _nearness(model: Model, items: Codes, liked: Codes) -> Floats:

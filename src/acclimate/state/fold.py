@@ -194,6 +194,15 @@ class LiveState:
         user.learn(past["item"], past["time"], past["weight"], values, labels)
         return user.at(now)
 
+    def rated_low(self, user_id: str | None) -> Codes:
+        """Return the items that the user rated below their mean, int32[m], by what `past` holds."""
+        past = self._histories.of(-1 if user_id is None else self.users.code(user_id))
+        past = past[np.isin(past["kind"], (-1, KINDS["rating"])) & np.isfinite(past["value"])]
+        if not len(past):
+            return np.zeros(0, np.int32)
+        low: Codes = np.unique(past["item"][past["value"] < past["value"].mean(dtype=np.float64) - 1e-6])
+        return low
+
     @property
     def counts(self) -> NDArray[np.int64]:
         """How many events `past` holds of each user by code, int64[n_users]."""
