@@ -19,12 +19,6 @@ from acclimate.tracking import TRACKING
 
 RANGES = {
     "train.seed": (0, SEEDS),
-    "adapter.size": (0, 100_000),
-    "adapter.epochs": (0, 100_000),
-    "adapter.steps": (0, 10**9),
-    "adapter.batch": (1, 1_000_000),
-    "adapter.learning_rate": (0, 1),
-    "adapter.word_dropout": (0, 1),
     "policy.epsilon": (0, 1),
     "policy.seed": (0, SEEDS),
     "serve.port": (0, 65_535),
@@ -32,7 +26,7 @@ RANGES = {
     "serve.max_batch": (1, 1_000_000),
     "serve.max_history": (1, 1_000_000),
 }
-"""The lowest and the highest value of each setting that is a number; others need only be finite."""
+"""The lowest and the highest value of these settings; other numbers need only be finite here."""
 
 
 def check_numbers(table: str, given: msgspec.Struct) -> None:

@@ -198,7 +198,7 @@ def test_an_empty_home_explains_itself_and_takes_an_item(tmp_path: Path, visit: 
         after(page, lambda: page.click("#add-form button"))
         assert titles(page) == [title]
         told = page.inner_text("#change")
-        assert "comes last in every list for now: An item without events scores 0" in told
+        assert "comes last in every list for now: an item without events scores 0" in told
         assert "can be recommended" not in told
         assert page.locator("#empty").is_hidden()
         after(page, page.locator("[data-feedback=like]").click)
