@@ -146,6 +146,10 @@ class Adapter(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     batch: int = 64
     learning_rate: float = 0.0
     word_dropout: float = 0.0
+    synonyms: str = ""
+    synonym_share: float = 0.0
+    paraphraser: str | list[str] = ""
+    paraphrase_share: float = 0.5
 
     def __post_init__(self) -> None:
         check_numbers("adapter", self)

@@ -15,6 +15,7 @@ from acclimate.encode.text import TextEncoder
 from acclimate.errors import InputError
 from acclimate.snapshot import Registry
 from tests.encode.tiny_bert import save_tiny_bert
+from tests.encode.tiny_t5 import save_tiny_writer
 
 TINY = {"width": 16, "heads": 1, "layers": 1, "batch_tokens": 64, "epochs": 15}
 TUNED = Adapter(name="ia3", steps=3, batch=8)
@@ -68,6 +69,9 @@ def test_content_and_sequence_tune_alike_and_frozen_does_not(home: Home, tmp_pat
         ("adapter.name=loar", "table adapter: no adapter 'loar': did you mean 'lora'"),
         ("adapter.signal=pears", "table adapter: no signal 'pears': did you mean 'pairs'"),
         ("adapter.size=-1", "table adapter: size must be 1..1024, got -1"),
+        ("adapter.synonyms=none.csv", "table adapter: no file 'none.csv': give adapter.synonyms the path"),
+        ("adapter.paraphraser=nowhere", "table adapter: no folder 'nowhere'"),
+        ('adapter.paraphraser=["a", "b"]', "table adapter: no folder 'a'"),
     ],
 )
 def test_a_wrong_table_is_told_before_any_work(home: Home, override: str, message: str) -> None:
@@ -82,3 +86,21 @@ def test_tfidf_cannot_be_tuned(home: Home) -> None:
         InputError, match="ia3 tunes a language model, and tfidf is none: take the encoder minilm"
     ):
         trainer.train(["sequence"])
+
+
+def test_a_wrong_file_of_synonyms_is_told_before_any_work(home: Home, tmp_path: Path) -> None:
+    (tmp_path / "words.csv").write_text("word,meaning\nfilm,movie\n")
+    settings = Settings(adapter=replace(TUNED, synonyms=str(tmp_path / "words.csv")))
+    with pytest.raises(InputError, match=r"table adapter: .*words\.csv has no column synonym"):
+        Trainer(home, settings).check(["sequence"])
+
+
+def test_texts_are_told_otherwise_by_settings_alone(home: Home, tmp_path: Path) -> None:
+    (tmp_path / "words.txt").write_text("film, movie\n")
+    how = {"word_dropout": 0.2, "synonyms": str(tmp_path / "words.txt"), "synonym_share": 0.5}
+    writer = str(save_tiny_writer(tmp_path / "writer", seed=1))
+    adapter = replace(TUNED, **how, paraphraser=[writer, writer])  # type: ignore[arg-type]
+    trainer = Trainer(home, settings(tmp_path, adapter, model="content", params={}))
+    trainer.train(["content"])
+    assert trainer.encoder.state()[1]["adapter"]["made"]["paraphraser"] == [writer, writer]
+    assert list((home.cache / "training").glob("**/tellings-1.sqlite"))

@@ -308,6 +308,7 @@ def tuning_of(settings: Settings) -> Tuning | None:
     table = msgspec.to_builtins(settings.adapter)
     try:
         tuning = Tuning(table.pop("name"), **table, seed=settings.train.seed)
+        tuning.rewording()
     except InputError as error:
         raise InputError(f"table adapter: {error}", code=error.code, field="adapter") from error
     return None if tuning.adapter == "frozen" else tuning

@@ -92,21 +92,31 @@ class CachedEncoder:
         return np.stack([known[key] for key in keys])
 
     def _try(self, job: Callable[[sqlite3.Connection], T]) -> T | None:
-        """Do ``job`` on the database; a damaged file is made anew, and None is "could not"."""
-        for _ in range(2):
-            try:
-                self.path.parent.mkdir(parents=True, exist_ok=True)
-                with closing(sqlite3.connect(self.path, timeout=30)) as db, db:
-                    db.execute(_SCHEMA)
-                    return job(db)
-            except (OSError, sqlite3.OperationalError) as error:
-                _logger.warning("no cache of vectors at %s: %s", self.path, error)
-                return None
-            except sqlite3.DatabaseError as error:
-                _logger.warning("making the damaged %s anew: %s", self.path, error)
-                self.path.unlink(missing_ok=True)
-                Path(f"{self.path}-journal").unlink(missing_ok=True)
-        return None
+        return on_disk(self.path, _SCHEMA, job)
+
+
+def on_disk(path: Path, schema: str, job: Callable[[sqlite3.Connection], T]) -> T | None:
+    """Do ``job`` on a database that may be deleted; a damaged file is made anew, and None is "could not".
+
+    Args:
+        path: The file; it and its folder are made when they are first needed.
+        schema: Makes what is not there.
+        job: What to do, in one transaction.
+    """
+    for _ in range(2):
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            with closing(sqlite3.connect(path, timeout=30)) as db, db:
+                db.execute(schema)
+                return job(db)
+        except (OSError, sqlite3.OperationalError) as error:
+            _logger.warning("no cache of %s at %s: %s", path.stem.split("-")[0], path, error)
+            return None
+        except sqlite3.DatabaseError as error:
+            _logger.warning("making the damaged %s anew: %s", path, error)
+            path.unlink(missing_ok=True)
+            Path(f"{path}-journal").unlink(missing_ok=True)
+    return None
 
 
 def _read(db: sqlite3.Connection, encoder: str, keys: set[bytes]) -> dict[bytes, Floats]:

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from acclimate.devices import bf16_helps
-from acclimate.encode.rewording import with_words_dropped
+from acclimate.encode.rewording import Rewording
 from acclimate.encode.transformer import Pooling, Reader, pool
 from acclimate.encode.wrapped import Wrapped
 from acclimate.errors import InputError
@@ -38,6 +38,7 @@ class TextNet(nn.Module):
         pooling: As in `acclimate.encode.text.TextEncoder`.
         texts: n of them; one that is blank has the zero vector.
         tuning: How it learns along with a model; None if it does not.
+        rewording: How texts are told while it learns; None as they are.
     """
 
     def __init__(
@@ -47,9 +48,10 @@ class TextNet(nn.Module):
         pooling: Pooling,
         texts: Sequence[str],
         tuning: Tuning | None = None,
+        rewording: Rewording | None = None,
     ) -> None:
         super().__init__()
-        self.tuning = tuning
+        self.tuning, self.rewording = tuning, rewording if rewording and rewording.on else None
         self.wrapped, self.reader, self.pooling = wrapped, reader, pooling
         self.known = torch.tensor([bool(text.strip()) for text in texts], dtype=torch.bool)
         self.texts = [text if text.strip() else "-" for text in texts]
@@ -62,20 +64,18 @@ class TextNet(nn.Module):
             found: Tensor = self.wrapped(ids, mask.long())
         return found.float()
 
-    def forward(self, places: Tensor) -> Tensor:
-        """Return unit vectors float32[m, d] of the texts at ``places`` int64[m]."""
-        ids, real = self.reader.padded(self._read(places.tolist()))
+    def forward(self, places: Tensor, turn: int = 0) -> Tensor:
+        """Return unit vectors float32[m, d] of the texts at ``places`` int64[m], as told in ``turn``."""
+        ids, real = self.reader.padded(self._read(places.tolist(), turn))
         mask = torch.from_numpy(real).to(places.device)
         vectors = pool(self.hidden(torch.from_numpy(ids).to(places.device), mask), mask, self.pooling)
         return vectors * self.known[places.cpu()].to(places.device)[:, None]
 
-    def _read(self, places: list[int]) -> list[list[int]]:
-        """Return the tokens of the texts, some words dropped while it learns; the same lose the same."""
-        share = self.tuning.word_dropout if self.tuning and self.training else 0.0
-        if not share:
+    def _read(self, places: list[int], turn: int) -> list[list[int]]:
+        """Return the tokens of the texts, told otherwise while it learns."""
+        if self.rewording is None or not self.training:
             return [self.tokens[place] for place in places]
-        rng = generator(self.tuning.seed if self.tuning else 0, "words dropped", *places)
-        return self.reader.tokens(with_words_dropped([self.texts[place] for place in places], share, rng))
+        return self.reader.tokens(self.rewording([self.texts[place] for place in places], places, turn))
 
     @torch.no_grad()
     def all(self) -> Tensor:
@@ -97,12 +97,14 @@ class PairBatch(NamedTuple):
         left: Which of them each pair begins with, int64[b].
         right: Which of them it ends with, int64[b].
         log_chances: Log of how often a pair has the text, float32[u].
+        turn: Number of the batch since the first epoch began, int64[1].
     """
 
     texts: Tensor
     left: Tensor
     right: Tensor
     log_chances: Tensor
+    turn: Tensor
 
 
 class PairsNet(nn.Module):
@@ -122,7 +124,7 @@ class PairsNet(nn.Module):
     def loss(self, batch: PairBatch) -> Tensor:
         """Return the mean loss of the pairs, and the adapter's penalty."""
         self.net.wrapped.step()
-        vectors = self.net(batch.texts)
+        vectors = self.net(batch.texts, int(batch.turn))
         ways = ((batch.left, batch.right), (batch.right, batch.left))
         loss = torch.stack([self._one_way(vectors, a, b, batch.log_chances) for a, b in ways]).mean()
         return loss + self.net.wrapped.penalty()
@@ -181,10 +183,12 @@ class Pairs:
     def __call__(self, epoch: int) -> Iterator[PairBatch]:
         """Yield ``steps`` batches."""
         order = generator(self.seed, "pairs", epoch).permutation(self.pairs.shape[1])
-        for part in np.array_split(order[: self.steps * self.batch], self.steps):
+        parts = np.array_split(order[: self.steps * self.batch], self.steps)
+        for turn, part in enumerate(parts, epoch * self.steps):
             texts, at = np.unique(self.pairs[:, part], return_inverse=True)
             left, right = at.reshape(2, -1)
-            yield PairBatch(*map(torch.from_numpy, (texts, left, right, self.log_chances[texts])))
+            arrays = (texts, left, right, self.log_chances[texts], np.array([turn]))
+            yield PairBatch(*map(torch.from_numpy, arrays))
 
 
 class WordsBatch(NamedTuple):

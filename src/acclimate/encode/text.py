@@ -20,6 +20,7 @@ from acclimate.training import Training
 from acclimate.types import Floats, Histories, State
 
 if TYPE_CHECKING:
+    from acclimate.encode.paraphrase import Paraphrase
     from acclimate.encode.signals import TextNet
 
 _WINDOW = 65_536
@@ -48,6 +49,8 @@ class TextEncoder:
         adapter: Tunes it, or the folder where one was saved.
         tuning: How ``fit`` tunes it; the adapter that comes out is ``adapter``. None leaves it as it is.
         training: Where and how ``fit`` runs.
+        paraphrase: Tells texts otherwise for a tuning on ``pairs``: given texts, it returns one for each, in
+            their order. It stands in for the paraphraser of ``tuning``.
 
     Raises:
         NotFoundError: The package, folder or model does not exist, or there is no adapter in the folder.
@@ -77,6 +80,7 @@ class TextEncoder:
         adapter: Adapter | str | Path | None = None,
         tuning: Tuning | None = None,
         training: Training | None = None,
+        paraphrase: Paraphrase | None = None,
     ) -> None:
         self.name = str(model)
         check_name(self.name)
@@ -89,6 +93,7 @@ class TextEncoder:
             raise InputError("give adapter, one that was made, or tuning, how to make one", field="adapter")
         self.adapter = Adapter.load(Path(adapter)) if isinstance(adapter, str | Path) else adapter
         self.tuning = None if tuning is None or tuning.adapter == "frozen" else tuning
+        self.paraphrase = _check_paraphrase(paraphrase, tuning)
         self.training = training or Training(device=device, progress=progress)
         self._folder: Path | None = None
         self._sha256: str | None = None
@@ -135,7 +140,8 @@ class TextEncoder:
         if self.tuning is not None:
             self._adopt(None)
             if self.tuning.signal != "sequence":
-                self._adopt(tune(self._base, texts, histories, self.tuning, self.training))
+                adapter = tune(self._base, texts, histories, self.tuning, self.training, self.paraphrase)
+                self._adopt(adapter)
 
     def joint(self, texts: Sequence[str]) -> TextNet | None:
         """Return a net that learns along with a model, if the ``tuning`` has ``signal="sequence"``.
@@ -242,6 +248,16 @@ def batches(lengths: Sequence[int], budget: int) -> list[list[int]]:
         else:
             out.append([index])
     return out
+
+
+def _check_paraphrase(paraphrase: Paraphrase | None, tuning: Tuning | None) -> Paraphrase | None:
+    """Return ``paraphrase`` if ``tuning`` can use it."""
+    if paraphrase is not None:
+        if tuning is None or tuning.signal != "pairs":
+            raise InputError('paraphrase goes with tuning=Tuning(..., "pairs")', field="paraphrase")
+        if tuning.paraphraser:
+            raise InputError("give paraphrase, or a paraphraser in tuning, one of them", field="paraphrase")
+    return paraphrase
 
 
 def _check_choice(field: str, given: str, allowed: tuple[str, ...]) -> None:

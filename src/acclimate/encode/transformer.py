@@ -208,11 +208,11 @@ def read_model(folder: Path, max_length: int) -> tuple[Any, Reader]:
             "save the whole model again",
             field="encoder",
         )
-    return network, Reader(tokenizer, max_length, _positions(network.config))
+    return network, Reader(tokenizer, max_length, positions(network.config))
 
 
-def _positions(config: Any) -> int:
-    """Tokens that the model has positions for."""
+def positions(config: Any) -> int:
+    """Return the number of tokens that a model of transformers has positions for."""
     longest = getattr(config, "max_position_embeddings", None) or 100_000
     # RoBERTa and its kin count positions from the padding id on
     shifted = config.model_type in {"roberta", "xlm-roberta", "camembert", "mpnet"}

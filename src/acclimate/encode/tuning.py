@@ -13,11 +13,14 @@ from typing import TYPE_CHECKING, Any
 
 from acclimate.devices import memory_told
 from acclimate.encode.adapters import ADAPTERS, Adapter, check_kind, wrap
+from acclimate.encode.rewording import Rewording
+from acclimate.encode.synonyms import check_synonyms, read_synonyms
 from acclimate.errors import AcclimateError, InputError, check_range, nearest
 from acclimate.training import Recipe, Training, fit
 from acclimate.types import Histories
 
 if TYPE_CHECKING:
+    from acclimate.encode.paraphrase import Paraphrase, Retold
     from acclimate.encode.signals import TextNet
     from acclimate.encode.transformer import Pooling
 
@@ -43,6 +46,11 @@ class Tuning:
         learning_rate: 0 for the adapter's own.
         word_dropout: Share of the words of a text that are left out in a step, 0..1; with ``pairs``. Of
             Chinese and Japanese, letters.
+        synonyms: A file of words that mean the same, as `acclimate.encode.synonyms.read_synonyms` reads it.
+        synonym_share: Share of the words with a synonym that are replaced in a step, 0..1; with ``pairs``.
+        paraphraser: Folder of a model that tells texts otherwise, or two folders, there and back, as in
+            `acclimate.encode.paraphrase.LocalParaphraser`; with ``pairs``.
+        paraphrase_share: Share of a step's texts that are told otherwise, 0..1, if there is a paraphraser.
         seed: Decides first weights and order.
 
     Raises:
@@ -61,6 +69,10 @@ class Tuning:
     batch: int = 64
     learning_rate: float = 0.0
     word_dropout: float = 0.0
+    synonyms: str = ""
+    synonym_share: float = 0.0
+    paraphraser: str | Sequence[str] = ""
+    paraphrase_share: float = 0.5
     seed: int = 0
 
     def __post_init__(self) -> None:
@@ -76,22 +88,75 @@ class Tuning:
                 f"adapter.learning_rate must be at least 0 and below 1, got {self.learning_rate}",
                 field="adapter.learning_rate",
             )
-
         if not 0 <= self.word_dropout < 1:
             raise InputError(
                 f"adapter.word_dropout must be at least 0 and below 1, got {self.word_dropout}",
                 field="adapter.word_dropout",
             )
-        if self.word_dropout and self.signal != "pairs":
+        self._check_synonyms()
+        self._check_paraphraser()
+        for name in ("word_dropout", "synonym_share"):
+            if getattr(self, name) and self.signal != "pairs":
+                raise InputError(
+                    f"adapter.{name} goes with adapter.signal = pairs, got {self.signal}: set it to 0",
+                    field=f"adapter.{name}",
+                )
+
+    def _check_synonyms(self) -> None:
+        if not 0 <= self.synonym_share <= 1:
             raise InputError(
-                f"adapter.word_dropout goes with adapter.signal = pairs, got {self.signal}: set it to 0",
-                field="adapter.word_dropout",
+                f"adapter.synonym_share must be 0..1, got {self.synonym_share}", field="adapter.synonym_share"
+            )
+        if self.synonyms:
+            check_synonyms(Path(self.synonyms))
+        elif self.synonym_share:
+            raise InputError(
+                f"adapter.synonym_share is {self.synonym_share}, and there are no synonyms: give "
+                "adapter.synonyms, a file, or set it to 0",
+                field="adapter.synonym_share",
             )
 
     @property
     def rate(self) -> float:
         """The learning rate that is used."""
         return self.learning_rate or ADAPTERS[self.adapter].learning_rate
+
+    def _check_paraphraser(self) -> None:
+        if not 0 <= self.paraphrase_share <= 1:
+            raise InputError(
+                f"adapter.paraphrase_share must be 0..1, got {self.paraphrase_share}",
+                field="adapter.paraphrase_share",
+            )
+        if not self.paraphraser:
+            return
+        from acclimate.encode.paraphrase import check_folders
+
+        check_folders(self.paraphrasers)
+        if self.signal != "pairs":
+            raise InputError(
+                f"adapter.paraphraser goes with adapter.signal = pairs, got {self.signal}: leave it out",
+                field="adapter.paraphraser",
+            )
+
+    @property
+    def paraphrasers(self) -> list[str]:
+        """The folders of ``paraphraser``: none, one, or there and back."""
+        one = isinstance(self.paraphraser, str)
+        return [self.paraphraser] if self.paraphraser and one else list(self.paraphraser)  # type: ignore[list-item]
+
+    def rewording(self, tellings: Sequence[str] | None = None) -> Rewording:
+        """Return how texts are told at each step.
+
+        Args:
+            tellings: Another telling of each text, if there are any.
+
+        Raises:
+            InputError: The file of synonyms cannot be read; says why.
+        """
+        synonyms = read_synonyms(Path(self.synonyms)) if self.synonyms else None
+        return Rewording(
+            self.seed, self.word_dropout, synonyms, self.synonym_share, tellings, self.paraphrase_share
+        )
 
     def recipe(self, steps: int) -> Recipe:
         """Return how `acclimate.training.fit` learns in ``steps`` steps an epoch."""
@@ -115,18 +180,23 @@ class Base:
     pooling: Pooling
     max_length: int
 
-    def net(self, tuning: Tuning, texts: Sequence[str]) -> TextNet:
+    def net(self, tuning: Tuning, texts: Sequence[str], rewording: Rewording | None = None) -> TextNet:
         """Return it with a new adapter, ready to learn; ``net.wrapped.plan`` has to hear for how long."""
         from acclimate.encode.signals import TextNet
         from acclimate.encode.transformer import read_model
 
         network, reader = read_model(self.folder, self.max_length)
         wrapped = wrap(network, tuning.adapter, tuning.size, seed=tuning.seed)
-        return TextNet(wrapped, reader.leave(wrapped.tokens), self.pooling, texts, tuning)
+        return TextNet(wrapped, reader.leave(wrapped.tokens), self.pooling, texts, tuning, rewording)
 
 
 def tune(
-    base: Base, texts: Sequence[str], histories: Histories | None, tuning: Tuning, training: Training
+    base: Base,
+    texts: Sequence[str],
+    histories: Histories | None,
+    tuning: Tuning,
+    training: Training,
+    paraphrase: Paraphrase | None = None,
 ) -> Adapter:
     """Tune a language model on texts or on what users liked, and return the adapter.
 
@@ -138,23 +208,28 @@ def tune(
         histories: What users liked, by places in ``texts``; for ``signal="pairs"``.
         tuning: How; its signal is ``"text"`` or ``"pairs"``.
         training: Where.
+        paraphrase: Tells texts otherwise, in place of the ``paraphraser`` of ``tuning``.
 
     Raises:
-        InputError: There is nothing to learn from.
-        AcclimateError: The loss is not finite, or memory ran out; says what to lower.
+        InputError: There is nothing to learn from, or the file of synonyms or the paraphraser is of no use.
+        AcclimateError: The loss is not finite, memory ran out, or the paraphraser failed; says what to do.
     """
-    key = _key(base, texts, histories, tuning)
+    other = _retold(base, texts, tuning, training, paraphrase)
+    rewording = tuning.rewording(other.tellings if other else None)
+    key = _key(base, texts, histories, tuning, rewording)
     kept = training.folder / "adapters" / key[:16] if training.folder else None
     if kept:
         with suppress(AcclimateError):  # not there, or damaged: it is made anew
             return Adapter.load(kept)
     started = perf_counter()
-    net, module, batches = _prepared(base, texts, histories, tuning)
+    net, module, batches = _prepared(base, texts, histories, tuning, rewording)
     net.wrapped.plan(tuning.epochs * batches.steps)
     recipe = tuning.recipe(batches.steps)
     with memory_told(advice(tuning, base.max_length)):
         done = fit(module, batches, recipe, training, name="adapter", key=key)
-    adapter = finished(net, base, tuning, seconds=perf_counter() - started, loss=done.curve[-1]["loss"])
+    told = {"untold": other.untold} if other else {}
+    seconds = perf_counter() - started
+    adapter = finished(net, base, tuning, seconds=seconds, loss=done.curve[-1]["loss"], **told)
     if kept:
         adapter.save(kept)
     return adapter
@@ -186,7 +261,23 @@ def advice(tuning: Tuning, max_length: int) -> str:
     )
 
 
-def _prepared(base: Base, texts: Sequence[str], histories: Histories | None, tuning: Tuning) -> Any:
+def _retold(
+    base: Base, texts: Sequence[str], tuning: Tuning, training: Training, paraphrase: Paraphrase | None
+) -> Retold | None:
+    """Return other tellings of the texts, if they are asked for."""
+    if not tuning.paraphrase_share or tuning.signal != "pairs" or not (tuning.paraphraser or paraphrase):
+        return None
+    from acclimate.encode.paraphrase import LocalParaphraser, retold
+
+    local = paraphrase or LocalParaphraser(
+        tuning.paraphrasers, max_length=base.max_length, device=training.device
+    )
+    return retold(texts, local, folder=training.folder, progress=training.progress)
+
+
+def _prepared(
+    base: Base, texts: Sequence[str], histories: Histories | None, tuning: Tuning, rewording: Rewording
+) -> Any:
     """Return the text net, the module that has the loss, and its batches."""
     from acclimate.encode.signals import Pairs, PairsNet, Words, WordsNet
 
@@ -197,7 +288,7 @@ def _prepared(base: Base, texts: Sequence[str], histories: Histories | None, tun
                 "tuning on pairs needs what users liked: give fit(texts, histories)", field="histories"
             )
         pairs = Pairs(histories, texts, **drawn)
-        net = base.net(tuning, texts)
+        net = base.net(tuning, texts, rewording)
         return net, PairsNet(net), pairs
     net = base.net(tuning, [])
     network, tokenizer = net.wrapped.network, net.reader.tokenizer
@@ -210,9 +301,13 @@ def _prepared(base: Base, texts: Sequence[str], histories: Histories | None, tun
     return net, WordsNet(net, network.get_input_embeddings(), tied=tied), words
 
 
-def _key(base: Base, texts: Sequence[str], histories: Histories | None, tuning: Tuning) -> str:
+def _key(
+    base: Base, texts: Sequence[str], histories: Histories | None, tuning: Tuning, rewording: Rewording
+) -> str:
     digest = hashlib.sha256(f"{base.sha256} {base.pooling} {base.max_length} {tuning}".encode())
-    for text in texts:
+    if rewording.synonyms:
+        digest.update(repr(rewording.synonyms.others).encode("utf-8", "surrogatepass"))
+    for text in (*texts, *(rewording.tellings or ())):
         digest.update(hashlib.sha256(text.encode("utf-8", "surrogatepass")).digest())
     if histories is not None and tuning.signal == "pairs":
         for array in (histories.items, histories.offsets, histories.weights > 0):

@@ -90,7 +90,7 @@ def find_folder(name: str) -> Path:
         folder = Path(name)
     else:
         folder = _from_hub(name)
-    if not _complete(folder):
+    if not complete(folder):
         raise InputError(
             f"{folder} is no usable model: it must hold config.json and weights as .safetensors "
             "(pickled .bin weights are not read; save the model again with save_pretrained)",
@@ -131,7 +131,8 @@ def quiet() -> Iterator[None]:
             logging.enable_progress_bar()
 
 
-def _complete(folder: Path) -> bool:
+def complete(folder: Path) -> bool:
+    """Return whether a folder holds a configuration and weights that are not pickled."""
     return (folder / "config.json").is_file() and any(folder.glob("*.safetensors"))
 
 
@@ -147,7 +148,7 @@ def _from_hub(name: str) -> Path:
     wanted = [f"*{suffix}" for suffix in _READ]
     with suppress(LocalEntryNotFoundError):
         folder = Path(snapshot_download(name, allow_patterns=wanted, local_files_only=True))
-        if _complete(folder):
+        if complete(folder):
             return folder
     try:
         return Path(snapshot_download(name, allow_patterns=wanted, etag_timeout=5))
