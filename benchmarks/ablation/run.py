@@ -11,19 +11,17 @@ import argparse
 import json
 import os
 import sys
-import time
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from benchmarks.accuracy.run import load, triple
+from benchmarks.accuracy.run import load
 from benchmarks.machine import machine, stamp
+from benchmarks.trials import measured, summarise
 
 from acclimate.config import Home
 from acclimate.data.split import split_last
 from acclimate.encode import make_encoder
-from acclimate.evaluate.compare import paired
-from acclimate.evaluate.ranking import measure
 from acclimate.models.sequence import SequenceModel
 from acclimate.training import Training
 
@@ -74,34 +72,7 @@ def trial(set_name: str, params: dict[str, Any], seed: int, cache: Path) -> dict
     model = SequenceModel(
         encoder, **BASE, **params, seed=seed, training=Training(cache / "training", progress=True)
     )
-    wall, cpu = time.perf_counter(), time.process_time()
-    model.fit(split.train)
-    wall, cpu = time.perf_counter() - wall, time.process_time() - cpu
-    report = measure(model, split)
-    return {
-        "metrics": {name: triple(report.metrics[name]) for name in ("ndcg@10", "hr@10", "coverage@10")},
-        "fit_seconds": round(wall, 1),
-        "fit_cpu_seconds": round(cpu, 1),
-        "epochs": model.fitted.epochs if model.fitted else None,
-        "per_user": report.per_user["ndcg@10"],
-        "targets_sha256": split.targets_sha256,
-        "n_targets": split.n_targets,
-    }
-
-
-def summarise(found: dict[str, Any], where: Path) -> None:
-    """Add to each choice its means over the seeds, and what it is worth against the base."""
-    kept = {}
-    for name, entry in found.items():
-        runs = entry["runs"]
-        entry["ndcg@10"] = round(float(np.mean([run["metrics"]["ndcg@10"][0] for run in runs.values()])), 5)
-        entry["cpu_seconds"] = round(float(np.mean([run["fit_cpu_seconds"] for run in runs.values()])), 1)
-        files = [where / f"{name}-{seed}.npy" for seed in runs]
-        if all(file.is_file() for file in files):
-            kept[name] = np.mean([np.load(file) for file in files], axis=0)
-    for name in kept.keys() & (found.keys() - {"base"}):
-        if "base" in kept:
-            found[name]["worth"] = triple(paired(kept[name], kept["base"]))
+    return measured(model, split.train, split)
 
 
 def wanted() -> argparse.Namespace:
@@ -136,7 +107,7 @@ def main() -> int:
                 np.save(where / f"{name}-{seed}.npy", run.pop("per_user"))
                 print(args.part, set_name, name, seed, json.dumps(run), file=sys.stderr, flush=True)
                 found.setdefault(name, {"runs": {}})["runs"][str(seed)] = run | stamp()
-                summarise(found, where)
+                summarise(found, where, "base", "worth")
                 results |= {"machine": machine(), "date": stamp()["date"]}
                 RESULTS.write_text(json.dumps(results, indent=1) + "\n")
     return 0

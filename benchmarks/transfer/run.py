@@ -16,15 +16,14 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from benchmarks.accuracy.run import load, triple
+from benchmarks.accuracy.run import load
 from benchmarks.machine import machine, stamp
+from benchmarks.trials import measured, summarise
 
 from acclimate.config import Home
 from acclimate.data.dataset import Dataset
 from acclimate.data.split import Split, split_last
 from acclimate.encode import make_encoder
-from acclimate.evaluate.compare import paired
-from acclimate.evaluate.ranking import measure
 from acclimate.models.sequence import SequenceModel
 from acclimate.rng import generator
 from acclimate.snapshot import Registry, Snapshot
@@ -101,35 +100,7 @@ def trial(
         loaded = source.load(cache)
         model.start_from(loaded.model, loaded.state.catalogue)
     data = part_of(split, share, seed)
-    wall, cpu = time.perf_counter(), time.process_time()
-    model.fit(data)
-    wall, cpu = time.perf_counter() - wall, time.process_time() - cpu
-    report = measure(model, split)
-    return {
-        "metrics": {name: triple(report.metrics[name]) for name in ("ndcg@10", "hr@10", "coverage@10")},
-        "fit_seconds": round(wall, 1),
-        "fit_cpu_seconds": round(cpu, 1),
-        "epochs": model.fitted.epochs if model.fitted else None,
-        "per_user": report.per_user["ndcg@10"],
-        "events": len(data),
-        "users": len(np.unique(data.user)),
-        "targets_sha256": split.targets_sha256,
-        "n_targets": split.n_targets,
-    }
-
-
-def summarise(found: dict[str, Any], where: Path) -> None:
-    """Add to each start its mean over the seeds, and how far it is from scratch."""
-    kept = {}
-    for start, entry in found.items():
-        runs = entry["runs"]
-        entry["ndcg@10"] = round(float(np.mean([run["metrics"]["ndcg@10"][0] for run in runs.values()])), 5)
-        files = [where / f"{start}-{seed}.npy" for seed in runs]
-        if all(file.is_file() for file in files):
-            kept[start] = np.mean([np.load(file) for file in files], axis=0)
-    for start in kept.keys() - {"scratch"}:
-        if "scratch" in kept:
-            found[start]["beyond_scratch"] = triple(paired(kept[start], kept["scratch"]))
+    return measured(model, data, split) | {"events": len(data), "users": len(np.unique(data.user))}
 
 
 def wanted() -> argparse.Namespace:
@@ -170,7 +141,7 @@ def main() -> int:
                 np.save(where / f"{start}-{seed}.npy", run.pop("per_user"))
                 print(args.part, pair, shown, start, seed, json.dumps(run), file=sys.stderr, flush=True)
                 starts.setdefault(start, {"runs": {}})["runs"][str(seed)] = run | stamp()
-                summarise(starts, where)
+                summarise(starts, where, "scratch", "beyond_scratch")
                 results |= {"machine": machine(), "date": stamp()["date"]}
                 RESULTS.write_text(json.dumps(results, indent=1) + "\n")
     return 0

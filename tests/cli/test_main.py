@@ -326,3 +326,10 @@ def test_a_process_of_its_own_has_the_same_exit_codes(tmp_path: Path) -> None:
     assert missing.returncode == 2
     assert missing.stdout == ""
     assert missing.stderr == "error: no data yet: acclimate data import ratings.csv, or acclimate demo\n"
+
+
+def test_a_seed_that_is_no_number_is_told_in_our_words(run: Run, home: Path) -> None:
+    ran = run("train", "--seed", "abc", "--home", home)
+    assert ran.code == 2
+    assert "Invalid value for '--seed': must be a whole number" in " ".join(ran.err.split())
+    assert "parse" not in ran.err

@@ -56,3 +56,16 @@ def test_lists_follow_the_repeat_setting_of_the_training(
     assert len(run(*asked).document["items"]) == 8, "nobody said otherwise: never"
     run(*asked, *always)
     assert "measured with never" in caplog.messages[-1]
+
+
+def test_what_events_weigh_is_the_snapshots_and_who_sets_otherwise_is_told(
+    run: Run, home: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    here = ("--home", home, "--json")
+    assert run("train", "--model", "popularity", *here).code == 0
+    asked = ("recommend", "--user", "u0", *here)
+    assert run(*asked).code == 0
+    assert run(*asked, "--set", "events.like=2.0").code == 0
+    assert not caplog.messages, "nothing is otherwise"
+    assert run(*asked, "--set", "events.like=-1").code == 0
+    assert "events.like is -1.0, but what happens counts 2.0 as the snapshot was trained" in caplog.text

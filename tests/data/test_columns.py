@@ -146,3 +146,9 @@ def test_times_of_items_that_cannot_be_read_are_told(table: Write) -> None:
     assert [item.expires_at for item in tables.dataset.catalogue] == [None, None, 1717113600.0]
     (note,) = tables.notes
     assert note.startswith("items.csv: 1 time in expires_at is left out; times are read as")
+
+
+def test_times_that_cannot_be_say_what_can(table: Write) -> None:
+    tables = read_tables(table("user,item,time\na,x,-5\na,y,1717113600\n"))
+    assert tables.dropped[0].reason == "impossible time"
+    assert "times may lie from 1970-01-01 on, and at most 1 day ahead of now" in tables.notes[0]

@@ -38,3 +38,13 @@ def test_a_column_of_european_times_is_read() -> None:
 
 def test_days_that_are_not_in_the_month_are_unreadable() -> None:
     assert read_times(pl.Series(["31.02.2024", "28.02.2024"])).seconds.to_list() == [None, 1709078400.0]
+
+
+def test_hours_of_twelve_are_read() -> None:
+    written = ["1/31/2024 6:05 PM", "1/31/2024 12:30 am", "2024-05-31 06:05:07pm", "1/31/2024 18:05"]
+    assert read_times(pl.Series(written)).seconds.to_list() == [
+        1706724300.0,
+        1706661000.0,
+        1717178707.0,
+        1706724300.0,
+    ]

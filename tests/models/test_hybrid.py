@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -10,10 +12,13 @@ from hypothesis import strategies as st
 from acclimate.data.dataset import Dataset
 from acclimate.data.vocab import Vocabulary
 from acclimate.errors import InputError, NotFoundError
+from acclimate.models.ensemble import Ensemble
 from acclimate.models.examples import hold_back
 from acclimate.models.hybrid import Hybrid
 from acclimate.models.item_knn import ItemKNN
 from acclimate.models.popularity import Popularity
+from acclimate.models.ranker import Ranker
+from acclimate.models.sequence import SequenceModel
 from acclimate.models.vae import VAE
 from acclimate.rng import generator
 from acclimate.training import Training
@@ -119,3 +124,10 @@ def test_sources_by_name_get_the_seed_and_where_to_run() -> None:
     assert isinstance(source, VAE)
     assert source.params["seed"] == 3
     assert source.training is training
+
+
+@pytest.mark.parametrize("seed", [-1, 2**32, 10**20])
+@pytest.mark.parametrize("make", [Hybrid, Ranker, Ensemble, SequenceModel, VAE], ids=lambda make: make.name)
+def test_all_that_take_a_seed_take_the_same_ones(make: Any, seed: int) -> None:
+    with pytest.raises(InputError, match=f"seed must be 0..4294967295, got {seed}"):
+        make(seed=seed)

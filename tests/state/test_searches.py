@@ -105,4 +105,6 @@ def test_the_newest_searches_are_kept_and_travel_and_are_forgotten() -> None:
 def test_a_state_of_before_is_read() -> None:
     arrays, document = LiveState().state()
     del document["searches"]
-    LiveState().restore((arrays, document))
+    state = LiveState()
+    state.restore((arrays, document))
+    assert state.searched("ann") == []

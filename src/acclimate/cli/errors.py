@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 import threading
 import traceback
@@ -52,6 +53,8 @@ def describe(error: BaseException) -> Failure:
             return Failure(error.message, error.code, error.field, error.exit_code)
         case TyperException():
             message = error.format_message() or "name a command, or --help"
+            message = re.sub(r"Input should be a valid integer\b.*", "must be a whole number", message)
+            message = re.sub(r"Input should be a valid number\b.*", "must be a number", message)
             return Failure(message, "usage", None, error.exit_code)
         case KeyboardInterrupt():
             return Failure("stopped by Ctrl-C", "interrupted", None, INTERRUPTED)

@@ -100,7 +100,8 @@ def cold(data: Dataset) -> Iterator[Advice]:
     for what, codes, n in (("users", data.user, data.n_users), ("items", data.item, data.n_items)):
         counts = np.bincount(codes, minlength=n)
         cold, none = float((counts < FEW_EVENTS).mean()), int((counts == 0).sum())
-        told = f"{cold:.0%} of the {what} have fewer than {FEW_EVENTS} events, {none:,} none"
+        told = f"{cold:.0%} of the {what} have fewer than {FEW_EVENTS} events"
+        told += f", {none:,} of them none" if none else ""
         if cold > 0.3:
             todo = (
                 "for items, a model that reads texts (sequence, content, hybrid)"

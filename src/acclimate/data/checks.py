@@ -58,6 +58,8 @@ def check_events(raw: Raw, event_types: frozenset[str]) -> tuple[pl.DataFrame, l
     frame, dropped = _sieve(frame, {**before, **late, **after}, raw)
     if any(lost.reason == "unreadable time" for lost in dropped):
         remarks.append(TIME_FORMATS)
+    if any(lost.reason == "impossible time" for lost in dropped):
+        remarks.append("times may lie from 1970-01-01 on, and at most 1 day ahead of now")
     remarks += [*order_notes(frame), *_scale_notes(frame)]
     frame = frame.select(*EVENT_COLUMNS, "query", "line").cast({"value": pl.Float32})
     searched = pl.when(~_blank("item_id")).then("item_id").alias("item_id")

@@ -192,10 +192,13 @@ def _iso_seconds(text: pl.Series) -> pl.Series:
         .str.replace(r"[zZ]$", "+00:00")
         .alias("text")
     )
-    forms = (
+    forms: tuple[str, ...] = (
         *("%Y-%m-%dT%H:%M:%S%.f%#z", "%Y-%m-%dT%H:%M%#z", "%Y-%m-%dT%H:%M:%S%.f", "%Y-%m-%dT%H:%M"),
         "%Y-%m-%d",
     )
+    if text.str.contains(r"(?i)\d ?[ap]m$").any():
+        text = text.str.replace(r"(?i) ?([ap]m)$", " $1").str.to_uppercase()
+        forms = (*forms, "%Y-%m-%dT%I:%M:%S %p", "%Y-%m-%dT%I:%M %p")
     moments = [
         pl.col("text").str.to_datetime(form, time_unit="us", time_zone="UTC", strict=False) for form in forms
     ]

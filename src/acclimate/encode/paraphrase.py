@@ -11,7 +11,7 @@ from typing import Any
 
 from acclimate.devices import choose_device, memory_told
 from acclimate.encode.cache import on_disk
-from acclimate.encode.transformer import Reader, positions
+from acclimate.encode.transformer import Reader, load_local, positions
 from acclimate.encode.weights import complete, folder_sha256, quiet
 from acclimate.errors import AcclimateError, InputError, NotFoundError
 from acclimate.progress import counting, say
@@ -181,28 +181,15 @@ def read_writer(folder: Path, max_length: int) -> tuple[Any, Reader]:
     Raises:
         InputError: The folder holds none, or not all of its weights; says why.
     """
-    import torch
-    from safetensors import SafetensorError
-    from transformers import AutoModelForSeq2SeqLM, AutoTokenizer
-
     try:
-        with quiet():
-            tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True)
-            network, found = AutoModelForSeq2SeqLM.from_pretrained(
-                folder,
-                local_files_only=True,
-                use_safetensors=True,
-                dtype=torch.float32,
-                output_loading_info=True,
-            )
-    except (OSError, ValueError, KeyError, RuntimeError, ImportError, SafetensorError) as error:
-        first = next((line for line in str(error).split("\n") if line.strip()), "").strip()[:300]
+        tokenizer, network, missing = load_local("AutoModelForSeq2SeqLM", folder)
+    except InputError as error:
         raise InputError(
-            f"cannot read the paraphraser in {folder}: {first}: give an encoder with a decoder, such as T5, "
+            f"cannot read the paraphraser in {folder}: {error}: give an encoder with a decoder, such as T5, "
             "BART or Marian",
             field=_FIELD,
         ) from error
-    if missing := sorted(found["missing_keys"]):
+    if missing:
         raise InputError(
             f"the weights in {folder} lack {len(missing)} of the model's tensors, as {missing[0]}: "
             "save the whole model again",

@@ -173,20 +173,24 @@ def pool(hidden: Tensor, mask: Tensor, pooling: Pooling) -> Tensor:
     return F.normalize((hidden * mask.unsqueeze(-1)).sum(1) / lengths, dim=-1)
 
 
-def read_model(folder: Path, max_length: int) -> tuple[Any, Reader]:
-    """Return network and tokenizer; every tensor comes from the file, none is made up.
+def load_local(kind: str, folder: Path) -> tuple[Any, Any, list[str]]:
+    """Return tokenizer and network of a folder, and which tensors its file lacks.
+
+    Args:
+        kind: A class of transformers that finds the right one, as ``"AutoModel"``.
+        folder: Where they lie.
 
     Raises:
-        InputError: The folder holds no complete encoder or decoder.
+        InputError: They cannot be read; the message is the first line of why.
     """
     import torch
+    import transformers
     from safetensors import SafetensorError
-    from transformers import AutoModel, AutoTokenizer
 
     try:
         with quiet():
-            tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True)
-            network, found = AutoModel.from_pretrained(
+            tokenizer = transformers.AutoTokenizer.from_pretrained(folder, local_files_only=True)
+            network, found = getattr(transformers, kind).from_pretrained(
                 folder,
                 local_files_only=True,
                 use_safetensors=True,
@@ -194,15 +198,27 @@ def read_model(folder: Path, max_length: int) -> tuple[Any, Reader]:
                 output_loading_info=True,
             )
     except (OSError, ValueError, KeyError, RuntimeError, ImportError, SafetensorError) as error:
-        first = str(error).strip().split("\n")[0]
-        raise InputError(f"cannot read the model in {folder}: {first}", field="encoder") from error
+        raise InputError(str(error).strip().split("\n")[0][:300]) from error
+    return tokenizer, network, sorted(found["missing_keys"])
+
+
+def read_model(folder: Path, max_length: int) -> tuple[Any, Reader]:
+    """Return network and tokenizer; every tensor comes from the file, none is made up.
+
+    Raises:
+        InputError: The folder holds no complete encoder or decoder.
+    """
+    try:
+        tokenizer, network, lacking = load_local("AutoModel", folder)
+    except InputError as error:
+        raise InputError(f"cannot read the model in {folder}: {error}", field="encoder") from error
     if network.config.is_encoder_decoder:
         raise InputError(
             f"the model in {folder} ({network.config.model_type}) is an encoder with a decoder: "
             "give an encoder such as BERT, RoBERTa or E5, or a decoder such as SmolLM2",
             field="encoder",
         )
-    if missing := sorted(key for key in found["missing_keys"] if "pooler" not in key):
+    if missing := [key for key in lacking if "pooler" not in key]:
         raise InputError(
             f"the weights in {folder} lack {len(missing)} of the model's tensors, as {missing[0]}: "
             "save the whole model again",

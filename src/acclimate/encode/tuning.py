@@ -15,7 +15,7 @@ from acclimate.devices import memory_told
 from acclimate.encode.adapters import ADAPTERS, Adapter, check_kind, wrap
 from acclimate.encode.rewording import Rewording
 from acclimate.encode.synonyms import check_synonyms, read_synonyms
-from acclimate.errors import AcclimateError, InputError, check_range, nearest
+from acclimate.errors import SEEDS, AcclimateError, InputError, check_range, nearest
 from acclimate.training import Recipe, Training, fit
 from acclimate.types import Histories
 
@@ -93,6 +93,7 @@ class Tuning:
                 f"adapter.word_dropout must be at least 0 and below 1, got {self.word_dropout}",
                 field="adapter.word_dropout",
             )
+        check_range("seed", self.seed, 0, SEEDS)
         self._check_synonyms()
         self._check_paraphraser()
         for name in ("word_dropout", "synonym_share"):

@@ -11,7 +11,7 @@ from scipy.optimize import minimize
 from scipy.special import logsumexp
 
 from acclimate.data.dataset import Dataset
-from acclimate.errors import InputError, check_range
+from acclimate.errors import SEEDS, InputError, check_range
 from acclimate.metrics import top_lists
 from acclimate.models import arguments, make_model
 from acclimate.models.common import not_fitted
@@ -92,6 +92,7 @@ class Hybrid:
         if isinstance(sources, str) or not sources:
             raise InputError("sources must be a list of one model or more", field="sources")
         self.training = training or Training()
+        check_range("seed", seed, 0, SEEDS)
         ours = {"seed": seed, "training": self.training}
         self.sources = [_built(each, encoder, ours) if isinstance(each, str) else each for each in sources]
         self.encoder = next((each.encoder for each in self.sources if each.encoder), None)

@@ -75,11 +75,11 @@ def _asked(batch: Batch, begin: int, end: int) -> tuple[Batch, tuple[int, int]]:
     asked = batch.asked
     assert asked is not None
     real = asked.states[: int(asked.rows.max()) + 1 if len(asked.rows) else 0]  # then it is filled up
-    first, last = torch.searchsorted(real, torch.tensor([begin, end])).tolist()
-    low, high = torch.searchsorted(asked.rows, torch.tensor([first, last])).tolist()
+    first, last = torch.searchsorted(real, real.new_tensor([begin, end])).tolist()
+    low, high = torch.searchsorted(asked.rows, real.new_tensor([first, last])).tolist()
     had = asked.had
     if had is not None:
-        start, stop = torch.searchsorted(had.rows, torch.tensor([first, last])).tolist()
+        start, stop = torch.searchsorted(had.rows, real.new_tensor([first, last])).tolist()
         had = type(had)(had.rows[start:stop] - first, had.items[start:stop], had.told[start:stop])
     states = asked._replace(states=real[first:last] - begin, rows=asked.rows - first, had=had)
     states = states._replace(rows=states.rows[low:high])

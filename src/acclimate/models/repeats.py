@@ -53,7 +53,7 @@ class Had(NamedTuple):
     told: Tensor
 
     @classmethod
-    def of(cls, histories: Histories, device: torch.device | None = None) -> Had:
+    def of(cls, histories: Histories) -> Had:
         """Build from liked events alone; ages are counted at ``histories.now``."""
         rows, n_items = histories.rows, int(histories.items.max(initial=0)) + 1
         pair = rows * n_items + histories.items
@@ -77,7 +77,7 @@ class Had(NamedTuple):
         logs[2:4] /= 10
         told = np.stack([*logs, counts > 1], axis=1).astype(np.float32)
         parts = row, histories.items[last].astype(np.int64), told
-        return cls(*(torch.from_numpy(np.ascontiguousarray(part)).to(device) for part in parts))
+        return cls(*(torch.from_numpy(np.ascontiguousarray(part)) for part in parts))
 
 
 class ItemTerms(nn.Module):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 
-from acclimate.config import Home, Repeat, Settings
+from acclimate.config import EVENT_TYPES, EventsTable, Home, Repeat, Settings
 from acclimate.data.dataset import Dataset
 from acclimate.events.log import EventLog, check_continues
 from acclimate.models.popularity import Popularity
@@ -34,6 +34,7 @@ def load_recommender(home: Home, settings: Settings) -> Recommender:
         loaded = snapshot.load(home.cache)
         for note in loaded.notes:
             log.warning("snapshot %s: %s", snapshot.id, note)
+        _tell_events(snapshot, loaded.state.weights.table, settings.events)
         return Recommender(
             loaded.model,
             loaded.state,
@@ -78,6 +79,21 @@ def _again(snapshot: Snapshot, asked: Repeat) -> float:
             trained.in_words,
         )
     return asked.again
+
+
+def _tell_events(snapshot: Snapshot, trained: EventsTable, asked: EventsTable) -> None:
+    """Warn of event types that the settings weigh otherwise than the snapshot, whose weights hold."""
+    for name in EVENT_TYPES:
+        now, was = getattr(asked, name), getattr(trained, name)
+        if now not in (was, getattr(EventsTable(), name)):
+            log.warning(
+                "snapshot %s: events.%s is %s, but what happens counts %s as the snapshot was trained; "
+                "train anew to change it",
+                snapshot.id,
+                name,
+                now,
+                was,
+            )
 
 
 def check_log(recommender: Recommender, events: EventLog) -> None:
