@@ -1,9 +1,12 @@
 """What is known of an item apart from its vector: how popular it is, and how each user had it before.
 
 Cosines say what goes with a history. They cannot say that milk is bought each week and a pan once, nor that
-everybody buys milk. Both are added to the scores here: a learned bias for each item, and for the items that a
-user has had a learned function of how often and how long ago. Items that a user never had get nothing of the
-second.
+everybody buys milk. Both are added to the scores here: a learned bias for each item, and in its place, for
+the items that a user has had, a learned function of how often and how long ago.
+
+In its place, not beside it: who has bought the rarest tea each week buys it again as surely as another the
+milk. Where both were added, the second had to take back the first, which it could not where either was left
+out in training, and what came of it was worse than to count.
 """
 
 from __future__ import annotations
@@ -80,8 +83,19 @@ class Had(NamedTuple):
         return cls(*(torch.from_numpy(np.ascontiguousarray(part)) for part in parts))
 
 
+class Own(NamedTuple):
+    """What stands beside the vector of each item: bias, own repeats, popularity, float32[n_items] each.
+
+    What is off is None.
+    """
+
+    bias: Tensor | None
+    again: Tensor | None
+    popular: Tensor | None
+
+
 class ItemTerms(nn.Module):
-    """What is added to the scaled cosines: a bias for each item, and what comes again.
+    """What is added to the scaled cosines: a bias for each item, or for one that was had what comes again.
 
     How popular an item is has a say in what comes again as well: who buys milk twice is not as sure to buy
     it again as who buys the rarest tea twice.
@@ -90,7 +104,7 @@ class ItemTerms(nn.Module):
         counts: Events of each item int[n_items]; the bias starts from their logs.
         bias: Whether items have one.
         repeats: Whether items that were had are told apart.
-        dropout: Share of the items that stand without their bias and their own repeats in a training step;
+        dropout: Share of the items that stand without bias, own repeats and popularity in a training step;
             what is known of no item is the mean of all, 0.
     """
 
@@ -103,7 +117,7 @@ class ItemTerms(nn.Module):
         self.register_buffer("popular", popular if repeats else None)
         self.bias = nn.Parameter(popular.clone()) if bias else None
         self.again = nn.Parameter(torch.zeros(len(counts))) if repeats else None
-        self.reads = (
+        self.reading = (
             nn.Sequential(nn.Linear(FIGURES + 1, HIDDEN), nn.SiLU(), nn.Linear(HIDDEN, 1))
             if repeats
             else None
@@ -118,19 +132,26 @@ class ItemTerms(nn.Module):
             cls(counts, bias=bias, repeats=repeats, dropout=params["id_dropout"]) if bias or repeats else None
         )
 
-    def biases(self) -> Tensor | None:
-        """Return what is added for each item whoever asks, float32[n_items]."""
-        return None if self.bias is None else self._some(self.bias)
+    def seen(self) -> Own:
+        """Return what stands beside the items' vectors, in a training step without that of some items."""
+        parts = self.bias, self.again, self.popular
+        if not (self.training and self.dropout):
+            return Own(*parts)
+        like = next(part for part in parts if part is not None)
+        keep = alike(torch.rand(len(like), device=like.device)) >= self.dropout
+        return Own(*(None if part is None else part * keep for part in parts))
 
-    def told(self, had: Had) -> Tensor:
-        """Return what is added for each pair of a user and an item, float32[m]."""
-        assert self.again is not None
-        return self._read(had.told, self._some(self.popular)[had.items]) + self._some(self.again)[had.items]
+    def told(self, had: Had, own: Own) -> Tensor:
+        """Return what is added for each pair of a user and an item, float32[m]; their bias is taken off."""
+        assert own.again is not None
+        assert own.popular is not None
+        found = self._read(had.told, own.popular[had.items]) + own.again[had.items]
+        return found if own.bias is None else found - own.bias[had.items]
 
     def _read(self, told: Tensor, popular: Tensor) -> Tensor:
         """Return what is learned of float32[m, 7] figures and the popularity float32[m], float32[m]."""
-        assert self.reads is not None
-        found: Tensor = self.reads(torch.cat([told, popular[:, None]], dim=1))[:, 0]
+        assert self.reading is not None
+        found: Tensor = self.reading(torch.cat([told, popular[:, None]], dim=1))[:, 0]
         return found
 
     @torch.inference_mode()
@@ -146,13 +167,13 @@ class ItemTerms(nn.Module):
         own = self.own() if own is None else own
         if self.bias is not None:
             scores += own[:, 0] / scale
-        if self.reads is not None:
+        if self.reading is not None:
             had = Had.of(histories.liked())
             rows, items = had.rows.numpy(), had.items.numpy()
             device = next(self.parameters()).device
             popular = torch.from_numpy(own[items, 2])
             more = self._read(had.told.to(device), popular.to(device)).cpu().numpy()
-            scores[rows, items] += (more + own[items, 1]) / scale
+            scores[rows, items] += (more + own[items, 1] - own[items, 0]) / scale
 
     def own(self) -> Floats:
         """Return bias, own repeats and popularity of each item, float32[n_items, 3]; 0 for what is off."""
@@ -169,8 +190,3 @@ class ItemTerms(nn.Module):
         for column, part in enumerate((self.bias, self.again)):
             if part is not None:
                 part[places] = torch.from_numpy(own[:, column].copy()).to(part.device)
-
-    def _some(self, own: Tensor) -> Tensor:
-        if not (self.training and self.dropout):
-            return own
-        return own * (alike(torch.rand(len(own), device=own.device)) >= self.dropout)

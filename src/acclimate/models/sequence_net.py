@@ -228,11 +228,12 @@ class SequenceNet(nn.Module):
         along: Tensor | float = 0.0
         if self.foretells is not None and batch.answers is not None:
             along = self.foretells.loss(states, unit[batch.answers.items], batch.answers)
-        bias, added = self.terms.biases() if self.terms else None, None
+        own, added = self.terms.seen() if self.terms else None, None
+        bias = own.bias if own else None
         if asked is not None:
             states = states[asked.states]
-            if asked.had is not None and self.terms:
-                added = Added(asked.had.rows, asked.had.items, self.terms.told(asked.had))
+            if asked.had is not None and self.terms and own:
+                added = Added(asked.had.rows, asked.had.items, self.terms.told(asked.had, own))
         rows = torch.arange(len(states), device=states.device) if asked is None else asked.rows
         loss, p = self.params["loss"], self.params
         if loss == "full":
