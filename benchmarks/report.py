@@ -9,6 +9,7 @@ from statistics import median
 from typing import Any
 
 from benchmarks.ablation.tables import tables as ablation
+from benchmarks.adapters.tables import tables as adapters
 from benchmarks.classic.tables import table as classic
 from benchmarks.replay.tables import pictures as replay_pictures
 from benchmarks.replay.tables import sections as replays
@@ -116,6 +117,7 @@ _BODIES: dict[str, Callable[[dict[str, Any]], str]] = {
     "accuracy": lambda found: f"{accuracy()}\n\n{_against_ease(found['sets'])}",
     "classic": classic,
     "replay": lambda found: replays(found, "images"),
+    "adapters": adapters,
     "transfer": transfer,
 }
 """Benchmarks with tables of their own."""

@@ -106,7 +106,7 @@ def trial(data: Dataset, way: str, part: str, seed: int, cache: Path) -> dict[st
 
 
 def summarise(found: dict[str, Any], where: Path) -> None:
-    """Add to each way its means over the seeds, their spread, and how far it is from ``frozen``.
+    """Add to each way its means over the seeds, their spread, and how far it is from what is not tuned.
 
     Each seed has cold items of its own, so that the users of all seeds stand side by side.
     """
@@ -122,15 +122,16 @@ def summarise(found: dict[str, Any], where: Path) -> None:
             entry[name] = round(float(np.mean([run[name] for run in runs])), 2)
         kept[way] = {seed: np.load(where / f"{way}-{seed}.npz") for seed in entry["runs"]}
     for way in kept:
-        seeds = [seed for seed in kept[way] if seed in kept.get("frozen", {})]
-        if way != "frozen" and seeds:
-            found[way]["beyond_frozen"] = {group: apart(kept, way, seeds, group) for group in GROUPS}
+        base = "content" if way.startswith("content,") else "frozen"
+        seeds = [seed for seed in kept[way] if seed in kept.get(base, {})]
+        if way != base and seeds:
+            entry = {group: apart(kept[way], kept[base], seeds, group) for group in GROUPS}
+            found[way]["beyond"] = {"base": base, **entry}
 
 
-def apart(kept: dict[str, Any], way: str, seeds: list[str], group: str) -> list[float]:
-    """Return how far a way is from ``frozen``, by paired bootstrap over the users of all seeds."""
-    own, base = (np.concatenate([kept[name][seed][group] for seed in seeds]) for name in (way, "frozen"))
-    return triple(paired(own, base))
+def apart(one: dict[str, Any], base: dict[str, Any], seeds: list[str], group: str) -> list[float]:
+    """Return how far a way is from another, by paired bootstrap over the users of all seeds."""
+    return triple(paired(*(np.concatenate([way[seed][group] for seed in seeds]) for way in (one, base))))
 
 
 def wanted() -> argparse.Namespace:
