@@ -200,6 +200,22 @@ class Home:
     def __init__(self, path: str | Path | None = None) -> None:
         self.path = Path(path or os.environ.get("ACCLIMATE_HOME") or "acclimate-home")
 
+    def checked(self) -> Home:
+        """Return itself if it is a folder or can become one.
+
+        Raises:
+            InputError: It is a file, or in one.
+        """
+        for at in (self.path, *self.path.parents):
+            if at.exists() and not at.is_dir():
+                raise InputError(
+                    f"the home {self.path} cannot be: {at} is a file, not a folder; choose another with "
+                    "--home or ACCLIMATE_HOME",
+                    code="home_is_a_file",
+                    field="home",
+                )
+        return self
+
     @property
     def data(self) -> Path:
         """Imported tables."""

@@ -148,6 +148,17 @@ def test_times_of_items_that_cannot_be_read_are_told(table: Write) -> None:
     assert note.startswith("items.csv: 1 time in expires_at is left out; times are read as")
 
 
+def test_what_is_sold_out_is_not_available_in_many_words(table: Write) -> None:
+    words = ["yes", "no", "0", "0.0", "12", "", "nein", "Ausverkauft", "缺货", "True", "maybe", "bald"]
+    rows = "".join(f"i{n},{word}\n" for n, word in enumerate(words))
+    events = table("user,item,time\n" + "".join(f"a,i{n},{n + 1}\n" for n in range(len(words))))
+    tables = read_tables(events, items=table("item,available\n" + rows, "items.csv"))
+    gone = [word for word, item in zip(words, tables.dataset.catalogue, strict=True) if not item.available]
+    assert gone == ["no", "0", "0.0", "nein", "Ausverkauft", "缺货"]
+    (note,) = tables.notes
+    assert note.startswith("items.csv: available is neither yes nor no in 2 rows ('maybe', 'bald'), which count")
+
+
 def test_times_that_cannot_be_say_what_can(table: Write) -> None:
     tables = read_tables(table("user,item,time\na,x,-5\na,y,1717113600\n"))
     assert tables.dropped[0].reason == "impossible time"

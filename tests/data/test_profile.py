@@ -221,3 +221,9 @@ def test_one_that_counts_the_future_is_noticed(monkeypatch: pytest.MonkeyPatch) 
     past, future = (0, START, 1.0, 5.0), (0, START + DAY, 1.0, 1.0)
     with pytest.raises(AssertionError, match="likes"):
         check_the_future_is_not_seen([past, future], [], START + DAY)
+
+
+def test_an_amount_is_told_as_no_rating() -> None:
+    user = UserProfile()
+    user.learn(np.array([7]), np.array([1e9]), np.array([1.0]), np.array([102.3]), [()])
+    assert in_words(user.at(1e9))[-1] == "values of 102.3 on average"

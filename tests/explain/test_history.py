@@ -28,6 +28,9 @@ def test_the_nearest_liked_item_is_named():
     found = because(Near(TABLE), codes(1, 3, 4), Histories.of([[0, 2]]), CATALOGUE)
     assert found[0] == Reason("because", "Because of Heat (1995), which is near.", "heat", 0.9)
     assert found[1].item_id == "heat"
+    assert found[1].text == "Because of Heat (1995), which is near."
+    far = because(Near(TABLE), codes(0, 3), Histories.of([[2]]), CATALOGUE)
+    assert [reason.text for reason in far] == ["Of what you liked, up comes nearest."] * 2
     assert found[2] is None, "what is far is no reason"
 
 

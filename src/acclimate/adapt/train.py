@@ -21,8 +21,9 @@ from acclimate.config import Home, Settings
 from acclimate.data.dataset import Dataset
 from acclimate.data.split import split_last
 from acclimate.devices import choose_device
-from acclimate.encode import make_encoder
+from acclimate.encode import ENCODERS, make_encoder
 from acclimate.encode.tuning import Tuning
+from acclimate.encode.weights import check_name
 from acclimate.errors import AcclimateError, InputError, NotFoundError, nearest
 from acclimate.evaluate.compare import Interval
 from acclimate.evaluate.protocols import evaluate
@@ -30,6 +31,7 @@ from acclimate.evaluate.ranking import nothing_held_out
 from acclimate.evaluate.results import Report
 from acclimate.locks import lock
 from acclimate.models import MODELS, arguments, make_model
+from acclimate.policies import make_policy
 from acclimate.snapshot import FORMAT, Registry, Snapshot
 from acclimate.tracking import check_tracking
 from acclimate.training import Training
@@ -126,7 +128,8 @@ class Trainer:
         """Look at what was asked for, before any work is done.
 
         Raises:
-            NotFoundError: No such model; names the nearest. Or the home holds nothing to learn from.
+            NotFoundError: No such model, policy or encoder; names the nearest. Or the home holds nothing to
+                learn from.
             InputError: A name comes twice, ``train.params`` has an argument that none of them takes, or a
                 neural model shall run on a device that is not there.
         """
@@ -138,6 +141,9 @@ class Trainer:
                     f"no model {name!r}: {nearest(name, MODELS)}", code="unknown_model", field="model"
                 )
         check_tracking(self.settings.train.tracking)
+        make_policy(self.settings.policy)
+        if self.settings.train.encoder not in ENCODERS:
+            check_name(self.settings.train.encoder)
         tuning_of(self.settings)
         check_data(self.home)
         self._check_tuned(names)
@@ -322,8 +328,9 @@ def better_before(before: Snapshot | None, metrics: Mapping[str, Interval]) -> l
         if name.startswith("ndcg@") and was > now:
             assert before is not None
             return [
-                f"{before.manifest['model']}, which this replaces, had {name} {was:.4f}, this has {now:.4f}: "
-                f"go back with acclimate snapshots rollback {before.id}"
+                f"{before.manifest['model']}, which this replaces, had {name} {was:.4f} when it was made, "
+                f"this has {now:.4f}; both were asked the same only if the data have not changed since. Go "
+                f"back with acclimate snapshots rollback {before.id}"
             ]
     return []
 

@@ -12,7 +12,7 @@ import typer
 from acclimate.cli.options import HomeOption, JsonOption
 from acclimate.cli.output import Output
 from acclimate.config import Home
-from acclimate.errors import InputError
+from acclimate.errors import CorruptError, InputError
 
 app = typer.Typer(help="Known data sets, and tables of your own, into the home.", no_args_is_help=True)
 
@@ -75,7 +75,7 @@ def listing(home: HomeOption = None, as_json: JsonOption = False) -> None:
 
     out, rows = Output(as_json), []
     for name, known in KNOWN.items():
-        found = fetched(name, cache=sets_folder(Home(home)))
+        found = fetched(name, cache=sets_folder(Home(home).checked()))
         source = f"[green]({escape(found.source)})[/]" if found else ""
         out.show(f"[bold]{name:<22}[/]", known.about, source)
         where = asdict(found) if found else {"path": None, "source": None, "sha256": None}
@@ -105,7 +105,7 @@ def fetch(
             tell = tell or stack.enter_context(counting(size, f"fetching {name}, bytes", shown=True))
             tell(n)
 
-        found = find(name, cache=sets_folder(Home(home)), from_dir=from_dir, progress=loaded)
+        found = find(name, cache=sets_folder(Home(home).checked()), from_dir=from_dir, progress=loaded)
     for reason in found.passed_over:
         out.note(f"passed over: {reason}")
     where = escape(f"{found.source}\nsha256 {found.sha256}\n{found.path}")
@@ -138,7 +138,8 @@ def _add_command(name: str, help: str, word: str, *, writes: bool) -> None:
         from acclimate.data.store import Store
         from acclimate.data.tables import read_tables
 
-        out, store = Output(as_json), Store(Home(home).data)
+        out, place = Output(as_json), Home(home).checked()
+        store = Store(place.data)
         named, wanted = _named(columns or []), Wanted.parse(drop, k_core)
         out.step(f"reading {', '.join(name_of(path) if is_url(path) else path for path in paths)}")
         tables = read_tables(
@@ -154,6 +155,8 @@ def _add_command(name: str, help: str, word: str, *, writes: bool) -> None:
         )
         done = store.add(tables) if writes and not tables.empty else store.check(tables)
         report(out, tables, done, CHECKED if tables.empty else word, whole=not writes)
+        if writes and (done.interactions or done.items or done.changed["items"]) and _published(place):
+            out.note("what is served was trained without these: acclimate train takes them up")
 
 
 _add_command(
@@ -168,6 +171,16 @@ _add_command(
     CHECKED,
     writes=False,
 )
+
+
+def _published(home: Home) -> bool:
+    """Whether the home has a snapshot that answers from what it was trained on."""
+    from acclimate.snapshot import Registry
+
+    try:
+        return Registry(home.snapshots).current() is not None
+    except CorruptError:
+        return False
 
 
 def sets_folder(home: Home) -> Path:

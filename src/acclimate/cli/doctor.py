@@ -78,12 +78,22 @@ def examine(home: Home, config: Path | None = None, overrides: list[str] | None 
     """Return one Check for each thing that can be wrong; never raises for what it finds."""
     try:
         settings = load_settings(settings_file(home, config), tuple(overrides or ()))
-        first = Check("settings", True, f"read from {config or home.settings_file}")
-        if config is None and not home.settings_file.is_file():
-            first = Check("settings", True, "defaults")
+        first = _settings(settings, settings_file(home, config), overrides)
     except AcclimateError as error:
         settings, first = Settings(), Check("settings", False, error.message, "correct the named setting")
     return [first, *(_run(name, check, home, settings) for name, check in CHECKS.items())]
+
+
+def _settings(settings: Settings, file: Path | None, overrides: list[str] | None) -> Check:
+    """Return where the settings come from, and whether the names in them are of parts that there are."""
+    from acclimate.adapt.choices import candidates
+    from acclimate.policies import make_policy
+
+    given = f"{counted(len(overrides), 'setting')} given with --set" if overrides else ""
+    told = " and ".join(part for part in (f"read from {file}" if file else "", given) if part)
+    candidates(settings.train.model)
+    make_policy(settings.policy)
+    return Check("settings", True, told or "defaults")
 
 
 def _run(name: str, check: Callable[[Home, Settings], Check], home: Home, settings: Settings) -> Check:
@@ -107,9 +117,15 @@ def _torch(home: Home, settings: Settings) -> Check:
 
 
 def _encoder(home: Home, settings: Settings) -> Check:
-    from acclimate.encode import make_encoder
+    from acclimate.encode import ENCODERS, make_encoder
 
-    encoder = make_encoder(settings.train.encoder, progress=False)
+    name = settings.train.encoder
+    try:
+        encoder = make_encoder(name, progress=False)
+    except AcclimateError as error:
+        if name in ENCODERS:
+            raise
+        return Check("encoder", False, error.message, "correct train.encoder, or leave it at auto")
     fix = FIXES["encoder"] if encoder.note else ""
     return Check("encoder", not encoder.note, encoder.note or encoder.name, fix)
 

@@ -179,7 +179,7 @@ def _call(
     device: str | None = None,
     positive: str | None = None,
 ) -> Call:
-    out, place = Output(as_json), Home(home)
+    out, place = Output(as_json), Home(home).checked()
     own = {
         "serve.host": host,
         "serve.port": None if port is None else check_range("port", port, 0, 65535),

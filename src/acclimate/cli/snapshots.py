@@ -69,7 +69,7 @@ def _given(context: typer.Context, home: Any, as_json: bool) -> tuple[Any, bool]
 def _registry(home: Any) -> Registry:
     from acclimate.snapshot import Registry
 
-    return Registry(Home(home).snapshots)
+    return Registry(Home(home).checked().snapshots)
 
 
 def _list(out: Output, registry: Registry) -> None:

@@ -172,7 +172,7 @@ def ratings(data: Dataset) -> Iterator[Advice]:
         yield Advice(
             "hint", "values", f"all values are {levels[0]:g}: they say nothing", "leave the column out"
         )
-    elif len(levels) <= 21:
+    elif len(levels) <= 21 and (levels * 2 % 1 == 0).all():  # amounts of money are no ratings
         middle = float(np.quantile(values, 0.5, method="higher"))
         liked = float((values >= middle).mean())
         told = f"ratings from {levels[0]:g} to {levels[-1]:g}; every one counts as positive by default"

@@ -20,6 +20,41 @@ if TYPE_CHECKING:
 
 NO_CATEGORY = ("(no genres listed)", "unknown")
 """What MovieLens writes where it knows no genre."""
+YES = (
+    "true",
+    "yes",
+    "t",
+    "y",
+    "available",
+    "in stock",
+    "in_stock",
+    "instock",
+    "ja",
+    "lieferbar",
+    "oui",
+    "sí",
+    "是",
+    "有货",
+)
+"""Words by which an item is available, as is any number but 0."""
+NO = (
+    "false",
+    "no",
+    "f",
+    "n",
+    "unavailable",
+    "out of stock",
+    "out_of_stock",
+    "outofstock",
+    "sold out",
+    "nein",
+    "ausverkauft",
+    "non",
+    "否",
+    "缺货",
+    "下架",
+)
+"""Words by which it is not, as 0."""
 KINDS = ("events", "items", "users", "searches")
 """Tables of a `Clean`, in its order."""
 MANY_ROWS = 12
@@ -59,7 +94,8 @@ def empty_clean() -> Clean:
 def clean_items(raw: Raw) -> tuple[pl.DataFrame, list[Dropped], list[str]]:
     """Return the items of a table in our columns (see `Clean`), the rows without a usable id, and notes.
 
-    Categories are divided by ``|``, else by ``,``. ``available`` is false for ``false no 0``.
+    Categories are divided by ``|``, else by ``,``. ``available`` is one of `YES` or of `NO`, or a number;
+    a note tells how often it is something else, which counts as available.
 
     Raises:
         InputError: It is not a table of items; see `check_one_row_each`.
@@ -74,9 +110,15 @@ def clean_items(raw: Raw) -> tuple[pl.DataFrame, list[Dropped], list[str]]:
     labels = pl.when(words.str.contains("|", literal=True)).then(bars).otherwise(commas)
     labels = labels.list.eval(pl.element().str.strip_chars())
     labels = labels.list.filter((pl.element() != "") & ~pl.element().is_in(NO_CATEGORY))
-    no = pl.col("available").str.to_lowercase().str.strip_chars().is_in(["false", "no", "0", "f", "n"])
+    word = frame["available"].str.to_lowercase().str.strip_chars().replace("", None)
+    number = word.cast(pl.Float64, strict=False)
+    no = word.is_in(NO) | (number == 0).fill_null(False)
     times = [_times(frame[name]) for name in ("created_at", "expires_at")]
-    notes = [*raw.notes, *check_one_row_each(raw.file, frame["item_id"])]
+    notes = [
+        *raw.notes,
+        *check_one_row_each(raw.file, frame["item_id"]),
+        *_unread(raw.file, word, no | number.is_not_null()),
+    ]
     for seconds in times:
         written = frame[seconds.name].str.strip_chars().replace("", None)
         if lost := seconds.null_count() - written.null_count():
@@ -87,13 +129,25 @@ def clean_items(raw: Raw) -> tuple[pl.DataFrame, list[Dropped], list[str]]:
             "item_id",
             pl.col("title", "text").str.strip_chars(),
             pl.when(labels.list.len() > 0).then(labels).alias("categories"),
-            (~no).alias("available"),
+            (~no).alias("available"),  # null where nothing is told
             *times,
             _attributes(frame),
         ),
         dropped,
         notes,
     )
+
+
+def _unread(file: Path, word: pl.Series, read: pl.Series) -> list[str]:
+    """Return a note if words of ``available`` are neither a yes nor a no; ``read`` says which are."""
+    others = word.filter(word.is_not_null() & ~read & ~word.is_in(YES))
+    if not len(others):
+        return []
+    shown = ", ".join(repr(each) for each in others.unique(maintain_order=True)[:3].to_list())
+    return [
+        f"{file.name}: available is neither yes nor no in {counted(len(others), 'row')} ({shown}), which "
+        "count as available; for those that are not write false, no or 0"
+    ]
 
 
 def _times(written: pl.Series) -> pl.Series:

@@ -62,6 +62,10 @@ class Profile:
     mean_value: float | None
 
 
+MOST_STARS = 10
+"""A mean value above it is told as an amount, not as a rating."""
+
+
 class UserProfile:
     """Builds the profile of one user, event by event; any chunking of the same events gives the same.
 
@@ -185,7 +189,8 @@ def in_words(profile: Profile) -> list[str]:
     if profile.dislikes:
         lines.append(f"said no {counted(profile.dislikes, 'time')}")
     if profile.mean_value is not None:
-        lines.append(f"rates {profile.mean_value:.1f} on average")
+        amount = profile.mean_value > MOST_STARS
+        lines.append(f"{'values of' if amount else 'rates'} {profile.mean_value:.1f} on average")
     return [*lines, *_rhythm(profile)]
 
 

@@ -12,6 +12,9 @@ from acclimate.types import Codes, Floats, Habitual, Histories, Item, Model, Rea
 RECENT = 50
 """How many of the user's newest liked items a reason may refer to."""
 
+NEAR = 0.5
+"""Similarity from which a reason says that an item is near, and not only nearer than the others."""
+
 
 def because(model: Model, items: Codes, history: Histories, catalogue: Sequence[Item]) -> list[Reason | None]:
     """Return for each of ``items`` the liked item of ``history`` that it is nearest to, in words.
@@ -76,7 +79,9 @@ def _nearness(model: Model, items: Codes, liked: Codes) -> Floats:
 def _near_to(item: Item, similarity: float) -> Reason | None:
     if similarity <= 0:
         return None
-    text = f"Because of {item.title or item.item_id}, which is near."
+    name = item.title or item.item_id
+    near = similarity >= NEAR
+    text = f"Because of {name}, which is near." if near else f"Of what you liked, {name} comes nearest."
     return Reason("because", text, item.item_id, round(similarity, 4))
 
 
