@@ -20,6 +20,8 @@ from tests.near_model import Near
 from tests.state.worlds import event, put
 
 NAN = np.nan
+SEARCH = Event("", "search", 1.0, query="heat")
+STRANGE = "none of the session's events is of an item that is known here"
 IDS = ["a", "b", "c", "d", "e"]
 TABLE = np.array(
     [
@@ -184,7 +186,10 @@ def test_candidates_and_session_events_are_for_this_answer():
         (Query("zed"), "unknown user: the items that were chosen most"),
         (Query("cy"), "no history yet: the items that were chosen most"),
         (Query(), "a session without events: the items that were chosen most"),
-        (Query(events=(Event("", "like", 1.0, "nonsense"),)), "a session without events: the items"),
+        (Query(events=(Event("", "like", 1.0, "z"), SEARCH)), f"{STRANGE}: the items that were chosen most"),
+        (Query("cy", events=(Event("", "like", 1.0, "z"),)), f"no history yet, and {STRANGE}: the items"),
+        (Query(events=(SEARCH,)), "the session holds searches, and no event of an item: the items"),
+        (Query(events=(Event("", "impression", 1.0, "a"),)), "the session's events of known items weigh 0: "),
         (
             Query("ann", candidates=("e",)),
             "near can score none of these items: the items that were chosen most",

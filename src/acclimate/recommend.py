@@ -201,9 +201,23 @@ class Recommender:
             kept_out = ", ".join(f"{n} {reason}" for reason, n in rules.counts().items())
             why.append(f"no item may be listed: {kept_out or 'the catalogue is empty'}")
         elif not len(history.items):
-            known = "no history yet" if self.state.known(query.user_id) else "unknown user"
-            who = "a session without events" if query.user_id is None else known
-            why.append(f"{who}: {popular if blind else self.model.new_user}")
+            why.append(f"{self._nothing_of(query)}: {popular if blind else self.model.new_user}")
         elif blind:
             why.append(f"{self.model.name} can score none of these items: {popular}")
         return "; ".join(why) or None
+
+    def _nothing_of(self, query: Query) -> str:
+        """Say why there is no history to go by: of the user, of the session, or of both."""
+        state, user_id = self.state, query.user_id
+        known = "no history yet" if state.known(user_id) else "unknown user"
+        user = [] if user_id is None else [known]
+        about = [event.item_id for event in query.events if event.item_id is not None]
+        if not query.events:
+            session = [] if user else ["a session without events"]
+        elif not about:
+            session = ["the session holds searches, and no event of an item"]
+        elif (state.items.codes(about) < 0).all():
+            session = ["none of the session's events is of an item that is known here"]
+        else:
+            session = ["the session's events of known items weigh 0"]
+        return ", and ".join([*user, *session])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from pathlib import Path
 from typing import Any
 
@@ -42,6 +43,48 @@ def test_a_like_changes_the_list_and_says_what_changed(url: str, visit: Any) -> 
     after(page, page.locator(".place").first.locator("[data-feedback=dislike]").click)
     assert now[0] not in titles(page)
     assert f"said no to {now[0]}" in page.inner_text("#change")
+
+
+@pytest.mark.parametrize(
+    ("before", "now", "moves", "words"),
+    [
+        ("abcd", "bcde", {"b": 0, "c": 0, "d": 0, "e": "new"}, "1 new"),
+        ("abcdef", "fbdce", {"f": 4, "b": -1, "d": 0, "c": -2, "e": -1}, "1 moved up, 3 moved down"),
+        ("abc", "xbyc", {"x": "new", "b": 0, "y": "new", "c": 0}, "2 new"),
+        ("abc", "cab", {"c": 2, "a": -1, "b": -1}, "1 moved up, 2 moved down"),
+        ("a", "", {}, ""),
+    ],
+)
+def test_moves_are_counted_among_what_is_in_both_lists(
+    url: str, visit: Any, before: str, now: str, moves: dict[str, Any], words: str
+) -> None:
+    page = visit(url)
+    page.wait_for_selector(".place")
+    found = page.evaluate(
+        """async ([before, now]) => {
+            const { compare, describe } = await import("/page/words.js");
+            const list = (ids) => [...ids].map((id) => ({ item_id: id }));
+            const moves = compare(list(before), list(now));
+            return [Object.fromEntries(moves), describe(moves)];
+        }""",
+        [before, now],
+    )
+    assert found == [moves, words]
+
+
+def test_the_headline_counts_the_badges(url: str, visit: Any) -> None:
+    page = visit(f"{url}/?user_id=reader-6")
+    page.wait_for_selector(".place")
+    said: set[str] = set()
+    for _ in range(4):
+        after(page, page.locator(".place:not(.done)").first.locator("[data-feedback=like]").click)
+        badges = page.locator(".badge:visible").all_inner_texts()
+        told = re.findall(r"(\d+) (new|moved up|moved down)[,:]", page.inner_text("#change"))
+        marks = {"new": "new", "moved up": "↑", "moved down": "↓"}
+        seen = {word: sum(text.startswith(mark) for text in badges) for word, mark in marks.items()}
+        assert {word: int(number) for number, word in told} == {word: n for word, n in seen.items() if n}
+        said |= {word for _, word in told}
+    assert {"moved up", "moved down"} <= said
 
 
 @pytest.mark.parametrize("width", [360, 1280])
@@ -170,6 +213,16 @@ def test_nothing_overflows(url: str, visit: Any, tmp_path: Path, width: int, sch
     page.fill("[name=title]", long)
     page.fill("[name=categories]", f"{long[:200]}, <b>x</b>")
     after(page, lambda: page.click("#add-form button"))
+    assert f"{long[:79]}… is in the catalogue" in page.inner_text("#change")
+    inside = """() => {
+        const bubble = document.querySelector("#change"), box = bubble.getBoundingClientRect();
+        const range = document.createRange();
+        range.selectNodeContents(bubble);
+        const text = range.getBoundingClientRect();
+        const radius = parseFloat(getComputedStyle(bubble).borderTopLeftRadius);
+        return radius <= 12 && box.left < text.left && text.right < box.right && box.right <= innerWidth;
+    }"""
+    assert page.evaluate(inside), "the message stays within its bubble"
     after(page, page.locator(".place").first.locator("[data-feedback=like]").click)
     assert overflow(page) == 0
     page.screenshot(path=tmp_path / f"page-{width}.png", full_page=True)

@@ -9,7 +9,7 @@ import pytest
 
 from acclimate.config import Home, Serve, Settings
 from acclimate.serve.engine import Engine
-from tests.e2e.browsing import MARKS, titles
+from tests.e2e.browsing import MARKS, after, titles
 from tests.e2e.serving import ask, in_thread
 
 pytestmark = MARKS
@@ -140,11 +140,38 @@ def test_all_users_are_found_from_the_keyboard(url: str, visit: Any) -> None:
     page.keyboard.press("Enter")
     page.wait_for_function("name => document.querySelector('#user').value === name", arg=second)
     assert page.locator(".people").is_hidden()
+    page.keyboard.press("/")
     page.keyboard.type("nobody at all")
     page.wait_for_selector("#people-note:text('No user begins so')")
     page.keyboard.press("Enter")
     page.keyboard.press("Escape")
     assert page.input_value("#user") == second != opened
+
+
+def test_the_search_hands_the_keys_on_to_the_list(url: str, visit: Any) -> None:
+    page = visit(url)
+    page.wait_for_selector(".past")
+    page.keyboard.press("/")
+    page.wait_for_selector("[role=option]")
+    page.keyboard.type("reader-41")
+    page.keyboard.press("Enter")  # sooner than the search: what was typed is meant, not what is marked
+    page.wait_for_function("() => document.activeElement.id === 'list'")
+    page.wait_for_function("() => !document.body.classList.contains('busy')")
+    chosen = page.input_value("#user")
+    assert chosen == "reader-41"
+    first = titles(page)[0]
+    page.keyboard.press("j")
+    after(page, lambda: page.keyboard.press("l"))
+    assert page.inner_text(".past .name >> nth=0") == first
+    assert page.input_value("#user") == chosen
+    for _ in range(2):  # the key finds the field again
+        page.keyboard.press("/")
+        page.wait_for_selector("[role=option]")
+        page.keyboard.type("reader-4")
+        page.keyboard.press("Escape")
+        assert page.evaluate("document.activeElement.id") == "list"
+        assert page.input_value("#user") == chosen
+        assert page.locator(".people").is_hidden()
 
 
 def test_tab_leaves_the_search_for_the_next_field(url: str, visit: Any) -> None:

@@ -88,8 +88,9 @@ def test_k_of_another_type(shared: Client, k: Any) -> None:
         (LIKE + b',"event_id":""}', 422, "event_id must be 1..10000 characters, got 0", "event_id"),
         (LIKE + b',"value":NaN}', 422, f"NaN (byte {len(LIKE) + 9}) is not a number in JSON", None),
         (LIKE + b',"value":-Infinity}', 422, f"-Infinity (byte {len(LIKE) + 9}) is not a number", None),
-        (LIKE + b',"value":1e999}', 422, "value: Number out of range", "value"),
+        (LIKE + b',"value":1e999}', 422, "value is a number that is too large; at most 1.8e308", "value"),
         (LIKE + b',"timestamp":1700000000000}', 422, "in seconds, got 1700000000000; for milliseconds divide", "timestamp"),
+        (LIKE + b',"timestamp":1e300}', 422, "timestamp must be in seconds, got 1e+300; for milliseconds", "timestamp"),
         (LIKE + b',"timestamp":-5}', 422, "timestamp must be seconds since 1970, got -5.0", "timestamp"),
         (LIKE + b',"timestamp":"yesterday"}', 422, "or ISO 8601 as in 2024-05-01T12:00:00Z, got 'yesterday'", "timestamp"),
         (b'{"user_id":"u","event_type":"lik","item_id":"i"}', 422, "no event type 'lik': did you mean 'like'?", "event_type"),
@@ -166,6 +167,34 @@ def test_a_wrong_address(shared: Client, path: str, expected: tuple[int, str, st
 
 
 @pytest.mark.parametrize(
+    ("path", "message"),
+    [
+        ("recommendations?explain=x", "explain must be true or false, got 'x'"),
+        ("users?max_events=-1", "max_events must be a whole number, 0 or more, got -1"),
+        ("users?max_events=few", "max_events must be a whole number, got 'few'"),
+        ("users?prefix=" + "x" * 10_001, "prefix must be at most 10000 characters, got 10001"),
+    ],
+)
+def test_a_wrong_parameter_is_told_in_plain_words(shared: Client, path: str, message: str) -> None:
+    assert problem(shared.get(f"/v1/{path}"))[2] == message
+
+
+@pytest.mark.parametrize(
+    ("offset", "message"),
+    [
+        (-1, "offset must be a whole number, 0 or more, got -1"),
+        ("x", "offset must be a whole number, got 'x'"),
+        (10**60, "offset must be one that a write answered with, at most "),
+    ],
+)
+def test_a_wrong_offset(shared: Client, offset: Any, message: str) -> None:
+    answer = shared.post("/v1/recommendations", json={"offset": offset})
+    _, code, told, field = problem(answer)
+    assert (code, told[: len(message)], field) == ("bad_value", message, "offset")
+    assert len(told) < 120
+
+
+@pytest.mark.parametrize(
     ("query", "code", "part", "field"),
     [
         ("user_id=%FF", "not_utf8", "user_id is not UTF-8: an address holds", "user_id"),
@@ -190,6 +219,16 @@ def test_a_wrong_method_names_the_right_ones(shared: Client) -> None:
     response = shared.post("/livez")
     assert problem(response)[:2] == (405, "method_not_allowed")
     assert "GET" in response.headers["Allow"]
+    assert problem(shared.request("PROPFIND", "/livez"))[2] == "PROPFIND is not allowed on /livez"
+
+
+def test_a_method_that_http_lacks_is_refused_before_the_service(engine: Engine) -> None:
+    with in_thread(engine) as url:
+        connection = http.client.HTTPConnection(urlsplit(url).netloc, timeout=20)
+        connection.request("FOO", "/livez")
+        with connection.getresponse() as response:
+            assert (response.status, response.getheader("X-Request-ID")) == (400, None), "as the docs say"
+        connection.close()
 
 
 def test_too_many_events(shared: Client) -> None:

@@ -7,8 +7,13 @@ from pathlib import Path
 
 import pytest
 
+from acclimate.adapt.gate import first_verdict
 from acclimate.config import Home, Serve, Settings
+from acclimate.data.dataset import Dataset
+from acclimate.models.popularity import Popularity
 from acclimate.serve.engine import Engine
+from acclimate.snapshot import Registry
+from acclimate.state.fold import LiveState
 from tests.serve.conftest import Client, serving
 
 LIKE = {"user_id": "new one", "event_type": "like", "item_id": "book-gothic-1"}
@@ -156,6 +161,25 @@ def test_a_history_that_was_cut_says_so(tmp_path: Path) -> None:
         (user,) = client.get("/v1/users").json()["users"]
     assert [event["item_id"] for event in history["events"]] == ["i4", "i3"]
     assert (history["total"], history["more"]) == (user["events"], user["more"]) == (3, True)
+
+
+def test_how_much_is_kept_holds_for_what_a_snapshot_knows(tmp_path: Path) -> None:
+    home, few = Home(tmp_path), Settings(serve=Serve(max_history=5))
+    data = Dataset.of([("ann", f"i{n}", float(n)) for n in range(19)])
+    model = Popularity()
+    model.fit(data)
+    registry = Registry(home.snapshots)
+    snapshot = registry.write(model, LiveState.of(data), metrics={})
+    registry.publish(snapshot, first_verdict(snapshot, report=None))
+    for settings, kept in ((Settings(), 19), (few, 5), (few, 5)):
+        with serving(Engine(home, settings)) as client:
+            history = client.get("/v1/history?user_id=ann").json()
+            assert (history["total"], history["more"]) == (kept, kept < 19)
+            assert ids(client, "ann") == [], "what is older was had all the same"
+    with serving(Engine(home, few)) as client:
+        client.post("/v1/events", json={**LIKE, "user_id": "ann", "item_id": "new"})
+        history = client.get("/v1/history?user_id=ann").json()
+    assert [event["item_id"] for event in history["events"]] == ["new", "i18", "i17", "i16", "i15"]
 
 
 def test_a_rating_off_the_scale_is_kept_and_warned_about(client: Client) -> None:

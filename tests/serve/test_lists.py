@@ -153,3 +153,16 @@ def test_two_users_never_get_each_others_answer(engine: Engine) -> None:
     assert [user for user, _, _ in answers] == asked
     assert len({request for _, request, _ in answers}) == len(asked)
     assert all(items == alone[user] for user, _, items in answers)
+
+
+@pytest.mark.parametrize(
+    ("event", "reason"),
+    [
+        ({"item_id": "nope"}, "none of the session's events is of an item that is known here: "),
+        ({"event_type": "search", "query": "q"}, "the session holds searches, and no event of an item: "),
+    ],
+)
+def test_a_session_that_says_nothing_is_told_why(client: Client, event: dict[str, str], reason: str) -> None:
+    answer = client.post("/v1/recommendations", json={"k": 2, "events": [event]}).json()
+    assert answer["fallback"]["reason"].startswith(reason)
+    assert len(answer["items"]) == 2

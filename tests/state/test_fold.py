@@ -74,6 +74,35 @@ def test_chunking_and_saving_are_invisible(records, bound, cuts, saving):
     assert parts.offset == whole.offset == len(records)
 
 
+@given(logs, bounds, bounds, st.integers(0, 30), st.booleans())
+def test_a_state_that_keeps_fewer_is_one_that_always_did(records, one, other, cut, saving):
+    fewer, more = sorted((one, other))
+    always, late = LiveState(max_history=fewer), LiveState(max_history=more)
+    always.apply(records)
+    late.apply(records[:cut])
+    late = restored(late) if saving else late
+    late.keep(fewer)
+    late.apply(records)
+    same(always, late)
+    assert always.counts.tolist() == late.counts.tolist()
+    for user in USERS:
+        assert always.has_older(user) == late.has_older(user)
+        for since in (None, 10.0):
+            standings = zip(always.standing(user, (), since), late.standing(user, (), since), strict=True)
+            assert all(codes.tolist() == others.tolist() for codes, others in standings)
+
+
+def test_what_was_cut_does_not_come_back():
+    state = LiveState(max_history=2)
+    state.apply(event(n, "ann", "like", f"i{n}") for n in range(1, 5))
+    state = restored(state)
+    state.keep(3)
+    assert (state.past("ann")["item"].tolist(), state.has_older("ann")) == ([2, 3], True)
+    state.apply(event(n, "ann", "like", f"i{n}") for n in range(5, 7))
+    assert state.past("ann")["item"].tolist() == [3, 4, 5]
+    assert state.standing("ann")[0].tolist() == [0, 1, 2, 3, 4, 5]
+
+
 @given(logs)
 def test_a_record_that_comes_again_is_skipped(records):
     once, twice = LiveState(), LiveState()

@@ -24,7 +24,7 @@ from acclimate.serve.routes import ROUTES
 
 DESCRIPTION = """Acclimate recommends and keeps learning. Ids never stand in a path: they are query
 parameters or in the body, so any string can be an id (an address holds 64 KB; a body more). Errors have one
-shape, and every answer has an `X-Request-ID`."""
+shape, and every answer has an `X-Request-ID`, but to what is no HTTP, or has a method that HTTP lacks."""
 
 
 class App(Litestar):

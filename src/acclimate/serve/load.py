@@ -22,8 +22,8 @@ def load_recommender(home: Home, settings: Settings) -> Recommender:
 
     Args:
         home: The folder; nothing needs to be there.
-        settings: Policy, the table of events, and whether items come again; where they do not say, it is
-            as the snapshot was trained.
+        settings: Policy, the table of events, how many events of a user are kept, and whether items come
+            again; of events and repeats it is as the snapshot was trained where they do not say.
 
     Raises:
         CorruptError: The current snapshot is incomplete or altered.
@@ -34,6 +34,7 @@ def load_recommender(home: Home, settings: Settings) -> Recommender:
         loaded = snapshot.load(home.cache)
         for note in loaded.notes:
             log.warning("snapshot %s: %s", snapshot.id, note)
+        loaded.state.keep(settings.serve.max_history)
         _tell_events(snapshot, loaded.state.weights.table, settings.events)
         return Recommender(
             loaded.model,

@@ -34,7 +34,7 @@ def seconds(given: float | str, field: str) -> float:
             raise unfit(f"{field} must be {allowed}, got {given[:40]!r}", field) from None
         given = moment.replace(tzinfo=moment.tzinfo or UTC).timestamp()
     elif given >= _MILLISECONDS and math.isfinite(given):
-        raise unfit(f"{field} must be in seconds, got {given:.0f}; for milliseconds divide by 1000", field)
+        raise unfit(f"{field} must be in seconds, got {given:.15g}; for milliseconds divide by 1000", field)
     if not math.isfinite(given) or given < 0:
         raise unfit(f"{field} must be seconds since 1970, got {given}", field)
     return float(given)

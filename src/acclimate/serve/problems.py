@@ -19,6 +19,14 @@ log = logging.getLogger("acclimate.serve")
 
 CODES = {404: "no_such_route", 405: "method_not_allowed", 413: "body_too_large", 503: "unavailable"}
 RANGES = {"k": K_RANGE, "limit": K_RANGE}
+_KINDS = {
+    "str": "a string",
+    "int": "a whole number",
+    "float": "a number",
+    "bool": "true or false",
+    "object": "an object",
+    "array": "a list",
+}
 
 
 class Refused(InputError):
@@ -34,6 +42,20 @@ class Refused(InputError):
     def __init__(self, status: int, message: str, *, code: str, field: str | None = None) -> None:
         super().__init__(message, code=code, field=field)
         self.status = status
+
+
+def wanted(problem: str) -> str | None:
+    """Return in plain words which kind of value the decoder expected; None if it speaks of other things.
+
+    Example:
+        >>> wanted("Expected `int` >= 0"), wanted("Expected `array | null`, got `str`")
+        ('a whole number, 0 or more', 'a list or null')
+    """
+    found = re.search(r"Expected `([^`]*)`(?! of)( >= 0)?", problem)
+    if found is None:
+        return None
+    kinds = " or ".join(_KINDS.get(name, name) for name in found[1].split(" | "))
+    return f"{kinds}, 0 or more" if found[2] else kinds
 
 
 def unfit(message: str, field: str | None) -> Refused:
@@ -79,8 +101,15 @@ def on_parameters(request: Request[Any, Any, Any], error: ValidationException) -
             return answer(400, refused.code, refused.message, refused.field)
     if name.endswith("_id"):
         return answer(422, "bad_value", f"{name} must be 1..{LONGEST_ID} characters, got {len(given)}", name)
-    hint = str(extra.get("message", "it does not fit")).replace("`", "")
-    return answer(400, "bad_parameter", f"{name}: {hint}; got {given[:80]!r}", name)
+    hint = str(extra.get("message", "it does not fit"))
+    if "of length" in hint:
+        message = f"{name} must be at most {LONGEST_ID} characters, got {len(given)}"
+    elif kind := wanted(hint):
+        shown = given if re.fullmatch(r"-?[0-9]{1,30}", given) else repr(given[:80])
+        message = f"{name} must be {kind.removesuffix(' or null')}, got {shown}"
+    else:
+        message = f"{name}: {hint.replace('`', '')}; got {given[:80]!r}"
+    return answer(400, "bad_parameter", message, name)
 
 
 def on_http(request: Request[Any, Any, Any], error: HTTPException) -> Response[ProblemAnswer]:

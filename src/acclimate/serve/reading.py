@@ -16,7 +16,7 @@ from litestar.connection import ASGIConnection
 from litestar.handlers import BaseRouteHandler
 
 from acclimate.errors import InputError, check_range, nearest
-from acclimate.serve.problems import RANGES, Refused, unfit
+from acclimate.serve.problems import RANGES, Refused, unfit, wanted
 from acclimate.serve.schemas import LONGEST_ID
 
 _FRAMEWORK = {"self", "request", "engine", "data"}
@@ -25,14 +25,6 @@ FOR_PEOPLE = "for_people"
 _NOT_FINITE = re.compile(rb"-?(NaN|Infinity)")
 _ESCAPES = re.compile(rb"\\u[dD][89abAB]\w\w\\u[dD][c-fC-F]\w\w|(\\u[dD][89a-fA-F]\w\w)|\\.")
 """What a backslash begins in JSON; the group is half a surrogate pair."""
-_JSON_NAMES = {
-    "str": "a string",
-    "int": "a whole number",
-    "float": "a number",
-    "bool": "true or false",
-    "object": "an object",
-    "array": "a list",
-}
 
 
 class JsonRequest(Request[Any, Any, Any]):
@@ -194,10 +186,11 @@ def _misfit(message: str, body: bytes, kind: Any) -> InputError:
 def _sentence(path: str, problem: str, given: Any) -> str:
     if isinstance(given, str) and "of length" in problem:
         return f"{path} must be 1..{LONGEST_ID} characters, got {len(given)}"
-    wanted = re.search(r"Expected `([^`]*)`", problem)
-    if wanted is None or " of " in problem or ">=" in problem or "<=" in problem:
+    if problem == "Number out of range":
+        return f"{path} is a number that is too large; at most 1.8e308 is allowed"
+    names = wanted(problem)
+    if names is None:
         return f"{path}: {problem.replace('`', '')}"
-    names = " or ".join(_JSON_NAMES.get(name, name) for name in wanted.group(1).split(" | "))
     if path == "the body" and given is None:
         return f"the body is null; {names} is wanted"
     number = isinstance(given, int | float) and not isinstance(given, bool)

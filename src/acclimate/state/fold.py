@@ -333,6 +333,13 @@ class LiveState:
             for time, query in asked:
                 self._search(int(code), time, query)
 
+    def keep(self, max_history: int) -> None:
+        """Keep ``max_history`` events of a user in full from now on.
+
+        With fewer than before it is the state that had always kept so many. What was cut does not come back.
+        """
+        self.max_history = self._histories.max_history = max_history
+
     def _search(self, user: int, time: float, query: str) -> None:
         kept = self._searches.setdefault(user, deque(maxlen=MOST_SEARCHES))
         kept.append((time, query[:LONGEST_SEARCH]))

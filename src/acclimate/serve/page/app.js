@@ -7,13 +7,14 @@ import * as listView from "/page/list.js";
 import * as theme from "/page/theme.js";
 import { nameOf, Picker } from "/page/people.js";
 import { Scale } from "/page/scores.js";
-import { compare, count, describe } from "/page/words.js";
+import { compare, count, describe, shorten } from "/page/words.js";
 
 const LENGTH = 10, HISTORY = 30, PEOPLE = 30;
 const FEW = 30; // a history that can be taken in at a glance: whom the page opens on
 const $ = (id) => document.getElementById(id);
 const state = { user: null, answer: null, busy: false };
-const picker = new Picker($("user"), $("people"), $("people-note"), { find: people, choose: become });
+const leave = () => $("list").focus({ preventScroll: true });
+const picker = new Picker($("user"), $("people"), $("people-note"), { find: people, choose: become, leave });
 
 function complain(message) {
   $("problem").textContent = message;
@@ -120,8 +121,8 @@ function add(form) {
     form.reset();
     await refresh();
     $("change").textContent = warnings.length
-      ? `${title} is in the catalogue: ${warnings[0].message}`
-      : `${title} is in the catalogue and can be recommended`;
+      ? `${shorten(title)} is in the catalogue: ${warnings[0].message}`
+      : `${shorten(title)} is in the catalogue and can be recommended`;
   });
 }
 

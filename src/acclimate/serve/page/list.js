@@ -35,6 +35,7 @@ function draw(template, place, scale, move) {
   const mark = badge(move);
   find(".badge").textContent = mark;
   find(".badge").hidden = !mark;
+  find(".badge").title = move === "new" ? "" : "Places moved, among what is in both lists";
   row.classList.toggle("is-new", move === "new");
   return row;
 }

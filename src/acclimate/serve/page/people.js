@@ -1,5 +1,5 @@
 // Who the page is for: a search over all users, which the service does. Arrows, Enter and Escape work as in
-// any combobox.
+// any combobox; the last two also leave the field, so that the keys of the list work at once.
 
 import { count } from "/page/words.js";
 
@@ -22,15 +22,17 @@ function draw(user, at) {
 }
 
 export class Picker {
-  // `find(text)` promises {users, total}; `choose(user)` hears who was picked.
-  constructor(input, list, note, { find, choose }) {
-    Object.assign(this, { input, list, note, find, choose, users: [], at: -1, asked: 0, shown: "" });
-    input.addEventListener("focus", () => { input.select(); this.search(""); });
+  // `find(text)` promises {users, note}; `choose(user)` hears who was picked; `leave()` puts the focus elsewhere.
+  constructor(input, list, note, { find, choose, leave }) {
+    Object.assign(this, { input, list, note, find, choose, leave, users: [], at: -1, asked: 0, shown: "" });
+    Object.assign(this, { typed: "", found: "" }); // what is searched for, and what `users` are the answer to
+    input.addEventListener("focus", () => { input.select(); this.search(this.typed = ""); });
     input.addEventListener("blur", () => this.close());
     input.addEventListener("keydown", (event) => this.key(event));
     input.addEventListener("input", () => {
       clearTimeout(this.waiting);
-      this.waiting = setTimeout(() => this.search(input.value.trim()), PAUSE);
+      this.typed = input.value.trim();
+      this.waiting = setTimeout(() => this.search(this.typed), PAUSE);
     });
     list.addEventListener("mousedown", (event) => event.preventDefault()); // the field keeps the focus
     list.addEventListener("click", (event) => {
@@ -43,7 +45,9 @@ export class Picker {
     this.shown = this.input.value = name;
   }
 
+  // Promises whether `users` are those of `text` now; not if something else was asked meanwhile.
   async search(text) {
+    clearTimeout(this.waiting);
     const asked = ++this.asked;
     let users, note;
     try {
@@ -51,12 +55,13 @@ export class Picker {
     } catch (error) {
       [users, note] = [[], error.message];
     }
-    if (asked !== this.asked || document.activeElement !== this.input) return;
-    this.users = users;
+    if (asked !== this.asked || document.activeElement !== this.input) return false;
+    [this.users, this.found] = [users, text];
     this.list.replaceChildren(...users.map(draw));
     this.note.textContent = note;
     this.open(true);
     this.mark(text && users.length ? 0 : -1);
+    return true;
   }
 
   open(open) {
@@ -74,25 +79,37 @@ export class Picker {
   }
 
   key(event) {
+    if (event.isComposing) return; // Enter ends a word of an input method
     const step = { ArrowDown: 1, ArrowUp: -1 }[event.key];
     if (step && this.users.length) {
       this.open(true);
       this.mark((this.at + step + this.users.length) % this.users.length);
-    } else if (event.key === "Enter" && this.at >= 0) {
-      this.pick(this.at);
+    } else if (event.key === "Enter") {
+      this.enter();
     } else if (event.key === "Escape") {
-      this.close();
+      this.go();
     } else {
       return;
     }
     event.preventDefault();
   }
 
+  async enter() {
+    const current = this.typed === this.found || await this.search(this.typed); // typed faster than searched
+    if (current && this.at >= 0) this.pick(this.at);
+  }
+
   pick(at) {
     const user = this.users[at];
     this.show(nameOf(user));
-    this.close();
+    this.go();
     this.choose(user);
+  }
+
+  go() {
+    this.close();
+    this.input.blur(); // an empty list takes no focus
+    this.leave();
   }
 
   close() {

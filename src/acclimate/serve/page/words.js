@@ -1,34 +1,40 @@
 // Puts into words what was done, what changed between two lists, and when something was.
 
+const LONGEST = 80; // characters of a title in a message
+
+export function shorten(text) {
+  const letters = [...text];
+  return letters.length > LONGEST ? `${letters.slice(0, LONGEST - 1).join("").trimEnd()}…` : text;
+}
+
+// How far each item moved among those of both lists, above 0 for up, or "new". What left or came in between
+// moves nobody.
 export function compare(before, after) {
-  const old = new Map(before.map((place, index) => [place.item_id, index]));
-  const moves = new Map();
-  after.forEach((place, index) => {
-    const was = old.get(place.item_id);
-    moves.set(place.item_id, was === undefined ? "new" : was - index);
-  });
-  return moves;
+  const listed = new Set(after.map((place) => place.item_id));
+  const stayed = before.map((place) => place.item_id).filter((id) => listed.has(id));
+  const old = new Map(stayed.map((id, index) => [id, index]));
+  let index = 0;
+  return new Map(after.map(({ item_id: id }) => [id, old.has(id) ? old.get(id) - index++ : "new"]));
 }
 
 const VERBS = { like: "liked", dislike: "said no to" };
 
 export function describe(moves, feedback, title) {
   const values = [...moves.values()];
-  // What left the list lifts everything below it by one; only a real climb is worth a word.
   const counts = [
     [values.filter((move) => move === "new").length, "new"],
-    [values.filter((move) => move > 1).length, "moved up"],
+    [values.filter((move) => move > 0).length, "moved up"],
     [values.filter((move) => move < 0).length, "moved down"],
   ];
   const parts = counts.filter(([number]) => number > 0).map(([number, word]) => `${number} ${word}`);
-  const why = feedback ? `because you ${VERBS[feedback]} ${title}` : "";
+  const why = feedback ? `because you ${VERBS[feedback]} ${shorten(title)}` : "";
   if (parts.length === 0) return feedback ? `The order stays, ${why}` : "";
   return why ? `${parts.join(", ")}: ${why}` : parts.join(", ");
 }
 
 export function badge(move) {
   if (move === "new") return "new";
-  if (move > 1) return `↑ ${move}`;
+  if (move > 0) return `↑ ${move}`;
   if (move < 0) return `↓ ${-move}`;
   return "";
 }

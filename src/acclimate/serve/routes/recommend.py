@@ -99,8 +99,8 @@ async def _answer(body: RecommendBody, request: Request[Any, Any, Any], engine: 
     kinds = engine.settings.events.__struct_fields__
     query = query_of(body, id_of(request.scope), time.time(), kinds)
     if body.offset > engine.offset:
-        message = f"offset must be one that a write answered with, at most {engine.offset}; got {body.offset}"
-        raise unfit(message, "offset")
+        known, given = f"one that a write answered with, at most {engine.offset}", str(body.offset)[:40]
+        raise unfit(f"offset must be {known}; got {given}", "offset")
     slate, items = await engine.recommend(query)
     return RecommendAnswer(
         request_id=slate.request_id,
