@@ -118,7 +118,7 @@ class ItemTerms(nn.Module):
         self.bias = nn.Parameter(popular.clone()) if bias else None
         self.again = nn.Parameter(torch.zeros(len(counts))) if repeats else None
         self.reading = (
-            nn.Sequential(nn.Linear(FIGURES + 1, HIDDEN), nn.SiLU(), nn.Linear(HIDDEN, 1))
+            nn.Sequential(nn.Linear(FIGURES + 2, HIDDEN), nn.SiLU(), nn.Linear(HIDDEN, 1))
             if repeats
             else None
         )
@@ -141,17 +141,24 @@ class ItemTerms(nn.Module):
         keep = alike(torch.rand(len(like), device=like.device)) >= self.dropout
         return Own(*(None if part is None else part * keep for part in parts))
 
-    def told(self, had: Had, own: Own) -> Tensor:
-        """Return what is added for each pair of a user and an item, float32[m]; their bias is taken off."""
+    def told(self, had: Had, own: Own, near: Tensor, scale: Tensor) -> Tensor:
+        """Return what is added to the logit of each pair of a user and an item, float32[m].
+
+        Args:
+            had: The m pairs.
+            own: As `seen` returns it.
+            near: Cosine of each pair, float32[m].
+            scale: Inverse temperature of the cosines.
+        """
         assert own.again is not None
         assert own.popular is not None
-        found = self._read(had.told, own.popular[had.items]) + own.again[had.items]
-        return found if own.bias is None else found - own.bias[had.items]
+        found = self._read(had.told, own.popular[had.items], near) + own.again[had.items]
+        return found - scale * near - (0 if own.bias is None else own.bias[had.items])
 
-    def _read(self, told: Tensor, popular: Tensor) -> Tensor:
-        """Return what is learned of float32[m, 7] figures and the popularity float32[m], float32[m]."""
+    def _read(self, told: Tensor, popular: Tensor, near: Tensor) -> Tensor:
+        """Return what is learned of float32[m, 7] figures, popularity and cosine float32[m], float32[m]."""
         assert self.reading is not None
-        found: Tensor = self.reading(torch.cat([told, popular[:, None]], dim=1))[:, 0]
+        found: Tensor = self.reading(torch.cat([told, popular[:, None], near[:, None]], dim=1))[:, 0]
         return found
 
     @torch.inference_mode()
@@ -171,9 +178,10 @@ class ItemTerms(nn.Module):
             had = Had.of(histories.liked())
             rows, items = had.rows.numpy(), had.items.numpy()
             device = next(self.parameters()).device
-            popular = torch.from_numpy(own[items, 2])
-            more = self._read(had.told.to(device), popular.to(device)).cpu().numpy()
-            scores[rows, items] += (more + own[items, 1] - own[items, 0]) / scale
+            near = scores[rows, items] - own[items, 0] / scale
+            popular, near = (torch.from_numpy(part).to(device) for part in (own[items, 2], near))
+            more = self._read(had.told.to(device), popular, near).cpu().numpy()
+            scores[rows, items] = (more + own[items, 1]) / scale
 
     def own(self) -> Floats:
         """Return bias, own repeats and popularity of each item, float32[n_items, 3]; 0 for what is off."""

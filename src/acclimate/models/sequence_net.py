@@ -233,7 +233,9 @@ class SequenceNet(nn.Module):
         if asked is not None:
             states = states[asked.states]
             if asked.had is not None and self.terms and own:
-                added = Added(asked.had.rows, asked.had.items, self.terms.told(asked.had, own))
+                rows, items = asked.had.rows, asked.had.items
+                near = (states[rows] * unit[items]).sum(dim=1)
+                added = Added(rows, items, self.terms.told(asked.had, own, near, scale))
         rows = torch.arange(len(states), device=states.device) if asked is None else asked.rows
         loss, p = self.params["loss"], self.params
         if loss == "full":
