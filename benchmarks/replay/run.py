@@ -98,7 +98,7 @@ def retail(cache: Path) -> Case:
         name=data.name,
     )
     options = {"again": 0.0, "start": moment("2017-11-01", "start")}
-    params = {**again_told(0.0), "epochs": 24, "schedule": "cosine"}
+    params = {**again_told(0.0), "epochs": 8, "schedule": "cosine"}
     return Case(data, options, without=("als", "item-knn"), params=params)
 
 
