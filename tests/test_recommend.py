@@ -252,9 +252,9 @@ def test_k_has_a_range(k):
 
 
 def test_a_user_is_named_by_a_text():
-    for given, message in ((5, r"got 5: give str\(5\)$"), (b"ann", "got b'ann'$"), (("ann",), "got ")):
+    for user, message in ((5, r"got 5: give str\(5\)$"), (b"ann", "got b'ann'$"), (("ann",), "got ")):
         with pytest.raises(InputError, match=f"^user_id must be a text or None, {message}") as failure:
-            near().recommend(Query(given))
+            near().recommend(Query(user))
         assert failure.value.field == "user_id"
 
 
