@@ -256,6 +256,13 @@ def test_k_has_a_range(k):
         near().similar("a", k)
 
 
+def test_a_user_is_named_by_a_text():
+    for user, message in ((5, r"got 5: give str\(5\)$"), (b"ann", "got b'ann'$"), (("ann",), "got ")):
+        with pytest.raises(InputError, match=f"^user_id must be a text or None, {message}") as failure:
+            near().recommend(Query(user))
+        assert failure.value.field == "user_id"
+
+
 def test_neighbours_are_near_available_and_not_the_item_itself():
     recommender = near()
     recommender.apply([put(10, "b", available=False)])

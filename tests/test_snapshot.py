@@ -1,6 +1,7 @@
 import errno
 import json
 import os
+import re
 import shutil
 import signal
 import time
@@ -216,14 +217,29 @@ def test_a_damaged_snapshot_is_listed_as_broken(registry):
     (second.path / "model.safetensors").write_bytes(b"")
     (first.path / "verdict.json").write_bytes(b"{")
     listed = {snapshot.id: snapshot for snapshot in registry.list()}
-    assert "model.safetensors is missing or incomplete" in listed[second.id].broken
+    assert re.search(r"model\.safetensors is altered \(0 bytes, \d+ were written\)", listed[second.id].broken)
     assert "verdict.json is damaged" in listed[first.id].broken
-    with pytest.raises(
-        CorruptError, match=r"is missing or incomplete: go back .*rollback ID\), or train anew"
-    ):
+    with pytest.raises(CorruptError, match=r"is altered .*: go back .*rollback ID\), or train anew"):
         registry.current()
     assert write(registry, a=2).id == second.id, "writing it again mends it"
     second.load()
+
+
+def test_a_file_that_is_altered_is_told_from_one_that_is_missing(registry):
+    snapshot = published(registry)
+    file = snapshot.path / "model.safetensors"
+    whole = file.read_bytes()
+    n = len(whole)
+    for data, what in (
+        (whole + b"\0", rf"altered \({n + 1} bytes, {n} were written\)"),
+        (whole[:-1], rf"altered \({n - 1} bytes, {n} were written\)"),
+        (whole[:-1] + bytes([whole[-1] ^ 1]), r"altered \(its bytes are not those that were written\)"),
+        (None, "missing"),
+    ):
+        file.unlink() if data is None else file.write_bytes(data)
+        with pytest.raises(CorruptError, match=rf"model\.safetensors is {what}: go back to another"):
+            registry.get(snapshot.id).load()
+        file.write_bytes(whole)
 
 
 def test_a_manifest_cannot_be_rewritten(registry):

@@ -27,6 +27,8 @@ RANGES = {
     "serve.max_history": (1, 1_000_000),
 }
 """The lowest and the highest value of these settings; other numbers need only be finite here."""
+ABOVE = {"policy.epsilon": "for no exploration take the policy 'greedy'"}
+"""Settings that have to be above the lowest value of their range, and what to do instead of it."""
 
 
 def check_numbers(table: str, given: msgspec.Struct) -> None:
@@ -40,9 +42,11 @@ def check_numbers(table: str, given: msgspec.Struct) -> None:
         if isinstance(value, bool) or not isinstance(value, int | float):
             continue
         low, high = RANGES.get(where, (-math.inf, math.inf))
-        if not (math.isfinite(value) and low <= value <= high):
+        if not (math.isfinite(value) and low <= value <= high) or (value == low and where in ABOVE):
             allowed = f"{low}..{high}" if where in RANGES else "a finite number"
             message = f"{where} must be {allowed}, got {value}"
+            if where in ABOVE:
+                message = f"{where} must be above {low} and up to {high}, got {value}; {ABOVE[where]}"
             raise InputError(message, code="bad_setting", field=where)
 
 

@@ -101,8 +101,8 @@ def names() -> list[str]:
 
 def check_optimiser(name: str) -> None:
     """Raise InputError if there is no optimiser of that name; names the nearest."""
-    if name.lower() not in names():
-        raise InputError(f"no optimiser {name!r}: {nearest(name, names())}", field="optimiser")
+    if not isinstance(name, str) or name.lower() not in names():
+        raise InputError(f"no optimiser {name!r}: {nearest(str(name), names())}", field="optimiser")
 
 
 def make_optimiser(module: nn.Module, recipe: Recipe) -> Optimizer:

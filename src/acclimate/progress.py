@@ -8,17 +8,19 @@ from time import perf_counter
 from typing import Protocol
 
 from rich.console import Console
-from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.progress import BarColumn, Progress, TextColumn
 
 WORTH_TELLING = 20.0
-"""Seconds that are left at least where a line tells them."""
+"""Seconds that are left at least where they are told."""
+SURE_AFTER = 5.0
+"""Seconds of work before anything is said about the rest."""
 
 
 class Tell(Protocol):
     """Called with how many more are done, and if there is more to say than that, a note."""
 
-    def __call__(self, n: int, note: str = "") -> None:
-        """Say that ``n`` more are done."""
+    def __call__(self, n: int, note: str = "", *, earlier: bool = False) -> None:
+        """Say that ``n`` more are done; if ``earlier``, at another time, so at no pace."""
         ...
 
 
@@ -37,17 +39,19 @@ def counting(
     """
     console = Console(stderr=True)
     if not shown or not total:
-        yield lambda n, note="": None
+        yield lambda n, note="", *, earlier=False: None
     elif console.is_terminal:
         bound = "at most " if at_most else ""
-        count = TextColumn(f"{{task.completed:.0f}} of {bound}{{task.total:.0f}},")
-        left = TextColumn(f"{bound}left")
-        columns = (TextColumn("{task.description}"), BarColumn(), count, left, TimeRemainingColumn())
-        with Progress(*columns, TextColumn("{task.fields[note]}"), console=console) as bar:
-            task = bar.add_task(label, total=total, note="")
-            yield lambda n, note="": bar.update(task, advance=n, note=note)
+        count = TextColumn(f"{{task.completed:.0f}} of {bound}{{task.total:.0f}}")
+        rest = (TextColumn("{task.fields[left]}"), TextColumn("{task.fields[note]}"))
+        pace = _Pace(total, bound)
+        with Progress(TextColumn("{task.description}"), BarColumn(), count, *rest, console=console) as bar:
+            task = bar.add_task(label, total=total, note="", left="")
+            yield lambda n, note="", *, earlier=False: bar.update(
+                task, advance=n, note=note, left=pace.left(n, earlier)
+            )
     else:
-        yield _Lines(console, total, label, lines, at_most)
+        yield _Lines(console, total, label, lines, _Pace(total, "at most " if at_most else ""))
 
 
 def say(line: str) -> None:
@@ -55,24 +59,33 @@ def say(line: str) -> None:
     Console(stderr=True).print(line, style="dim", highlight=False, markup=False, soft_wrap=True)
 
 
+class _Pace:
+    """How long the rest takes at the pace of all that was done here: single steps differ by far."""
+
+    def __init__(self, total: int, bound: str) -> None:
+        self.total, self.bound = total, bound
+        self.done, self.earlier, self.began = 0, 0, perf_counter()
+
+    def left(self, n: int, earlier: bool) -> str:
+        """Take in that ``n`` more are done; say how long the rest takes, where that is known and long."""
+        self.done += n
+        self.earlier += n if earlier else 0
+        spent, here = perf_counter() - self.began, self.done - self.earlier
+        seconds = spent / here * (self.total - self.done) if here else 0.0
+        told = spent >= SURE_AFTER and seconds >= WORTH_TELLING
+        return f"{self.bound}{seconds / 60:.1f} min left" if told else ""
+
+
 class _Lines:
     """Prints a line for each tenth that is done, and each note that comes without anything done."""
 
-    def __init__(self, console: Console, total: int, label: str, lines: int, at_most: bool) -> None:
-        self.console, self.total, self.label, self.lines = console, total, label, lines
-        self.bound = "at most " if at_most else ""
-        self.done, self.at = 0, perf_counter()
+    def __init__(self, console: Console, total: int, label: str, lines: int, pace: _Pace) -> None:
+        self.console, self.total, self.label, self.lines, self.pace = console, total, label, lines, pace
 
-    def __call__(self, n: int, note: str = "") -> None:
-        before, self.done = self.done, self.done + n
-        left = self._left(n)
-        if not n or self.done * self.lines // self.total > before * self.lines // self.total:
-            told = "  ".join(filter(None, [note, left]))
-            line = f"{self.label}: {self.done} of {self.bound}{self.total}  {told}".rstrip()
+    def __call__(self, n: int, note: str = "", *, earlier: bool = False) -> None:
+        before, left = self.pace.done, self.pace.left(n, earlier)
+        done = self.pace.done
+        if not n or done * self.lines // self.total > before * self.lines // self.total:
+            told = "  ".join(filter(None, [note, left if n else ""]))
+            line = f"{self.label}: {done} of {self.pace.bound}{self.total}  {told}".rstrip()
             self.console.print(line, highlight=False, soft_wrap=True)
-
-    def _left(self, n: int) -> str:
-        """Say how long the rest takes at the pace of the last ``n``, where that is worth telling."""
-        since, self.at = self.at, perf_counter()
-        seconds = (self.at - since) / n * (self.total - self.done) if n else 0.0
-        return f"{self.bound}{seconds / 60:.1f} min left" if seconds >= WORTH_TELLING else ""

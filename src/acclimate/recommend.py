@@ -95,10 +95,11 @@ class Recommender:
         """Answer queries together: one call of the model; each answer is as if it were asked alone.
 
         Raises:
-            InputError: ``k`` of a query is not 1..1000; none is answered then.
+            InputError: ``k`` of a query is not 1..1000, or its user is no text; none is answered then.
         """
         for query in queries:
             check_range("k", query.k, 1, MAX_K)
+            _check_user(query.user_id)
         if not queries:
             return []
         nows = [time.time() if query.now is None else query.now for query in queries]
@@ -221,3 +222,9 @@ class Recommender:
         else:
             session = ["the session's events of known items weigh 0"]
         return ", and ".join([*user, *session])
+
+
+def _check_user(given: object) -> None:
+    if not isinstance(given, str | None):
+        hint = f": give str({given})" if isinstance(given, int) else ""
+        raise InputError(f"user_id must be a text or None, got {repr(given)[:80]}{hint}", field="user_id")

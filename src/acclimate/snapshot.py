@@ -82,7 +82,7 @@ class Snapshot:
         """Check every file against the manifest.
 
         Raises:
-            CorruptError: A file is missing, incomplete or altered; names it.
+            CorruptError: A file is missing or altered; names it.
         """
         for name in self.manifest["files"]:
             self._read(name)
@@ -94,7 +94,7 @@ class Snapshot:
             cache: Folder of item vectors, as in `acclimate.encode.make_encoder`.
 
         Raises:
-            CorruptError: A file is missing, incomplete or altered; names it.
+            CorruptError: A file is missing or altered; names it.
             InputError: An earlier version wrote it.
         """
         if self.manifest["format"] < FORMAT:
@@ -136,12 +136,9 @@ class Snapshot:
         try:
             data = path.read_bytes()
         except OSError as error:
-            raise CorruptError(f"snapshot {self.id} is incomplete: {path} {error.strerror}") from error
+            raise CorruptError(f"{path} cannot be read ({error.strerror}): {OTHERWISE}") from error
         if hashlib.sha256(data).hexdigest() != self.manifest["files"][name]["sha256"]:
-            raise CorruptError(
-                f"snapshot {self.id} is damaged: {path} is not what was written; "
-                "go back to another: acclimate snapshots rollback ID"
-            )
+            raise CorruptError(f"{path} is altered (its bytes are not those that were written): {OTHERWISE}")
         return data
 
 
@@ -314,8 +311,10 @@ class Registry:
             )
         for name, about in manifest["files"].items():
             part = path / name
-            if not part.is_file() or part.stat().st_size != about["bytes"]:
-                raise CorruptError(f"{part} is missing or incomplete: {OTHERWISE}")
+            size = part.stat().st_size if part.is_file() else None
+            if size != about["bytes"]:
+                altered = f"altered ({size} bytes, {about['bytes']} were written)"
+                raise CorruptError(f"{part} is {'missing' if size is None else altered}: {OTHERWISE}")
         return Snapshot(path.name, path, manifest)
 
     def _name(self, hidden: Path, name: str) -> Snapshot:

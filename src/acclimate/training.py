@@ -267,7 +267,7 @@ def _loop(
 
         def on_train_start(self) -> None:
             if self.current_epoch:
-                tell(self.current_epoch, "resumed")
+                tell(self.current_epoch, "resumed", earlier=True)
             if watch:
                 for row in self.curve:
                     watch(int(row["epoch"]), row["figure"])

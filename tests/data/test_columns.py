@@ -156,7 +156,9 @@ def test_what_is_sold_out_is_not_available_in_many_words(table: Write) -> None:
     gone = [word for word, item in zip(words, tables.dataset.catalogue, strict=True) if not item.available]
     assert gone == ["no", "0", "0.0", "nein", "Ausverkauft", "缺货"]
     (note,) = tables.notes
-    assert note.startswith("items.csv: available is neither yes nor no in 2 rows ('maybe', 'bald'), which count")
+    assert note.startswith(
+        "items.csv: available is neither yes nor no in 2 rows ('maybe', 'bald'), which count"
+    )
 
 
 def test_times_that_cannot_be_say_what_can(table: Write) -> None:

@@ -326,6 +326,16 @@ def test_bad_calls_are_named() -> None:
         replay([Level("a", model)], blank)
 
 
+def test_of_several_levels_it_says_which(capsys: pytest.CaptureFixture[str]) -> None:
+    """Each level has a pace of its own, so what is left is said of one."""
+    model = Popularity()
+    levels = [Level("live", model), Level("frozen", model, learns=False)]
+    replay(levels, drifting_world(seed=0, n_events=100).data, progress=True)
+    err = capsys.readouterr().err
+    assert "replaying with live, level 1 of 2: 50 of 50" in err
+    assert "replaying with frozen, level 2 of 2: 50 of 50" in err
+
+
 def test_each_tenth_is_told_off_a_terminal(capsys: pytest.CaptureFixture[str]) -> None:
     """A long replay is not silent for half of its time."""
     world = drifting_world(seed=0)

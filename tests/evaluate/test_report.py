@@ -77,6 +77,21 @@ def test_remarks_name_what_was_left_out() -> None:
     assert lines[-1] == f"41 targets of protocol last, sha256 {report.targets_sha256}"
 
 
+def test_what_has_a_segment_of_its_own_is_said_to_be_measured_apart() -> None:
+    rows = [(f"u{n % 30}", f"i{n % 13}", float(n)) for n in range(340)]
+    late = [("late", "i1", 360.0), ("late", "i2", 361.0), ("u1", "fresh", 362.0), ("u1", "i12", 363.0)]
+    report = evaluate([ItemKNN()], Dataset.of([*rows, *late, ("u2", "i2", 364.0)]), protocol="time")
+    assert {"new users", "new items"} <= report.models[0].segments.keys()
+    lines = remarks(report.document())
+    assert [line for line in lines if line.startswith("Not among")] == [
+        f"Not among the targets: had before ({report.skipped['had before']})."
+    ]
+    assert (
+        "Measured apart, not in the main figures: users unseen before the cut (1), the segment 'new users'; "
+        "items unseen before the cut (1), the segment 'new items'."
+    ) in lines
+
+
 class Reader(HTMLParser):
     """Collects tags, what they point to, and checks that they close."""
 

@@ -134,11 +134,6 @@ def test_a_return_is_counted_from_the_users_event_before() -> None:
     assert stream.since_last.tolist() == [np.inf, np.inf, 6.0]
 
 
-def test_without_times_nothing_can_be_replayed() -> None:
-    with pytest.raises(InputError, match=r"no times.*timestamp column"):
-        Stream(Dataset.of([("ann", "a", 0.0), ("ann", "b", 0.0)]), 0.0)
-
-
 @pytest.mark.parametrize(("start", "side"), [(0.5, "before"), (9.0, "from")])
 def test_a_start_outside_of_the_times_is_named(start: float, side: str) -> None:
     with pytest.raises(InputError, match=f"no event lies {side} the start.*from 1970-01-01 00:00 to"):
@@ -150,3 +145,21 @@ def test_a_start_outside_of_the_times_is_named(start: float, side: str) -> None:
 def test_a_negative_delay_is_refused(name: str, value: float) -> None:
     with pytest.raises(InputError, match=f"{name} must be 0 or more seconds, got {value}"):
         Stream(Dataset.of([("ann", "a", 1.0), ("ann", "b", 2.0)]), 2.0, **{name: value})
+
+
+@pytest.mark.parametrize(
+    ("n", "held", "mend"),
+    [
+        (1, "one event, at 2023-11-14 22:13, so there is nothing before it", "give more events"),
+        (
+            2,
+            "2 events, all at one moment, 2023-11-14 22:13, so there is nothing before them",
+            "see that the column with the times is taken, or use the protocol 'last'",
+        ),
+    ],
+)
+def test_one_moment_is_not_taken_for_no_times(n: int, held: str, mend: str) -> None:
+    with pytest.raises(InputError) as refused:
+        Stream(Dataset.of([(f"u{user}", "heat", 1.7e9) for user in range(n)]), start=1.7e9)
+    what = f"'made' holds {held} to learn from. A replay needs events at two times or more; {mend}"
+    assert (refused.value.message, refused.value.code) == (what, "one_moment")

@@ -203,9 +203,9 @@ def test_rows_of_isgd_start_alike_whenever_they_are_first_needed() -> None:
         (lambda: ALS(seed=-1), "seed must be 0..4294967295, got -1"),
         (lambda: BPR(learning_rate=float("nan")), "learning_rate must be a positive number, got nan"),
         (lambda: BPR(l2=-1), "l2 must be 0 or a positive number, got -1"),
-        (lambda: BPR(epochs="many"), "epochs must be 1..10000, got 'many'"),
+        (lambda: BPR(epochs="many"), "epochs must be a whole number, 1..10000, got 'many'"),
         (lambda: ISGD(negatives=101), "negatives must be 0..100, got 101"),
-        (lambda: ISGD(l2="much"), "l2 must be 0 or a positive number, got much"),
+        (lambda: ISGD(l2="much"), "l2 must be 0 or a positive number, got 'much'"),
     ],
 )
 def test_arguments_are_checked(build: object, message: str) -> None:

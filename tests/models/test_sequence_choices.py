@@ -209,7 +209,7 @@ def test_the_recipe_is_that_of_the_arguments() -> None:
         ({"averaging": 1.0}, "averaging must be at least 0 and below 1, got 1.0"),
         ({"schedule": "cosin"}, "no schedule 'cosin': did you mean 'cosine'[?]"),
         ({"optimiser": "adamm"}, "no optimiser 'adamm': did you mean 'adam'[?]"),
-        ({"weight_decay": "much"}, "weight_decay must be 0 or a positive number, got much"),
+        ({"weight_decay": "much"}, "weight_decay must be 0 or a positive number, got 'much'"),
     ],
 )
 def test_arguments_out_of_range_are_refused(params: dict[str, object], message: str) -> None:

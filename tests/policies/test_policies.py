@@ -24,8 +24,17 @@ def test_an_unknown_policy_names_the_nearest():
 
 @pytest.mark.parametrize("epsilon", [0, -0.1, 1.1, float("nan")])
 def test_epsilon_is_a_chance(epsilon):
-    with pytest.raises(InputError, match="epsilon must be above 0 and up to 1, got"):
-        Epsilon(epsilon)
+    wanted = "epsilon must be above 0 and up to 1, got .*; for no exploration take the policy 'greedy'"
+    for make in (Epsilon, lambda epsilon: config.Policy(epsilon=epsilon)):
+        with pytest.raises(InputError, match=wanted) as failure:
+            make(epsilon)
+        assert failure.value.field == "policy.epsilon"
+
+
+def test_epsilon_is_no_text():
+    for epsilon in ("0.1", True, None):
+        with pytest.raises(InputError, match=f"epsilon must be above 0 and up to 1, got {epsilon!r};"):
+            Epsilon(epsilon)
 
 
 def test_greedy_takes_the_lowest_of_equals():

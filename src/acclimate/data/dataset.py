@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from acclimate.data.rows import columns_of
 from acclimate.data.vocab import Vocabulary
 from acclimate.errors import InputError
 from acclimate.histories import Searched
@@ -79,6 +80,17 @@ def _read_only(array: NDArray[Any], dtype: Any) -> NDArray[Any]:
     out = np.ascontiguousarray(array, dtype=dtype).view()
     out.flags.writeable = False
     return out
+
+
+def _numbered(ids: list[str], order: NDArray[np.int64]) -> tuple[Vocabulary, Codes]:
+    """Return a vocabulary of ``ids`` as they come in ``order`` int64[n], and their codes in it, int32[n]."""
+    place = {name: at for at, name in enumerate(dict.fromkeys(ids))}
+    places = np.fromiter(map(place.__getitem__, ids), np.int32, len(ids))[order]
+    came = np.argsort(np.unique(places, return_index=True)[1])
+    code = np.empty(len(came), np.int32)
+    code[came] = np.arange(len(came))
+    names = list(place)
+    return Vocabulary([names[at] for at in came.tolist()]), code[places]
 
 
 class Dataset:
@@ -155,14 +167,15 @@ class Dataset:
 
     @classmethod
     def of(cls, rows: Sequence[tuple[str, str, float]], **options: Any) -> Dataset:
-        """Build from (user_id, item_id, time) rows; ``options`` as in the constructor."""
-        ordered = sorted(rows, key=lambda row: row[2])
-        users, items = Vocabulary(), Vocabulary()
-        user = [users.add(row[0]) for row in ordered]
-        item = [items.add(row[1]) for row in ordered]
-        return cls(
-            users, items, np.array(user), np.array(item), np.array([row[2] for row in ordered]), **options
-        )
+        """Build from (user_id, item_id, time) rows; ``options`` as in the constructor.
+
+        Raises:
+            InputError: A row is none, an id is no text or empty, or a time is no number of seconds.
+        """
+        user_ids, item_ids, time = columns_of(rows)
+        order = np.argsort(time, kind="stable")
+        (users, user), (items, item) = _numbered(user_ids, order), _numbered(item_ids, order)
+        return cls(users, items, user, item, time[order], **options)
 
     @classmethod
     def from_tables(

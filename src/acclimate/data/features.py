@@ -82,8 +82,8 @@ def check_scaling(name: str) -> str:
     Raises:
         InputError: There is none; names the nearest.
     """
-    if name not in SCALINGS:
-        raise InputError(f"no scaling {name!r}: {nearest(name, SCALINGS)}", field="scaling")
+    if not isinstance(name, str) or name not in SCALINGS:
+        raise InputError(f"no scaling {name!r}: {nearest(str(name), SCALINGS)}", field="scaling")
     return name
 
 

@@ -16,6 +16,11 @@ from acclimate.data.held_out import last_positive, pair_codes
 from acclimate.errors import InputError
 from acclimate.words import counted
 
+NEW_USERS = "users unseen before the cut"
+NEW_ITEMS = "items unseen before the cut"
+APART = {NEW_USERS: "new users", NEW_ITEMS: "new items"}
+"""What `split_time` leaves out of its targets -> the split ``beside`` in which it is measured."""
+
 
 def split_last(data: Dataset, *, again: float = math.inf) -> Split:
     """Hold out the last positive event of each user who has two or more (leave-one-out).
@@ -80,17 +85,17 @@ def split_time(data: Dataset, quantile: float = 0.9, *, again: float = math.inf)
     train = data.before(cut)
     main = _after(data, train, cut, later[fresh & user & item], again)
     skipped = {
-        "users unseen before the cut": n_users,
+        NEW_USERS: n_users,
         HAD: int((user & ~fresh).sum()),
-        "items unseen before the cut": int((fresh & user & ~item).sum()),
+        NEW_ITEMS: int((fresh & user & ~item).sum()),
     }
     words = f"targets among {counted(n_items, 'item')} without a positive event before the cut"
     beside = {
-        "new users": (
+        APART[NEW_USERS]: (
             "users without a positive event before the cut",
             _after(data, train, cut, later[fresh & ~user], again),
         ),
-        "new items": (words, _after(data, train, cut, later[fresh & user & ~item], again)),
+        APART[NEW_ITEMS]: (words, _after(data, train, cut, later[fresh & user & ~item], again)),
     }
     return replace(main, skipped=skipped, beside=beside)
 

@@ -119,10 +119,11 @@ def replay(
         raise InputError(f"nothing is to be foreseen from {stream.start:g} on ({why})", field="start")
     exams, keeping = Exams.of(stream, seed), Keeping(folder, stream.sha256)
     train = data.before(stream.start)
-    traces = [
-        _Run(level, stream, exams, keeping, k).run(train, _fit_name(level, levels), progress)
-        for level in levels
-    ]
+    traces = []
+    for number, level in enumerate(levels, 1):
+        which = f", level {number} of {len(levels)}" if len(levels) > 1 else ""
+        one = _Run(level, stream, exams, keeping, k)
+        traces.append(one.run(train, _fit_name(level, levels), progress, which))
     return stream_report(stream, traces, window=window, k=k, seed=seed)
 
 
@@ -141,8 +142,11 @@ class _Run:
     keeping: Keeping
     k: int
 
-    def run(self, train: Dataset, fit_name: str, progress: bool) -> Trace:
-        """Fit the model, unless that was done, and go through the stream from where a kill left it."""
+    def run(self, train: Dataset, fit_name: str, progress: bool, which: str = "") -> Trace:
+        """Fit the model, unless that was done, and go through the stream from where a kill left it.
+
+        ``which`` tells whoever waits that this is one level of several: each has a pace of its own.
+        """
         level, stream, m = self.level, self.stream, len(self.stream.asked)
         kept = self.keeping.get(level.name)
         self.trace = Trace.of(part_of(kept, "trace")) if kept else self._new_trace()
@@ -152,9 +156,9 @@ class _Run:
         if kept and level.learner:
             restore(level.model, part_of(kept, "model"))
         saved = perf_counter()
-        with counting(m, f"replaying with {level.name}", shown=progress) as tell:
+        with counting(m, f"replaying with {level.name}{which}", shown=progress) as tell:
             if self.trace.done:
-                tell(self.trace.done)
+                tell(self.trace.done, earlier=True)
             for low, high in self._batches(self.trace.done):
                 self._learn(int(self._learned[low]))
                 self._examine(low)

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from acclimate.data.cold import HAD
-from acclimate.data.split import Split
+from acclimate.data.split import APART, NEW_ITEMS, NEW_USERS, Split
 from acclimate.errors import InputError, check_range
 from acclimate.evaluate.compare import Interval, bootstrap, bootstrap_ratio, coverage_interval, jackknife
 from acclimate.evaluate.forecasts import forecasts
@@ -120,9 +120,24 @@ def nothing_held_out(split: Split) -> str:
     if HAD in skipped:
         helps.append("let items come again with --set repeat.default=always (in Python again=0.0)")
     if skipped.keys() != {HAD}:
-        helps.append("give more events for each user")
+        helps.append(_of_the_new(split, skipped) or "give more events for each user")
     what = f"protocol {split.protocol!r} can hold nothing out of {split.train.name!r}"
     return f"{what} ({why}): {', or '.join(helps)}"
+
+
+def _of_the_new(split: Split, skipped: Mapping[str, int]) -> str:
+    """Return what helps where all that could be asked is of users or items that are new.
+
+    It is "" if none of those users has a second event, by which another protocol could ask.
+    """
+    new = [name for name in APART if name in skipped]
+    apart = [split.beside[APART[name]][1] for name in new]
+    if not any(each.n_targets > len(each.users) for each in apart):
+        return ""
+    other_protocols = {NEW_USERS: "'cold-user'", NEW_ITEMS: "'cold-item'"}
+    other = " or ".join(["'last'", *(other_protocols[name] for name in new)])
+    all_new = "all users after the cut are new, so " if skipped.keys() == {NEW_USERS} else ""
+    return f"{all_new}take the protocol {other}, or data of a longer time"
 
 
 def run(

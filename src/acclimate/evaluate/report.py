@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from acclimate.data.split import APART
 from acclimate.durations import lasting
 from acclimate.evaluate.page import render
 from acclimate.evaluate.results import Report
@@ -58,9 +59,7 @@ def remarks(document: Document) -> list[str]:
         f"Full ranking over all items{_but(document.get('again'))}; below each figure its 95 % interval over "
         f"{counted(document['n_users'], 'user')}; equal scores count at their expected value."
     )
-    skipped = [f"{reason} ({count:,})" for reason, count in document["skipped"].items() if count]
-    if skipped:
-        lines.append(f"Not among the targets: {', '.join(skipped)}.")
+    lines += _not_asked(document)
     lines += [f"{name} was left out: {why}" for name, why in document["left_out"].items()]
     if n := len(document["comparisons"]):
         lines.append(
@@ -77,6 +76,19 @@ def remarks(document: Document) -> list[str]:
         f"sha256 {document['targets_sha256']}"
     )
     return lines
+
+
+def _not_asked(document: Document) -> list[str]:
+    """Return what is not among the targets, and of that, what is measured in a segment of its own."""
+    measured = {name for model in document["models"] for name in model["segments"]}
+    out, apart = [], []
+    for reason, count in document["skipped"].items():
+        if count and APART.get(reason) in measured:
+            apart.append(f"{reason} ({count:,}), the segment {APART[reason]!r}")
+        elif count:
+            out.append(f"{reason} ({count:,})")
+    lines = [f"Not among the targets: {', '.join(out)}."] if out else []
+    return [*lines, f"Measured apart, not in the main figures: {'; '.join(apart)}."] if apart else lines
 
 
 def _foreseen(document: Document) -> list[str]:

@@ -13,6 +13,7 @@ from acclimate.data.dataset import Dataset
 from acclimate.durations import written
 from acclimate.errors import InputError
 from acclimate.types import Events, Floats, Histories, Times
+from acclimate.words import counted
 
 BEFORE = 0.5
 """Share of the events that a model is fitted on, if nobody says when the stream starts."""
@@ -52,12 +53,7 @@ class Stream:
         self.data.check_timed("A replay")
         time = self.data.time
         if len(time) and time[0] == time[-1]:
-            raise InputError(
-                f"{self.data.name!r} has no times: every event is at {time[0]:g}. A replay needs the time of "
-                "each event; give a table with a timestamp column, or use the protocol 'last'",
-                code="no_times",
-                field="timestamp",
-            )
+            raise _at_one_moment(self.data)
         for name in ("delay", "again"):
             if not getattr(self, name) >= 0:
                 value = getattr(self, name)
@@ -198,6 +194,22 @@ class Stream:
         rows = zip(events.time.tolist(), events.user.tolist(), events.item.tolist(), strict=True)
         lines = "".join(f"{time!r}\t{users[user]}\t{items[item]}\n" for time, user, item in rows)
         return hashlib.sha256(lines.encode("utf-8", "surrogatepass")).hexdigest()
+
+
+def _at_one_moment(data: Dataset) -> InputError:
+    """Return the error of a stream whose first event is as late as its last."""
+    when = written(data.time[0])
+    if len(data) == 1:
+        held, it, mend = f"one event, at {when}", "it", "give more events"
+    else:
+        held, it = f"{counted(len(data), 'event')}, all at one moment, {when}", "them"
+        mend = "see that the column with the times is taken, or use the protocol 'last'"
+    return InputError(
+        f"{data.name!r} holds {held}, so there is nothing before {it} to learn from. A replay needs events "
+        f"at two times or more; {mend}",
+        code="one_moment",
+        field="timestamp",
+    )
 
 
 def default_start(data: Dataset) -> float:

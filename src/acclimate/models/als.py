@@ -7,8 +7,8 @@ from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
 from acclimate.data.dataset import Dataset
-from acclimate.errors import SEEDS, check_range
-from acclimate.models.common import check_positive, cosines, not_fitted
+from acclimate.errors import SEEDS
+from acclimate.models.common import check_positive, check_whole, cosines, not_fitted
 from acclimate.models.likes import Likes, liked_one_by_one
 from acclimate.models.warm import WarmItems
 from acclimate.types import Events, Floats, Histories, State
@@ -57,10 +57,10 @@ class ALS(WarmItems):
         seed: int = 0,
     ) -> None:
         super().__init__()
-        self.factors = check_range("factors", factors, 1, 10_000)
+        self.factors = check_whole("factors", factors, 1, 10_000)
         self.l2, self.alpha = check_positive("l2", l2), check_positive("alpha", alpha)
-        self.iterations = check_range("iterations", iterations, 1, 10_000)
-        self.seed = check_range("seed", seed, 0, SEEDS)
+        self.iterations = check_whole("iterations", iterations, 1, 10_000)
+        self.seed = check_whole("seed", seed, 0, SEEDS)
         self._likes = Likes.of(Histories.of([]))
         self._table: Floats | None = None
         self._users: Floats = np.zeros((0, self.factors), np.float32)

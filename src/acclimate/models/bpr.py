@@ -9,8 +9,8 @@ from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
 from acclimate.data.dataset import Dataset
-from acclimate.errors import SEEDS, check_range
-from acclimate.models.common import check_positive, cosines, not_fitted
+from acclimate.errors import SEEDS
+from acclimate.models.common import check_positive, check_whole, cosines, not_fitted
 from acclimate.models.warm import WarmItems
 from acclimate.rng import generator
 from acclimate.types import Floats, State
@@ -58,11 +58,11 @@ class BPR(WarmItems):
         seed: int = 0,
     ) -> None:
         super().__init__()
-        self.factors = check_range("factors", factors, 1, 10_000)
+        self.factors = check_whole("factors", factors, 1, 10_000)
         self.l2 = check_positive("l2", l2, zero=True)
         self.learning_rate = check_positive("learning_rate", learning_rate)
-        self.epochs = check_range("epochs", epochs, 1, 10_000)
-        self.seed = check_range("seed", seed, 0, SEEDS)
+        self.epochs = check_whole("epochs", epochs, 1, 10_000)
+        self.seed = check_whole("seed", seed, 0, SEEDS)
         self._table: Floats | None = None
         self._bias: Floats = np.zeros(0, np.float32)
         self._map: Floats = np.zeros((0, 0), np.float32)

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+from numbers import Real
+from typing import TypeGuard
+
 import numpy as np
 from numpy.typing import NDArray
 
-from acclimate.errors import InputError
+from acclimate.errors import InputError, check_range, nearest
 from acclimate.types import Codes, Floats, Histories
 
 
@@ -52,6 +56,59 @@ def likes_of(histories: Histories, items: Codes, n_items: int) -> Histories:
     return liked.replace(items=place[liked.items])
 
 
+def is_number(given: object) -> TypeGuard[float]:
+    """Return whether ``given`` is a number: neither a text such as "3" nor true or false.
+
+    Example:
+        >>> is_number(3), is_number("3"), is_number(True)
+        (True, False, False)
+    """
+    return isinstance(given, Real) and not isinstance(given, bool)
+
+
+def shown(given: object) -> str:
+    """Return what was given, for a message: a number as it is, anything else so that it shows what it is.
+
+    Example:
+        >>> shown(0.5), shown("0.5")
+        ('0.5', "'0.5'")
+    """
+    return str(given) if is_number(given) else repr(given)[:80]
+
+
+def check_whole(name: str, given: object, low: int, high: int) -> int:
+    """Return ``given`` as an int if it is a whole number in ``low..high``, and not a text that reads as one.
+
+    Raises:
+        InputError: It is not.
+
+    Example:
+        >>> check_whole("epochs", 3, 1, 100)
+        3
+    """
+    if not is_number(given):
+        message = f"{name} must be a whole number, {low}..{high}, got {shown(given)}"
+        raise InputError(message, code=f"{name}_out_of_range", field=name)
+    return check_range(name, given, low, high)
+
+
+def check_flag(name: str, given: object) -> None:
+    """Raise InputError if ``given`` is neither true nor false."""
+    if not isinstance(given, bool):
+        raise InputError(f"{name} must be true or false, got {shown(given)}", field=name)
+
+
+def check_choice(name: str, given: object, allowed: Collection[str], what: str = "") -> None:
+    """Raise InputError if ``given`` is none of the ``allowed`` names of ``what``; names the nearest.
+
+    Example:
+        >>> check_choice("loss", "full", ["full", "sampled"])
+    """
+    if not isinstance(given, str) or given not in allowed:
+        hint = nearest(str(given), allowed)
+        raise InputError(f"no {what or name} {shown(given)}: {hint}", field=name)
+
+
 def check_positive(name: str, given: float, *, zero: bool = False) -> float:
     """Return ``given`` as a float if it is a finite number above 0; with ``zero``, 0 is allowed as well.
 
@@ -62,10 +119,9 @@ def check_positive(name: str, given: float, *, zero: bool = False) -> float:
         >>> check_positive("l2", 3)
         3.0
     """
-    number = isinstance(given, int | float) and not isinstance(given, bool)
-    if not number or not (0 < given < np.inf or (zero and given == 0)):
+    if not is_number(given) or not (0 < given < np.inf or (zero and given == 0)):
         allowed = "0 or a positive number" if zero else "a positive number"
-        raise InputError(f"{name} must be {allowed}, got {given}", field=name)
+        raise InputError(f"{name} must be {allowed}, got {shown(given)}", field=name)
     return float(given)
 
 

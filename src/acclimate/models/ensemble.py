@@ -7,9 +7,10 @@ from collections.abc import Sequence
 import numpy as np
 
 from acclimate.data.dataset import Dataset
-from acclimate.errors import InputError, check_range, nearest
+from acclimate.errors import SEEDS
 from acclimate.models import arguments
-from acclimate.models.hybrid import Candidates, Hybrid
+from acclimate.models.common import check_choice, check_whole
+from acclimate.models.hybrid import Candidates, Hybrid, check_sources
 from acclimate.training import Training
 from acclimate.types import Encoder, Floats, Model, State
 
@@ -69,11 +70,10 @@ class Ensemble(Hybrid):
         seed: int = 0,
         training: Training | None = None,
     ) -> None:
-        check_range("seeds", seeds, 1, 100)
-        if fusion not in FUSIONS:
-            raise InputError(f"no fusion {fusion!r}: {nearest(fusion, FUSIONS)}", field="fusion")
-        if isinstance(sources, str) or not sources:
-            raise InputError("sources must be a list of one model or more", field="sources")
+        check_whole("seeds", seeds, 1, 100)
+        check_whole("seed", seed, 0, SEEDS)
+        check_choice("fusion", fusion, FUSIONS)
+        check_sources(sources)
         members: list[Model] = []
         groups: list[int] = []
         for group, source in enumerate(sources):

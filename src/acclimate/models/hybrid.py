@@ -11,10 +11,10 @@ from scipy.optimize import minimize
 from scipy.special import logsumexp
 
 from acclimate.data.dataset import Dataset
-from acclimate.errors import SEEDS, InputError, check_range
+from acclimate.errors import SEEDS, InputError
 from acclimate.metrics import top_lists
 from acclimate.models import arguments, make_model
-from acclimate.models.common import not_fitted
+from acclimate.models.common import check_whole, not_fitted, shown
 from acclimate.models.examples import Examples, hold_back
 from acclimate.rng import generator
 from acclimate.training import Training
@@ -89,17 +89,16 @@ class Hybrid:
         seed: int = 0,
         training: Training | None = None,
     ) -> None:
-        if isinstance(sources, str) or not sources:
-            raise InputError("sources must be a list of one model or more", field="sources")
+        check_sources(sources)
         self.training = training or Training()
-        check_range("seed", seed, 0, SEEDS)
+        check_whole("seed", seed, 0, SEEDS)
         ours = {"seed": seed, "training": self.training}
         self.sources = [_built(each, encoder, ours) if isinstance(each, str) else each for each in sources]
         self.encoder = next((each.encoder for each in self.sources if each.encoder), None)
         self.params: dict[str, Any] = {
-            "held_back": check_range("held_back", held_back, 1, 1000),
-            "examples": check_range("examples", examples, 1, 10**9),
-            "candidates": check_range("candidates", candidates, 2, 100_000),
+            "held_back": check_whole("held_back", held_back, 1, 1000),
+            "examples": check_whole("examples", examples, 1, 10**9),
+            "candidates": check_whole("candidates", candidates, 2, 100_000),
             "seed": seed,
         }
         self.data: Dataset | None = None
@@ -246,6 +245,16 @@ class Hybrid:
         if self.weights is None:
             raise not_fitted(self.name)
         return self.weights
+
+
+def check_sources(given: Any) -> None:
+    """Raise InputError if ``given`` is no list of models and names of models, or an empty one."""
+    many = isinstance(given, Sequence) and not isinstance(given, str) and len(given) > 0
+    if not many or not all(isinstance(each, str) or hasattr(each, "score") for each in given):
+        raise InputError(
+            f"sources must be a list of one model or more, or of names of models, got {shown(given)}",
+            field="sources",
+        )
 
 
 def _built(name: str, encoder: Encoder | None, ours: dict[str, Any]) -> Model:

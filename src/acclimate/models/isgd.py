@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
 from acclimate.data.dataset import Dataset
-from acclimate.errors import SEEDS, check_range
-from acclimate.models.common import check_positive, cosines, not_fitted
+from acclimate.errors import SEEDS
+from acclimate.models.common import check_positive, check_whole, cosines, not_fitted
 from acclimate.models.likes import liked_one_by_one
 from acclimate.models.warm import WarmItems
 from acclimate.rng import generator
@@ -68,11 +68,11 @@ class ISGD(WarmItems):
         seed: int = 0,
     ) -> None:
         super().__init__()
-        self.factors = check_range("factors", factors, 1, 10_000)
+        self.factors = check_whole("factors", factors, 1, 10_000)
         self.learning_rate = check_positive("learning_rate", learning_rate)
         self.l2 = check_positive("l2", l2, zero=True)
-        self.negatives = check_range("negatives", negatives, 0, 100)
-        self.seed = check_range("seed", seed, 0, SEEDS)
+        self.negatives = check_whole("negatives", negatives, 0, 100)
+        self.seed = check_whole("seed", seed, 0, SEEDS)
         self._users, self._table = self._start("user"), self._start("item")
         self._queue: OrderedDict[int, None] | None = None
         """Known items, the one liked or pushed away longest ago first."""

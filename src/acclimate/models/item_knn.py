@@ -10,8 +10,7 @@ from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
 from acclimate.data.dataset import Dataset
-from acclimate.errors import check_range
-from acclimate.models.common import check_positive
+from acclimate.models.common import check_positive, check_whole
 from acclimate.models.item_to_item import ItemToItem, Weights
 from acclimate.models.likes import Likes, liked_one_by_one
 from acclimate.models.live_neighbours import LiveNeighbours
@@ -51,7 +50,7 @@ class ItemKNN(ItemToItem):
 
     def __init__(self, neighbours: int = 50, shrink: float = 5.0) -> None:
         super().__init__()
-        self.neighbours = check_range("neighbours", neighbours, 1, 100_000)
+        self.neighbours = check_whole("neighbours", neighbours, 1, 100_000)
         self.shrink = check_positive("shrink", shrink, zero=True)
         self._likes = Likes.of(Histories.of([]))
         self._live: LiveNeighbours | None = None

@@ -13,8 +13,8 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from acclimate.devices import bf16_helps
-from acclimate.errors import InputError, check_range
-from acclimate.models.common import not_fitted
+from acclimate.errors import InputError
+from acclimate.models.common import check_whole, is_number, not_fitted, shown
 from acclimate.models.losses import softmax_loss
 from acclimate.models.neural import NeuralLikes, Rows, check_share
 from acclimate.training import Training
@@ -146,13 +146,14 @@ class LightGCN(NeuralLikes):
         seed: int = 0,
         training: Training | None = None,
     ) -> None:
-        if not 0.0125 < temperature <= 10:
+        if not is_number(temperature) or not 0.0125 < temperature <= 10:
             raise InputError(
-                f"temperature must be above 0.0125 and at most 10, got {temperature}", field="temperature"
+                f"temperature must be above 0.0125 and at most 10, got {shown(temperature)}",
+                field="temperature",
             )
         params: dict[str, Any] = {
-            "width": check_range("width", width, 1, 100_000),
-            "layers": check_range("layers", layers, 0, 100),
+            "width": check_whole("width", width, 1, 100_000),
+            "layers": check_whole("layers", layers, 0, 100),
             "dropout": check_share("dropout", dropout),
             "temperature": temperature,
             "epochs": epochs,

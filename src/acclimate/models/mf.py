@@ -9,8 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from acclimate.data.dataset import Dataset
-from acclimate.errors import SEEDS, InputError, check_range
-from acclimate.models.common import check_positive, cosines, grown, not_fitted
+from acclimate.errors import SEEDS, InputError
+from acclimate.models.common import check_positive, check_whole, cosines, grown, not_fitted
 from acclimate.rng import generator
 from acclimate.types import Codes, Encoder, Floats, Histories, Item, State
 from acclimate.words import counted
@@ -54,10 +54,10 @@ class MatrixFactorisation:
     new_item = "An item that nobody had rated when the model was fitted cannot be scored until the next fit."
 
     def __init__(self, factors: int = 20, l2: float = 0.06, iterations: int = 15, seed: int = 0) -> None:
-        self.factors = check_range("factors", factors, 1, 10_000)
+        self.factors = check_whole("factors", factors, 1, 10_000)
         self.l2 = check_positive("l2", l2)
-        self.iterations = check_range("iterations", iterations, 1, 10_000)
-        self.seed = check_range("seed", seed, 0, SEEDS)
+        self.iterations = check_whole("iterations", iterations, 1, 10_000)
+        self.seed = check_whole("seed", seed, 0, SEEDS)
         self.encoder: Encoder | None = None
         self.data: Dataset | None = None
         self.scale = (0.0, 0.0)

@@ -13,8 +13,9 @@ from scipy.sparse import csr_array
 from torch import Tensor, nn
 
 from acclimate.data.dataset import Dataset
-from acclimate.errors import SEEDS, InputError, check_range
+from acclimate.errors import SEEDS, InputError
 from acclimate.metrics import rank_metrics
+from acclimate.models.common import check_positive, check_whole, is_number, shown
 from acclimate.models.warm import WarmItems
 from acclimate.models.windows import hold_out
 from acclimate.rng import generator
@@ -72,10 +73,11 @@ class NeuralLikes(WarmItems):
     def __init__(self, params: dict[str, Any], training: Training | None) -> None:
         super().__init__()
         for name in ("epochs", "patience", "batch_users"):
-            check_range(name, params[name], 1, 10**9)
-        check_range("validation_users", params["validation_users"], 0, 10**9)
-        check_range("seed", params["seed"], 0, SEEDS)
+            check_whole(name, params[name], 1, 10**9)
+        check_whole("validation_users", params["validation_users"], 0, 10**9)
+        check_whole("seed", params["seed"], 0, SEEDS)
         check_share("learning_rate", params["learning_rate"], zero=False)
+        check_positive("weight_decay", params["weight_decay"], zero=True)
         self.params, self.training = params, training or Training()
         self.fitted: Fitted | None = None
 
@@ -161,7 +163,7 @@ def check_share(name: str, given: float, *, zero: bool = True) -> float:
         >>> check_share("dropout", 0.5)
         0.5
     """
-    if not (0 <= given < 1 if zero else 0 < given < 1):
+    if not is_number(given) or not (0 <= given < 1 if zero else 0 < given < 1):
         least = "at least 0" if zero else "above 0"
-        raise InputError(f"{name} must be {least} and below 1, got {given}", field=name)
+        raise InputError(f"{name} must be {least} and below 1, got {shown(given)}", field=name)
     return given

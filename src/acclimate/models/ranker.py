@@ -11,9 +11,8 @@ from scipy.special import expit, logsumexp
 
 from acclimate.data.dataset import Dataset
 from acclimate.data.features import Scaling, check_scaling
-from acclimate.errors import check_range
 from acclimate.metrics import top_lists
-from acclimate.models.common import check_positive
+from acclimate.models.common import check_positive, check_whole
 from acclimate.models.examples import Examples
 from acclimate.models.hybrid import Hybrid, picked
 from acclimate.models.item_vectors import TextSpace
@@ -123,15 +122,15 @@ class Ranker(Hybrid):
         options: dict[str, int] = {"held_back": held_back, "examples": examples, "candidates": candidates}
         super().__init__(encoder, sources=sources, **options, seed=seed, training=training)
         self.params |= {
-            "width": check_range("width", width, 1, 100_000),
-            "cross": check_range("cross", cross, 1, 100),
+            "width": check_whole("width", width, 1, 100_000),
+            "cross": check_whole("cross", cross, 1, 100),
             "dropout": check_share("dropout", dropout),
             "scaling": check_scaling(scaling),
             "purchase": check_positive("purchase", purchase),
-            "epochs": check_range("epochs", epochs, 1, 10**9),
-            "patience": check_range("patience", patience, 1, 10**9),
+            "epochs": check_whole("epochs", epochs, 1, 10**9),
+            "patience": check_whole("patience", patience, 1, 10**9),
             "learning_rate": check_share("learning_rate", learning_rate, zero=False),
-            "batch_size": check_range("batch_size", batch_size, 1, 10**9),
+            "batch_size": check_whole("batch_size", batch_size, 1, 10**9),
         }
         self.encoder = encoder or self.encoder
         self.fitted: Fitted | None = None

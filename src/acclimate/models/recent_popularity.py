@@ -8,7 +8,7 @@ import numpy as np
 
 from acclimate.data.dataset import Dataset
 from acclimate.errors import InputError
-from acclimate.models.common import grown, not_fitted, unknown
+from acclimate.models.common import grown, is_number, not_fitted, shown, unknown
 from acclimate.models.fading import FadingCounts
 from acclimate.types import Codes, Encoder, Events, Floats, Histories, Item, State
 
@@ -43,9 +43,9 @@ class RecentPopularity:
     new_item = "An item without events scores 0, below every item that somebody chose."
 
     def __init__(self, half_life: float = 30 * DAY) -> None:
-        if not 0 < half_life < np.inf:
+        if not is_number(half_life) or not 0 < half_life < np.inf:
             raise InputError(
-                f"half_life must be a positive number of seconds, got {half_life}", field="half_life"
+                f"half_life must be a positive number of seconds, got {shown(half_life)}", field="half_life"
             )
         self.half_life = float(half_life)
         self.encoder: Encoder | None = None

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Collection
 from typing import Any
 
-from acclimate.errors import SEEDS, InputError, check_range, nearest
+from acclimate.errors import SEEDS, InputError
 from acclimate.models import heads
 from acclimate.models.augment import AUGMENTATIONS
-from acclimate.models.common import check_positive
+from acclimate.models.common import check_choice, check_flag, check_positive, check_whole, is_number, shown
 from acclimate.models.item_vectors import ITEM_VECTORS
 from acclimate.models.losses import LOSSES
 from acclimate.models.mixers import BIASED, MIXERS
@@ -24,18 +24,22 @@ _NAMED: dict[str, tuple[str, Collection[str]]] = {
     "schedule": ("schedule", SCHEDULES),
     "user_text": ("user text", USER_TEXT),
 }
+FLAGS = ("places", "time", "feedback", "item_bias", "repeats", "baskets", "click")
+"""Arguments that are true or false."""
 
 
 def check(params: dict[str, Any]) -> None:
-    """Raise InputError for an argument of `SequenceModel` that is out of range."""
+    """Raise InputError for an argument of `SequenceModel` that is of another kind, or out of range."""
+    for name in FLAGS:
+        check_flag(name, params[name])
     for name in ("width", "layers", "heads", "max_length", "patience", "batch_tokens"):
-        check_range(name, params[name], 1, 10**9)
+        check_whole(name, params[name], 1, 10**9)
     for name in ("epochs", "validation_users"):
-        check_range(name, params[name], 0, 10**9)
-    check_range("seed", params["seed"], 0, SEEDS)
-    check_range("negatives", params["negatives"], 1, 10**6)
+        check_whole(name, params[name], 0, 10**9)
+    check_whole("seed", params["seed"], 0, SEEDS)
+    check_whole("negatives", params["negatives"], 1, 10**6)
     for name, (what, allowed) in _NAMED.items():
-        _check_choice(name, what, params[name], allowed)
+        check_choice(name, params[name], allowed, what)
     check_optimiser(params["optimiser"])
     heads.check(params)
     if params["places"] and params["block"] not in BIASED:
@@ -48,12 +52,11 @@ def check(params: dict[str, Any]) -> None:
         raise InputError(
             f"width must be a multiple of heads, got {params['width']} and {params['heads']}", field="width"
         )
-    if not 0 < params["id_share"] <= 1:
-        raise InputError(
-            f"id_share must be above 0 and at most 1, got {params['id_share']}", field="id_share"
-        )
-    if not 0 <= params["drawn_by"] <= 1:
-        raise InputError(f"drawn_by must be 0..1, got {params['drawn_by']}", field="drawn_by")
+    share, power = params["id_share"], params["drawn_by"]
+    if not is_number(share) or not 0 < share <= 1:
+        raise InputError(f"id_share must be above 0 and at most 1, got {shown(share)}", field="id_share")
+    if not is_number(power) or not 0 <= power <= 1:
+        raise InputError(f"drawn_by must be 0..1, got {shown(power)}", field="drawn_by")
     for name in ("dropout", "id_dropout", "label_smoothing", "averaging"):
         check_share(name, params[name])
     check_share("learning_rate", params["learning_rate"], zero=False)
@@ -66,7 +69,7 @@ def check(params: dict[str, Any]) -> None:
             field="augment",
         )
     for way in ways:
-        _check_choice("augment", "augmentation", way, AUGMENTATIONS)
+        check_choice("augment", way, AUGMENTATIONS, "augmentation")
 
 
 def check_learns(params: dict[str, Any], *, started: bool) -> None:
@@ -92,8 +95,3 @@ def recipe(params: dict[str, Any]) -> Recipe:
         averaging=params["averaging"],
         l1=params["l1"],
     )
-
-
-def _check_choice(field: str, what: str, given: Any, allowed: Collection[str]) -> None:
-    if given not in allowed:
-        raise InputError(f"no {what} {given!r}: {nearest(str(given), allowed)}", field=field)

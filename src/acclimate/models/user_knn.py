@@ -7,8 +7,7 @@ from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
 from acclimate.data.dataset import Dataset
-from acclimate.errors import check_range
-from acclimate.models.common import check_positive, not_fitted
+from acclimate.models.common import check_positive, check_whole, not_fitted
 from acclimate.models.warm import WarmItems
 from acclimate.types import Floats, State
 
@@ -42,7 +41,7 @@ class UserKNN(WarmItems):
 
     def __init__(self, neighbours: int = 50, shrink: float = 20.0) -> None:
         super().__init__()
-        self.neighbours = check_range("neighbours", neighbours, 1, 100_000)
+        self.neighbours = check_whole("neighbours", neighbours, 1, 100_000)
         self.shrink = check_positive("shrink", shrink, zero=True)
         self._likes: csr_array | None = None
 

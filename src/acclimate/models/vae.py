@@ -11,8 +11,7 @@ from scipy.sparse import csr_array
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from acclimate.errors import check_range
-from acclimate.models.common import not_fitted
+from acclimate.models.common import check_whole, not_fitted
 from acclimate.models.neural import NeuralLikes, Rows, check_share
 from acclimate.training import Training
 from acclimate.types import Floats, State
@@ -122,8 +121,8 @@ class VAE(NeuralLikes):
         training: Training | None = None,
     ) -> None:
         params: dict[str, Any] = {
-            "latent": check_range("latent", latent, 1, 100_000),
-            "hidden": check_range("hidden", hidden, 1, 100_000),
+            "latent": check_whole("latent", latent, 1, 100_000),
+            "hidden": check_whole("hidden", hidden, 1, 100_000),
             "dropout": check_share("dropout", dropout),
             "kl": check_share("kl", kl),
             "epochs": epochs,

@@ -30,9 +30,11 @@ class Epsilon:
     name = "epsilon"
 
     def __init__(self, epsilon: float = 0.05) -> None:
-        if not 0 < epsilon <= 1:
+        number = isinstance(epsilon, int | float) and not isinstance(epsilon, bool)
+        if not number or not 0 < epsilon <= 1:
             raise InputError(
-                f"epsilon must be above 0 and up to 1, got {epsilon}; for no exploration take 'greedy'",
+                f"epsilon must be above 0 and up to 1, got {epsilon if number else repr(epsilon)}; "
+                "for no exploration take the policy 'greedy'",
                 field="policy.epsilon",
             )
         self.epsilon = epsilon
