@@ -86,7 +86,9 @@ def test_an_unpacked_folder_is_used_where_it_lies(shelf: Path, cache: Path) -> N
 
 
 @pytest.mark.parametrize(
-    ("file", "content"), [("tiny.tar.xz", tarred()), ("tiny-1.tar.xz", tarred()), ("tiny.zip", zipped())]
+    ("file", "content"),
+    [("tiny.tar.xz", tarred()), ("tiny-1.tar.xz", tarred()), ("tiny.zip", zipped())],
+    ids=["xz", "xz of a version", "zip"],  # the bytes of a zip hold the time of day
 )
 def test_an_archive_is_unpacked(shelf: Path, cache: Path, file: str, content: bytes) -> None:
     (shelf / file).write_bytes(content)
@@ -130,6 +132,7 @@ def test_a_copy_that_was_altered_is_fetched_again(
         ("tiny.zip", zipped({"ratings.csv": b"other"}), "sha256 of ratings.csv is"),
         ("tiny.zip", zipped({"README": b""}), "has no ratings.csv"),
     ],
+    ids=["half an xz", "no xz", "half a zip", "another file", "a file is missing"],
 )
 def test_a_bad_archive_is_passed_over_and_told(
     shelf: Path, cache: Path, file: str, content: bytes, reason: str
