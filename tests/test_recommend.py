@@ -212,7 +212,11 @@ def test_popularity_stands_in_where_nothing_can_be_scored():
     assert listed(slate) == ["d", "a", "c"]
     assert [item.score for item in slate.items] == [None] * 3, "counts are no scores of the model"
     told = [item.reasons[0].text for item in slate.items]
-    assert told == ["Popular: chosen 2 times.", "Chosen once so far.", "Chosen once so far."]
+    assert told == [
+        "Popular: viewed or chosen 2 times.",
+        "Viewed or chosen once so far.",
+        "Chosen once so far.",
+    ]
 
 
 def test_what_has_no_score_gets_none_whoever_else_is_asked_about():

@@ -54,7 +54,7 @@ class Recommender:
         >>> model.fit(Dataset.of([("ann", "heat", 1.0), ("bob", "heat", 2.0), ("bob", "alien", 3.0)]))
         >>> slate = Recommender(model).recommend(Query("ann", k=5))
         >>> [(listed.item_id, listed.score, listed.reasons[0].text) for listed in slate.items]
-        [('alien', 1.0, 'Chosen once so far.')]
+        [('alien', 1.0, 'Viewed or chosen once so far.')]
     """
 
     def __init__(

@@ -46,7 +46,7 @@ def test_lists_follow_the_repeat_setting_of_the_training(
     plain = run(*asked)
     assert [item["item_id"] for item in plain.document["items"][:2]] == ["item0", "item1"]
     told = [item["reasons"][0]["text"] for item in run(*asked, "--explain").document["items"][:3]]
-    assert told == ["You had it 7 times.", "You had it 2 times.", "Popular: chosen 18 times."]
+    assert told == ["You had it 7 times.", "You had it 2 times.", "Popular: viewed or chosen 18 times."]
     run(*asked, *always)
     assert not caplog.messages
     other = run(*asked, "--set", "repeat.default=never")

@@ -72,10 +72,10 @@ def test_where_nothing_is_near_counts_speak():
     found = reasons(None, codes(0, 1, 2), [False, False, True], Histories.of([[3]]), CATALOGUE, liked)
     assert found == [
         (Reason("new", "New: nobody has chosen it yet."),),
-        (Reason("popular", "Chosen once so far."),),
+        (Reason("popular", "Viewed or chosen once so far."),),
         (
             Reason("explored", "Shown to learn whether you like it."),
-            Reason("popular", "Popular: chosen 1,234 times."),
+            Reason("popular", "Popular: viewed or chosen 1,234 times."),
         ),
     ]
     near = reasons(Near(TABLE), codes(0, 4), [False, False], Histories.of([[3]]), CATALOGUE, liked)
@@ -96,19 +96,31 @@ def test_what_is_listed_since_the_user_had_it_says_so():
     assert [[why.text for why in place] for place in found] == [
         ["You had it 3 times."],
         ["You had it once."],
-        ["Shown to learn whether you like it.", "Popular: chosen 2 times."],
+        ["Shown to learn whether you like it.", "Popular: viewed or chosen 2 times."],
         ["New: nobody has chosen it yet."],
     ]
     assert found[0][0] == Reason("had", "You had it 3 times.", "heat")
     popular = reasons(None, codes(0), [False], history, CATALOGUE, liked)
-    assert popular[0][0].text == "Popular: chosen 17 times.", "who counts all says how often all chose it"
+    assert popular[0][0].text == "Popular: viewed or chosen 17 times.", (
+        "who counts all says how often all chose it"
+    )
 
 
 @pytest.mark.parametrize(
     ("sources", "texts"),
     [
-        ((Popularity, Frequency), ["You had it 2 times.", "You had it once.", "Chosen once so far."]),
-        ((Popularity,), ["Popular: chosen 3 times.", "Popular: chosen 2 times.", "Chosen once so far."]),
+        (
+            (Popularity, Frequency),
+            ["You had it 2 times.", "You had it once.", "Viewed or chosen once so far."],
+        ),
+        (
+            (Popularity,),
+            [
+                "Popular: viewed or chosen 3 times.",
+                "Popular: chosen 2 times.",
+                "Viewed or chosen once so far.",
+            ],
+        ),
     ],
 )
 def test_a_model_of_several_goes_by_what_the_user_had_if_one_of_them_does(sources, texts):

@@ -92,4 +92,7 @@ def _had(item: Item, times: int) -> Reason:
 def _by_count(count: int) -> Reason:
     if not count:
         return Reason("new", "New: nobody has chosen it yet.")
-    return Reason("popular", f"Popular: chosen {count:,} times." if count > 1 else "Chosen once so far.")
+    return Reason(
+        "popular",
+        f"Popular: viewed or chosen {count:,} times." if count > 1 else "Viewed or chosen once so far.",
+    )
