@@ -215,7 +215,7 @@ def test_popularity_stands_in_where_nothing_can_be_scored():
     assert told == [
         "Popular: viewed or chosen 2 times.",
         "Viewed or chosen once so far.",
-        "Chosen once so far.",
+        "Viewed or chosen once so far.",
     ]
 
 

@@ -82,7 +82,7 @@ def test_what_cannot_be_started_from_is_named(run: Run, home: Path, trained: str
     data = bytearray((broken / "model.safetensors").read_bytes())
     data[-1] ^= 1
     (broken / "model.safetensors").write_bytes(data)
-    assert "is damaged" in told(*FIT, "--from", broken, code=1)
+    assert "is altered (its bytes are not those that were written)" in told(*FIT, "--from", broken, code=1)
     (broken / "snapshot.json").write_text(json.dumps({"files": {}}))
     assert "is damaged" in told(*FIT, "--from", broken, code=1)
 

@@ -117,7 +117,7 @@ def test_what_is_listed_since_the_user_had_it_says_so():
             (Popularity,),
             [
                 "Popular: viewed or chosen 3 times.",
-                "Popular: chosen 2 times.",
+                "Popular: viewed or chosen 2 times.",
                 "Viewed or chosen once so far.",
             ],
         ),
