@@ -39,7 +39,7 @@ SETS = ("amazon-beauty-2014",)
 FIT: dict[str, Any] = {"max_length": 50}
 PARTS: dict[str, dict[str, Any]] = {
     "quick": {"fit": {"width": 64, "epochs": 4, "validation_users": 0}, "tuning": {"steps": 40}},
-    "full": {"fit": {"epochs": 60, "patience": 5}, "tuning": {"steps": 1000}},
+    "full": {"fit": {"width": 64, "epochs": 60, "patience": 5}, "tuning": {"steps": 200}},
 }
 """How long the sequence model learns, and how many steps of 64 pairs the language model."""
 TUNED = ("lora", "adalora", "full")
