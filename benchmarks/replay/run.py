@@ -39,7 +39,8 @@ RESULTS = HERE / "results.json"
 CLAIM = (
     "On ml-1m (ratings >= 4, from November 2000) and on a year of retail purchases live histories are "
     "significantly better than frozen ones, by the sequence model as by the user's own frequency. In the "
-    "retail year the sequence model, told of repeats, is above the user's own frequency. With d=64 at least 400 events a second are ranked."
+    "retail year the sequence model, told of repeats, is above the user's own frequency. With d=64 at least "
+    "400 events a second are ranked."
 )
 WIDTH = 64
 

@@ -161,7 +161,12 @@ def test_a_new_item_that_will_come_last_is_warned_about(client: Client) -> None:
     known = {"item_id": "book-gothic-1", "title": "Of old"}
     off = {"item_id": "off", "available": False}
     later, over = {"item_id": "later", "created_at": "2035-01-01"}, {"item_id": "over", "expires_at": 5.0}
-    assert client.put("/v1/items", json=[known, off, later, over]).json()["warnings"] == []
+    assert client.put("/v1/items", json=[known, off]).json()["warnings"] == []
+    warned = client.put("/v1/items", json=[off, later, over]).json()["warnings"]
+    assert [(each["code"], each["message"], each["field"]) for each in warned] == [
+        ("expired", "item 'over' is in no list: expires_at is over", "[2].item_id"),
+        ("not_yet", "item 'later' is in no list: created_at is still to come", "[1].item_id"),
+    ]
     (bare,) = client.put("/v1/items", json={"item_id": "bare"}).json()["warnings"]
     assert bare["message"].endswith("makes it known"), "what has no text no model can place"
 

@@ -120,7 +120,7 @@ class WriteAnswer(Struct, frozen=True):
 class PutItemsAnswer(Struct, frozen=True):
     """What a write of items did; ``offset`` is how far the log holds all of it.
 
-    ``warnings`` name items that the model cannot place yet, so that they come last.
+    ``warnings`` name items that the model cannot place yet, so that they come last, and items in no list.
     """
 
     accepted: int

@@ -26,7 +26,8 @@ async def put_items(data: JSONBody[ItemBody | list[ItemBody]], engine: Served) -
     """Put one item or many, all or none; each replaces what was known of its id.
 
     A new item can be recommended on the next request, by its text; `warnings` name those that come last,
-    since the model reads no texts or there is none. An expired item is never listed, nor one before its
+    since the model reads no texts or there is none, and those that are in no list, since they are expired
+    or not there yet. An expired item is never listed, nor one before its
     `created_at`, unless somebody chose it already.
     """
     bodies = data if isinstance(data, list) else [data]
@@ -40,7 +41,9 @@ async def put_items(data: JSONBody[ItemBody | list[ItemBody]], engine: Served) -
     places: dict[str, str] = {}
     for i, body in enumerate(bodies):
         places.setdefault(body.item_id, f"{place(data, i)}item_id")
-    warnings = await engine.ask(lambda recommender: last_items(recommender, places))
+    warnings = await engine.ask(
+        lambda recommender: [*unlisted_items(recommender, places), *last_items(recommender, places)]
+    )
     return PutItemsAnswer(appended.accepted, appended.offset, warnings)
 
 
@@ -72,6 +75,27 @@ def last_items(recommender: Recommender, places: Mapping[str, str]) -> list[Prob
         which = "it" if one else "them"
         told += f"; a model that reads texts can place {which}: acclimate train --model sequence"
     return [Problem("comes_last", told, places[last[0]])]
+
+
+def unlisted_items(recommender: Recommender, places: Mapping[str, str]) -> list[Problem]:
+    """Return a warning of items that are over, and one of items that are not there yet.
+
+    Args:
+        recommender: Knows the items already.
+        places: Item id -> where it stands first in the body.
+    """
+    state, now = recommender.state, time.time()
+    found = {name: item for name in places if (item := state.find_item(name)) is not None and item.available}
+    over = [name for name, item in found.items() if item.expires_at is not None and item.expires_at <= now]
+    coming = [name for name in found if state.upcoming(now)[state.items.code(name)] and name not in over]
+    parts = (("expired", over, "expires_at is over"), ("not_yet", coming, "created_at is still to come"))
+    return [
+        Problem(
+            code, f"{named(names)} {'is' if len(names) == 1 else 'are'} in no list: {why}", places[names[0]]
+        )
+        for code, names, why in parts
+        if names
+    ]
 
 
 @get("/v1/items", tags=["catalogue"], responses=documented(400, 404, 422))
