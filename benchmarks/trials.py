@@ -1,19 +1,63 @@
-"""What benchmarks of the sequence model share: one fit with its price, and results that are gone on with."""
+"""What benchmarks in parts share: their options, one fit with its price, and results that are gone on with."""
 
 from __future__ import annotations
 
+import argparse
+import json
+import os
 import time
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from acclimate.config import Home
 from acclimate.data.dataset import Dataset
 from acclimate.data.split import Split
 from acclimate.evaluate.compare import paired
 from acclimate.evaluate.ranking import measure
 from acclimate.models.sequence import SequenceModel
 from benchmarks.accuracy.run import triple
+from benchmarks.machine import machine, stamp
+
+
+def options(about: str, parts: Mapping[str, Any]) -> argparse.ArgumentParser:
+    """Return the options of a benchmark in parts: which part, with which seeds, and where it keeps things."""
+    form = argparse.RawDescriptionHelpFormatter
+    parser = argparse.ArgumentParser(description=about, formatter_class=form)
+    quick = os.environ.get("QUICK", "0") not in ("", "0")
+    parser.add_argument("--part", choices=parts, default="quick" if quick else "full")
+    parser.add_argument("--seeds", type=int, nargs="+", default=[0] if quick else [0, 1, 2])
+    parser.add_argument("--again", action="store_true", help="measure anew what is there already")
+    parser.add_argument("--cache", type=Path, default=Home().cache / "benchmarks")
+    return parser
+
+
+class Kept:
+    """Results of a benchmark, one part of them open.
+
+    Args:
+        file: Where they lie.
+        claim: What they are for.
+        part: Name of the part.
+        how: What is learned in it, and how long; what was learned otherwise is thrown away.
+        inner: What a part holds: ``"sets"`` or ``"pairs"``.
+    """
+
+    def __init__(self, file: Path, claim: str, part: str, how: dict[str, Any], inner: str) -> None:
+        self.file = file
+        known = json.loads(file.read_text()) if file.is_file() else {"parts": {}}
+        self.results: dict[str, Any] = known | {"claim": claim}
+        mine = self.results["parts"].setdefault(part, {"how": how, inner: {}})
+        if mine["how"] != how:
+            mine |= {"how": how, inner: {}}
+        self.found: dict[str, Any] = mine[inner]
+
+    def keep(self) -> None:
+        """Write all of it."""
+        self.results |= {"machine": machine(), "date": stamp()["date"]}
+        self.file.write_text(json.dumps(self.results, indent=1) + "\n")
 
 
 def measured(model: SequenceModel, data: Dataset, split: Split) -> dict[str, Any]:

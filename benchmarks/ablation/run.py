@@ -9,17 +9,15 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
 import sys
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from benchmarks.accuracy.run import load
-from benchmarks.machine import machine, stamp
-from benchmarks.trials import measured, summarise
+from benchmarks.machine import stamp
+from benchmarks.trials import Kept, measured, options, summarise
 
-from acclimate.config import Home
 from acclimate.data.split import split_last
 from acclimate.encode import make_encoder
 from acclimate.models.sequence import SequenceModel
@@ -76,27 +74,17 @@ def trial(set_name: str, params: dict[str, Any], seed: int, cache: Path) -> dict
 
 
 def wanted() -> argparse.Namespace:
-    form = argparse.RawDescriptionHelpFormatter
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=form)
-    quick = os.environ.get("QUICK", "0") not in ("", "0")
-    parser.add_argument("--part", choices=PARTS, default="quick" if quick else "full")
+    parser = options(__doc__ or "", PARTS)
     parser.add_argument("--sets", nargs="+", default=SETS, choices=SETS)
     parser.add_argument("--choices", nargs="+", default=list(CHOICES), choices=CHOICES)
-    parser.add_argument("--seeds", type=int, nargs="+", default=[0] if quick else [0, 1, 2])
-    parser.add_argument("--again", action="store_true", help="measure anew what is there already")
-    parser.add_argument("--cache", type=Path, default=Home().cache / "benchmarks")
     return parser.parse_args()
 
 
 def main() -> int:
     args = wanted()
-    results = json.loads(RESULTS.read_text()) if RESULTS.is_file() else {"claim": CLAIM, "parts": {}}
+    kept = Kept(RESULTS, CLAIM, args.part, PARTS[args.part], "sets")
     for set_name in args.sets:
-        how = PARTS[args.part]
-        part = results["parts"].setdefault(args.part, {"how": how, "sets": {}})
-        if part["how"] != how:  # what was learned otherwise cannot stand beside it
-            part |= {"how": how, "sets": {}}
-        found = part["sets"].setdefault(set_name, {})
+        found = kept.found.setdefault(set_name, {})
         where = args.cache / "ablation" / args.part / set_name
         where.mkdir(parents=True, exist_ok=True)
         for name in args.choices:
@@ -108,8 +96,7 @@ def main() -> int:
                 print(args.part, set_name, name, seed, json.dumps(run), file=sys.stderr, flush=True)
                 found.setdefault(name, {"runs": {}})["runs"][str(seed)] = run | stamp()
                 summarise(found, where, "base", "worth")
-                results |= {"machine": machine(), "date": stamp()["date"]}
-                RESULTS.write_text(json.dumps(results, indent=1) + "\n")
+                kept.keep()
     return 0
 
 

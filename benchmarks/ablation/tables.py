@@ -4,14 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
+from benchmarks.tables import by_part
+
 
 def tables(found: dict[str, Any]) -> str:
     """Return a table for each part and set, the best choice first."""
-    return "\n\n".join(
-        _table(part, set_name, told["how"], choices)
-        for part, told in found["parts"].items()
-        for set_name, choices in told["sets"].items()
-    )
+    return by_part(found, "sets", _table)
 
 
 def _table(part: str, set_name: str, how: dict[str, Any], choices: dict[str, Any]) -> str:

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
 import sys
 import time
 from pathlib import Path
@@ -17,9 +16,10 @@ from typing import Any
 
 import numpy as np
 from benchmarks.accuracy.run import load, triple
-from benchmarks.machine import machine, stamp
+from benchmarks.adapters.tables import GROUPS
+from benchmarks.machine import stamp
+from benchmarks.trials import Kept, options
 
-from acclimate.config import Home
 from acclimate.data.cold import split_cold_item
 from acclimate.data.dataset import Dataset
 from acclimate.data.split import Split, split_last
@@ -45,7 +45,6 @@ PARTS: dict[str, dict[str, Any]] = {
 TUNED = ("lora", "adalora", "full")
 WAYS = ("id", "frozen", *TUNED, "content", *(f"content, {way}" for way in TUNED))
 """The sequence model by ids alone, with the language model as it is or tuned; and plain nearness of texts."""
-GROUPS = ("warm", "cold", "cold among the cold")
 CLAIM = (
     "The language model that reads the items is left as it is or tuned, on pairs of items that users liked "
     "near in time. NDCG@10 of warm items and of items that nobody had chosen yet, among all items and among "
@@ -135,30 +134,18 @@ def apart(one: dict[str, Any], base: dict[str, Any], seeds: list[str], group: st
 
 
 def wanted() -> argparse.Namespace:
-    form = argparse.RawDescriptionHelpFormatter
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=form)
-    quick = os.environ.get("QUICK", "0") not in ("", "0")
-    parser.add_argument("--part", choices=PARTS, default="quick" if quick else "full")
+    parser = options(__doc__ or "", PARTS)
     parser.add_argument("--sets", nargs="+", default=SETS)
     parser.add_argument("--ways", nargs="+", default=WAYS, choices=WAYS)
-    parser.add_argument("--seeds", type=int, nargs="+", default=[0] if quick else [0, 1, 2])
-    parser.add_argument("--again", action="store_true", help="measure anew what is there already")
-    parser.add_argument("--cache", type=Path, default=Home().cache / "benchmarks")
     return parser.parse_args()
 
 
 def main() -> int:
     args = wanted()
-    results: dict[str, Any] = (
-        json.loads(RESULTS.read_text()) if RESULTS.is_file() else {"claim": CLAIM, "parts": {}}
-    )
-    how = PARTS[args.part]
-    part = results["parts"].setdefault(args.part, {"how": how, "sets": {}})
-    if part["how"] != how:  # what was learned otherwise cannot stand beside it
-        part |= {"how": how, "sets": {}}
+    kept = Kept(RESULTS, CLAIM, args.part, PARTS[args.part], "sets")
     for set_name in args.sets:
         data = load(set_name, args.cache)
-        found = part["sets"].setdefault(set_name, {})
+        found = kept.found.setdefault(set_name, {})
         where = args.cache / "adapters" / args.part / set_name
         where.mkdir(parents=True, exist_ok=True)
         for seed, way in ((seed, way) for seed in args.seeds for way in args.ways):
@@ -171,8 +158,7 @@ def main() -> int:
             print(args.part, set_name, way, seed, json.dumps(done), file=sys.stderr, flush=True)
             found.setdefault(way, {"runs": {}})["runs"][str(seed)] = done | stamp()
             summarise(found, where)
-            results |= {"machine": machine(), "date": stamp()["date"]}
-            RESULTS.write_text(json.dumps(results, indent=1) + "\n")
+            kept.keep()
     return 0
 
 

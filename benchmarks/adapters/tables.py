@@ -4,16 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
+from benchmarks.tables import by_part
+
 GROUPS = ("warm", "cold", "cold among the cold")
 
 
 def tables(found: dict[str, Any]) -> str:
     """Return a table for each part and set."""
-    return "\n\n".join(
-        _table(part, set_name, told["how"], ways)
-        for part, told in found["parts"].items()
-        for set_name, ways in told["sets"].items()
-    )
+    return by_part(found, "sets", _table)
 
 
 def _table(part: str, set_name: str, how: dict[str, Any], ways: dict[str, Any]) -> str:

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
 import sys
 import time
 from pathlib import Path
@@ -17,10 +16,9 @@ from typing import Any
 
 import numpy as np
 from benchmarks.accuracy.run import load
-from benchmarks.machine import machine, stamp
-from benchmarks.trials import measured, summarise
+from benchmarks.machine import stamp
+from benchmarks.trials import Kept, measured, options, summarise
 
-from acclimate.config import Home
 from acclimate.data.dataset import Dataset
 from acclimate.data.split import Split, split_last
 from acclimate.encode import make_encoder
@@ -104,29 +102,20 @@ def trial(
 
 
 def wanted() -> argparse.Namespace:
-    form = argparse.RawDescriptionHelpFormatter
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=form)
-    quick = os.environ.get("QUICK", "0") not in ("", "0")
-    parser.add_argument("--part", choices=PARTS, default="quick" if quick else "full")
+    parser = options(__doc__ or "", PARTS)
     parser.add_argument("--pairs", nargs="+", default=PAIRS, metavar="SOURCE:TARGET")
     parser.add_argument("--shares", nargs="+", type=float, default=SHARES)
-    parser.add_argument("--seeds", type=int, nargs="+", default=[0] if quick else [0, 1, 2])
-    parser.add_argument("--again", action="store_true", help="measure anew what is there already")
-    parser.add_argument("--cache", type=Path, default=Home().cache / "benchmarks")
     return parser.parse_args()
 
 
 def main() -> int:
     args = wanted()
-    results = json.loads(RESULTS.read_text()) if RESULTS.is_file() else {"claim": CLAIM, "parts": {}}
     how = PARTS[args.part]
-    part = results["parts"].setdefault(args.part, {"how": how, "pairs": {}})
-    if part["how"] != how:  # what was learned otherwise cannot stand beside it
-        part |= {"how": how, "pairs": {}}
+    kept = Kept(RESULTS, CLAIM, args.part, how, "pairs")
     for pair in args.pairs:
         source_name, target_name = pair.split(":")
         split = split_last(load(target_name, args.cache))
-        found = part["pairs"].setdefault(pair, {"source": {}, "shares": {}})
+        found = kept.found.setdefault(pair, {"source": {}, "shares": {}})
         for share in args.shares:
             shown = f"{100 * share:g} %"
             starts = found["shares"].setdefault(shown, {})
@@ -142,8 +131,7 @@ def main() -> int:
                 print(args.part, pair, shown, start, seed, json.dumps(run), file=sys.stderr, flush=True)
                 starts.setdefault(start, {"runs": {}})["runs"][str(seed)] = run | stamp()
                 summarise(starts, where, "scratch", "beyond_scratch")
-                results |= {"machine": machine(), "date": stamp()["date"]}
-                RESULTS.write_text(json.dumps(results, indent=1) + "\n")
+                kept.keep()
     return 0
 
 

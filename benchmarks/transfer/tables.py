@@ -4,14 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
+from benchmarks.tables import by_part
+
 
 def tables(found: dict[str, Any]) -> str:
     """Return a table for each part and pair of catalogues."""
-    return "\n\n".join(
-        _table(part, pair, told["how"], pairs)
-        for part, told in found["parts"].items()
-        for pair, pairs in told["pairs"].items()
-    )
+    return by_part(found, "pairs", _table)
 
 
 def _table(part: str, pair: str, how: dict[str, Any], found: dict[str, Any]) -> str:

@@ -7,6 +7,8 @@ import errno
 import os
 import re
 from collections.abc import Iterable
+from numbers import Real
+from typing import TypeGuard
 
 _WHOLE = re.compile(r"-?(0|[1-9][0-9]{0,29})")
 _OS_ERROR = re.compile(r"\(os error (\d+)\)")
@@ -95,6 +97,26 @@ def nearest(given: str, allowed: Iterable[str]) -> str:
 
 SEEDS = 2**32 - 1
 """The highest seed; the lowest is 0."""
+
+
+def is_number(given: object) -> TypeGuard[float]:
+    """Return whether ``given`` is a number: neither a text such as "3" nor true or false.
+
+    Example:
+        >>> is_number(3), is_number("3"), is_number(True)
+        (True, False, False)
+    """
+    return isinstance(given, Real) and not isinstance(given, bool)
+
+
+def shown(given: object) -> str:
+    """Return what was given, for a message: a number as it is, anything else so that it shows what it is.
+
+    Example:
+        >>> shown(0.5), shown("0.5")
+        ('0.5', "'0.5'")
+    """
+    return str(given) if is_number(given) else repr(given)[:80]
 
 
 def check_range(name: str, given: object, low: int, high: int) -> int:

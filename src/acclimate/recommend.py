@@ -10,7 +10,7 @@ from collections.abc import Iterable, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from acclimate.errors import InputError, NotFoundError, check_range
+from acclimate.errors import InputError, NotFoundError, check_range, is_number, shown
 from acclimate.events.log import Record
 from acclimate.explain.history import reasons
 from acclimate.policies.greedy import Greedy
@@ -226,5 +226,5 @@ class Recommender:
 
 def _check_user(given: object) -> None:
     if not isinstance(given, str | None):
-        hint = f": give str({given})" if isinstance(given, int) else ""
-        raise InputError(f"user_id must be a text or None, got {repr(given)[:80]}{hint}", field="user_id")
+        hint = f": give str({given})" if is_number(given) else ""
+        raise InputError(f"user_id must be a text or None, got {shown(given)}{hint}", field="user_id")

@@ -7,6 +7,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from acclimate.models import losses
 from acclimate.models.losses import (
     SAMPLED,
     Added,
@@ -190,3 +191,17 @@ def test_drawn_losses_have_finite_gradients_also_where_only_the_right_item_is_dr
     for part in (users, items):
         assert part.grad is not None
         assert torch.isfinite(part.grad).all()
+
+
+@pytest.mark.parametrize("pairs", [0, 1, 7, 40])
+def test_dots_of_pairs_are_those_of_all_at_once(pairs: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(losses, "PAIRS_AT_ONCE", 6)
+    draw = torch.Generator().manual_seed(pairs)
+    left, right = (torch.randn(n, 4, generator=draw).requires_grad_() for n in (5, 9))
+    rows, items = (torch.randint(n, (pairs,), generator=draw) for n in (5, 9))
+    weights = torch.randn(pairs, generator=draw)
+    found, plain = losses.pair_dots(left, right, rows, items), (left @ right.T)[rows, items]
+    assert torch.allclose(found, plain, atol=1e-6)
+    own = torch.autograd.grad((found * weights).sum(), (left, right))
+    for mine, theirs in zip(own, torch.autograd.grad((plain * weights).sum(), (left, right)), strict=True):
+        assert torch.allclose(mine, theirs, atol=1e-5)

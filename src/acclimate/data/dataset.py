@@ -82,17 +82,6 @@ def _read_only(array: NDArray[Any], dtype: Any) -> NDArray[Any]:
     return out
 
 
-def _numbered(ids: list[str], order: NDArray[np.int64]) -> tuple[Vocabulary, Codes]:
-    """Return a vocabulary of ``ids`` as they come in ``order`` int64[n], and their codes in it, int32[n]."""
-    place = {name: at for at, name in enumerate(dict.fromkeys(ids))}
-    places = np.fromiter(map(place.__getitem__, ids), np.int32, len(ids))[order]
-    came = np.argsort(np.unique(places, return_index=True)[1])
-    code = np.empty(len(came), np.int32)
-    code[came] = np.arange(len(came))
-    names = list(place)
-    return Vocabulary([names[at] for at in came.tolist()]), code[places]
-
-
 class Dataset:
     """What users did with items, oldest first; equal times keep the order in which they came.
 
@@ -174,7 +163,9 @@ class Dataset:
         """
         user_ids, item_ids, time = columns_of(rows)
         order = np.argsort(time, kind="stable")
-        (users, user), (items, item) = _numbered(user_ids, order), _numbered(item_ids, order)
+        users, items = Vocabulary(), Vocabulary()
+        user = np.array([users.add(user_ids[at]) for at in order.tolist()], np.int32)
+        item = np.array([items.add(item_ids[at]) for at in order.tolist()], np.int32)
         return cls(users, items, user, item, time[order], **options)
 
     @classmethod

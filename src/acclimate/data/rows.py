@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from acclimate.errors import InputError
+from acclimate.errors import InputError, is_number, shown
 
 LATEST = 1e11
 """Seconds; a time of the year 5138, and what is above is of another unit."""
@@ -30,7 +30,7 @@ def columns_of(rows: Iterable[Sequence[Any]]) -> tuple[list[str], list[str], NDA
     try:
         rows = list(rows)
     except TypeError as error:
-        raise InputError(f"rows must be a list of {_WANTED}, got {_shown(rows)}", field="rows") from error
+        raise InputError(f"rows must be a list of {_WANTED}, got {shown(rows)}", field="rows") from error
     try:
         fit = set(map(len, rows)) <= {3}
         columns = [[row[at] for row in rows] for at in range(3)] if fit else []
@@ -55,14 +55,14 @@ def _check_ids(name: str, ids: list[Any]) -> None:
     kinds = set(map(type, ids))
     if not all(issubclass(kind, str) for kind in kinds) or "" in ids:
         at = next(at for at, each in enumerate(ids) if not isinstance(each, str) or not each)
-        hint = f": give str({ids[at]})" if isinstance(ids[at], Real) else ""
+        hint = f": give str({ids[at]})" if is_number(ids[at]) else ""
         raise _unfit(at, name, "a text that is not empty", ids[at], hint)
 
 
 def _times(times: list[Any]) -> NDArray[np.float64]:
     kinds = set(map(type, times))
     if any(issubclass(kind, bool) or not issubclass(kind, Real) for kind in kinds):
-        at = next(at for at, each in enumerate(times) if isinstance(each, bool) or not isinstance(each, Real))
+        at = next(at for at, each in enumerate(times) if not is_number(each))
         hint = ": give its timestamp()" if hasattr(times[at], "timestamp") else ""
         raise _unfit(at, "time", "a number of seconds since 1970", times[at], hint)
     try:
@@ -80,8 +80,4 @@ def _times(times: list[Any]) -> NDArray[np.float64]:
 
 def _unfit(at: int, name: str, wanted: str, given: Any, hint: str = "") -> InputError:
     which = f"{name} of rows[{at}]" if name else f"rows[{at}]"
-    return InputError(f"{which} must be {wanted}, got {_shown(given)}{hint}", field=f"rows[{at}]")
-
-
-def _shown(given: Any) -> str:
-    return repr(given)[:80]
+    return InputError(f"{which} must be {wanted}, got {shown(given)}{hint}", field=f"rows[{at}]")

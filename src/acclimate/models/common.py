@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Collection
-from numbers import Real
-from typing import TypeGuard
 
 import numpy as np
 from numpy.typing import NDArray
 
-from acclimate.errors import InputError, check_range, nearest
+from acclimate.errors import InputError, check_range, is_number, nearest, shown
 from acclimate.types import Codes, Floats, Histories
 
 
@@ -54,26 +52,6 @@ def likes_of(histories: Histories, items: Codes, n_items: int) -> Histories:
     liked = histories.liked()
     liked = liked.where(place[liked.items] >= 0)
     return liked.replace(items=place[liked.items])
-
-
-def is_number(given: object) -> TypeGuard[float]:
-    """Return whether ``given`` is a number: neither a text such as "3" nor true or false.
-
-    Example:
-        >>> is_number(3), is_number("3"), is_number(True)
-        (True, False, False)
-    """
-    return isinstance(given, Real) and not isinstance(given, bool)
-
-
-def shown(given: object) -> str:
-    """Return what was given, for a message: a number as it is, anything else so that it shows what it is.
-
-    Example:
-        >>> shown(0.5), shown("0.5")
-        ('0.5', "'0.5'")
-    """
-    return str(given) if is_number(given) else repr(given)[:80]
 
 
 def check_whole(name: str, given: object, low: int, high: int) -> int:

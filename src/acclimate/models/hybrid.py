@@ -11,10 +11,10 @@ from scipy.optimize import minimize
 from scipy.special import logsumexp
 
 from acclimate.data.dataset import Dataset
-from acclimate.errors import SEEDS, InputError
+from acclimate.errors import SEEDS, InputError, shown
 from acclimate.metrics import top_lists
 from acclimate.models import arguments, make_model
-from acclimate.models.common import check_whole, not_fitted, shown
+from acclimate.models.common import check_whole, not_fitted
 from acclimate.models.examples import Examples, hold_back
 from acclimate.rng import generator
 from acclimate.training import Training

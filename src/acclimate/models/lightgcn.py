@@ -13,8 +13,8 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from acclimate.devices import bf16_helps
-from acclimate.errors import InputError
-from acclimate.models.common import check_whole, is_number, not_fitted, shown
+from acclimate.errors import InputError, is_number, shown
+from acclimate.models.common import check_whole, not_fitted
 from acclimate.models.losses import softmax_loss
 from acclimate.models.neural import NeuralLikes, Rows, check_share
 from acclimate.training import Training

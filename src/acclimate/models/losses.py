@@ -11,6 +11,9 @@ from torch.nn import functional as F
 
 from acclimate.parallel import alike
 
+PAIRS_AT_ONCE = 65_536
+"""Pairs whose vectors are held together."""
+
 
 class Added(NamedTuple):
     """What is added to the scaled cosines of some users and items.
@@ -24,6 +27,41 @@ class Added(NamedTuple):
     rows: Tensor
     items: Tensor
     values: Tensor
+
+
+def pair_dots(left: Tensor, right: Tensor, rows: Tensor, items: Tensor) -> Tensor:
+    """Return the dot product of each pair of a row of ``left`` and one of ``right``, float32[m].
+
+    A part of the pairs at a time, also backwards: the vectors of all together may not fit in memory.
+
+    Args:
+        left: float32[n, d].
+        right: float32[k, d].
+        rows: Row of ``left`` of each pair, int64[m].
+        items: Row of ``right`` of each pair, int64[m].
+    """
+    found: Tensor = _PairDots.apply(left, right, rows, items)  # type: ignore[no-untyped-call]
+    return found
+
+
+class _PairDots(torch.autograd.Function):
+    """See `pair_dots`."""
+
+    @staticmethod
+    def forward(ctx: Any, left: Tensor, right: Tensor, rows: Tensor, items: Tensor) -> Tensor:
+        ctx.save_for_backward(left, right, rows, items)
+        parts = zip(torch.split(rows, PAIRS_AT_ONCE), torch.split(items, PAIRS_AT_ONCE), strict=True)
+        return torch.cat([(left[row] * right[item]).sum(dim=1) for row, item in parts])
+
+    @staticmethod
+    def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor | None, ...]:
+        left, right, *pairs = ctx.saved_tensors
+        d_left, d_right = torch.zeros_like(left), torch.zeros_like(right)
+        parts = (torch.split(each, PAIRS_AT_ONCE) for each in (*pairs, grads[0][:, None]))
+        for row, item, grad in zip(*parts, strict=True):
+            d_left.index_add_(0, row, grad * right[item])
+            d_right.index_add_(0, item, grad * left[row])
+        return d_left, d_right, None, None
 
 
 class _SoftmaxLoss(torch.autograd.Function):

@@ -13,9 +13,9 @@ from scipy.sparse import csr_array
 from torch import Tensor, nn
 
 from acclimate.data.dataset import Dataset
-from acclimate.errors import SEEDS, InputError
+from acclimate.errors import SEEDS, InputError, is_number, shown
 from acclimate.metrics import rank_metrics
-from acclimate.models.common import check_positive, check_whole, is_number, shown
+from acclimate.models.common import check_positive, check_whole
 from acclimate.models.warm import WarmItems
 from acclimate.models.windows import hold_out
 from acclimate.rng import generator

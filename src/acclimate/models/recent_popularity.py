@@ -7,8 +7,8 @@ from collections.abc import Sequence
 import numpy as np
 
 from acclimate.data.dataset import Dataset
-from acclimate.errors import InputError
-from acclimate.models.common import grown, is_number, not_fitted, shown, unknown
+from acclimate.errors import InputError, is_number, shown
+from acclimate.models.common import grown, not_fitted, unknown
 from acclimate.models.fading import FadingCounts
 from acclimate.types import Codes, Encoder, Events, Floats, Histories, Item, State
 

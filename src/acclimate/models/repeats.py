@@ -1,12 +1,12 @@
 """What is known of an item apart from its vector: how popular it is, and how each user had it before.
 
 Cosines say what goes with a history. They cannot say that milk is bought each week and a pan once, nor that
-everybody buys milk. Both are added to the scores here: a learned bias for each item, and in its place, for
-the items that a user has had, a learned function of how often and how long ago.
+everybody buys milk. So a learned bias for each item is added to the cosines; and in the place of both stands,
+for the items that a user has had, a learned function of how often, how long ago and how near.
 
-In its place, not beside it: who has bought the rarest tea each week buys it again as surely as another the
-milk. Where both were added, the second had to take back the first, which it could not where either was left
-out in training, and what came of it was worse than to count.
+In their place, not beside them: who has bought the rarest tea each week buys it again as surely as another
+the milk. Where all were added, the function had to take back the others, which it could not where one was
+left out in training, and what came of it was worse than to count.
 """
 
 from __future__ import annotations
@@ -95,7 +95,7 @@ class Own(NamedTuple):
 
 
 class ItemTerms(nn.Module):
-    """What is added to the scaled cosines: a bias for each item, or for one that was had what comes again.
+    """A bias for each item, added to the scaled cosines, and what stands for both where an item was had.
 
     How popular an item is has a say in what comes again as well: who buys milk twice is not as sure to buy
     it again as who buys the rarest tea twice.

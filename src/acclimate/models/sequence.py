@@ -63,8 +63,8 @@ class SequenceModel:
         feedback: Whether also events that are not liked are read, each with its weight and value.
         item_bias: Whether a learned number for each item is added to its scores, which starts from how often
             it was chosen.
-        repeats: Whether for items that the user has had something is added in place of the bias, learned of
-            how often and how long ago (see `acclimate.models.repeats`): for shops where things are bought
+        repeats: Whether items that the user has had are scored by how often, how long ago and how near, in
+            place of cosine and bias (see `acclimate.models.repeats`): for shops where things are bought
             again. Wants ``loss="full"``. Ages count at the user's last event, with ``time`` at the question.
         baskets: Whether all that a user did in one second is foreseen together, from what was before it, and
             not one event from the other; without times there is no telling.

@@ -17,7 +17,7 @@ from acclimate.models import repeats
 from acclimate.models.blocks import BUCKETS, Layout, time_buckets
 from acclimate.models.heads import Answers, Heads, wanted
 from acclimate.models.item_vectors import ItemVectors
-from acclimate.models.losses import SAMPLED, Added, Drawn, contrast_loss, perturbed, softmax_loss
+from acclimate.models.losses import SAMPLED, Added, Drawn, contrast_loss, pair_dots, perturbed, softmax_loss
 from acclimate.models.mixers import BIASED, make_block
 from acclimate.models.parts import part_of_batch
 from acclimate.models.repeats import Had, ItemTerms
@@ -233,9 +233,9 @@ class SequenceNet(nn.Module):
         if asked is not None:
             states = states[asked.states]
             if asked.had is not None and self.terms and own:
-                rows, items = asked.had.rows, asked.had.items
-                near = (states[rows] * unit[items]).sum(dim=1)
-                added = Added(rows, items, self.terms.told(asked.had, own, near, scale))
+                pairs = asked.had.rows, asked.had.items
+                near = pair_dots(states, unit, *pairs)
+                added = Added(*pairs, self.terms.told(asked.had, own, near, scale))
         rows = torch.arange(len(states), device=states.device) if asked is None else asked.rows
         loss, p = self.params["loss"], self.params
         if loss == "full":

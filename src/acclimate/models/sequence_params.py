@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Collection
 from typing import Any
 
-from acclimate.errors import SEEDS, InputError
+from acclimate.errors import SEEDS, InputError, is_number, shown
 from acclimate.models import heads
 from acclimate.models.augment import AUGMENTATIONS
-from acclimate.models.common import check_choice, check_flag, check_positive, check_whole, is_number, shown
+from acclimate.models.common import check_choice, check_flag, check_positive, check_whole
 from acclimate.models.item_vectors import ITEM_VECTORS
 from acclimate.models.losses import LOSSES
 from acclimate.models.mixers import BIASED, MIXERS

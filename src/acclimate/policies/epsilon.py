@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from acclimate.errors import InputError
+from acclimate.errors import InputError, is_number, shown
 from acclimate.types import Draw
 
 
@@ -30,10 +30,9 @@ class Epsilon:
     name = "epsilon"
 
     def __init__(self, epsilon: float = 0.05) -> None:
-        number = isinstance(epsilon, int | float) and not isinstance(epsilon, bool)
-        if not number or not 0 < epsilon <= 1:
+        if not is_number(epsilon) or not 0 < epsilon <= 1:
             raise InputError(
-                f"epsilon must be above 0 and up to 1, got {epsilon if number else repr(epsilon)}; "
+                f"epsilon must be above 0 and up to 1, got {shown(epsilon)}; "
                 "for no exploration take the policy 'greedy'",
                 field="policy.epsilon",
             )

@@ -87,7 +87,8 @@ def unlisted_items(recommender: Recommender, places: Mapping[str, str]) -> list[
     state, now = recommender.state, time.time()
     found = {name: item for name in places if (item := state.find_item(name)) is not None and item.available}
     over = [name for name, item in found.items() if item.expires_at is not None and item.expires_at <= now]
-    coming = [name for name in found if state.upcoming(now)[state.items.code(name)] and name not in over]
+    upcoming = state.upcoming(now)
+    coming = [name for name in found if upcoming[state.items.code(name)]]
     parts = (("expired", over, "expires_at is over"), ("not_yet", coming, "created_at is still to come"))
     return [
         Problem(
