@@ -6,9 +6,11 @@ from collections.abc import Callable
 from typing import Any
 
 
-def by_part(
-    found: dict[str, Any], inner: str, table: Callable[[str, str, dict[str, Any], dict[str, Any]], str]
-) -> str:
+Table = Callable[[str, str, dict[str, Any], dict[str, Any]], str]
+"""Text of part, name, how it was learned, and entries."""
+
+
+def by_part(found: dict[str, Any], inner: str, table: Table) -> str:
     """Return ``table(part, name, how, entries)`` of each part and each of its sets or pairs."""
     return "\n\n".join(
         table(part, name, told["how"], entries)

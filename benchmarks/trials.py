@@ -1,4 +1,4 @@
-"""What benchmarks in parts share: their options, one fit with its price, and results that are gone on with."""
+"""What benchmarks in parts share: options, one fit with its price, results that are gone on with."""
 
 from __future__ import annotations
 

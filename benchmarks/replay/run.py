@@ -31,7 +31,7 @@ from acclimate.evaluate.compare import bootstrap_ratio
 from acclimate.evaluate.prequential import Level, replay
 from acclimate.evaluate.stream_page import write_stream
 from acclimate.evaluate.stream_report import StreamReport
-from acclimate.models import MODELS, learns, make_model
+from acclimate.models import MODELS, arguments, learns, make_model
 from acclimate.training import Training
 
 HERE = Path(__file__).parent
@@ -121,7 +121,7 @@ SETS: dict[str, Callable[[Path], Case]] = {
 
 
 def levels(case: Case, seed: int, cache: Path) -> list[Level]:
-    """The sequence model's clocks, and with the first seed every model that learns from single events."""
+    """The sequence model's clocks, and every model that learns from single events: with each seed, or once."""
     training = Training(cache / "training", progress=True)
     encoder = make_encoder("minilm", cache=cache, progress=False)
     main = make_model("sequence", encoder, width=WIDTH, seed=seed, training=training, **case.params)
@@ -130,10 +130,13 @@ def levels(case: Case, seed: int, cache: Path) -> list[Level]:
         Level("live", main, new_items=False),
         Level("items", main),
     ]
+    names = [name for name in MODELS if learns(name) or name in ("popularity", "frequency")]
+    for name in names:
+        seeded = "seed" in arguments(name)
+        if name not in case.without and (seeded or seed == 0):
+            made.append(Level(name, make_model(name, encoder, **({"seed": seed} if seeded else {}))))
     if seed == 0:
-        names = [name for name in MODELS if learns(name) or name in ("popularity", "frequency")]
-        made += [Level(name, make_model(name, encoder)) for name in names if name not in case.without]
-        made += [Level("frequency, frozen", make_model("frequency", encoder), live=False)]
+        made.append(Level("frequency, frozen", make_model("frequency", encoder), live=False))
     return made
 
 
