@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-
 Table = Callable[[str, str, dict[str, Any], dict[str, Any]], str]
 """Text of part, name, how it was learned, and entries."""
 

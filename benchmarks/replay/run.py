@@ -121,7 +121,7 @@ SETS: dict[str, Callable[[Path], Case]] = {
 
 
 def levels(case: Case, seed: int, cache: Path) -> list[Level]:
-    """The sequence model's clocks, and every model that learns from single events: with each seed, or once."""
+    """The sequence model's clocks, and every model that learns from single events; once if it has no seed."""
     training = Training(cache / "training", progress=True)
     encoder = make_encoder("minilm", cache=cache, progress=False)
     main = make_model("sequence", encoder, width=WIDTH, seed=seed, training=training, **case.params)
