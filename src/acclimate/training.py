@@ -71,6 +71,8 @@ class Recipe:
         weight_decay: For matrices; vectors and scalars are free of it. AdamW's is decoupled, others' is L2.
         warmup: Steps.
         patience: Stop after so many epochs without a better figure.
+        settled: Steps before patience counts: what is measured at the start may fall before it rises, and an
+            epoch of little data is a few steps. The best weights are kept from the start on.
         clip: Largest norm of the gradient.
         seed: Decides order, dropout and start.
         optimiser: ``"rowwise-adagrad"``, or a class of ``torch.optim`` in any case.
@@ -85,6 +87,7 @@ class Recipe:
     weight_decay: float = 0.01
     warmup: int = 20
     patience: int = 5
+    settled: int = 0
     clip: float = 1.0
     seed: int = 0
     optimiser: str = "adamw"
@@ -338,9 +341,15 @@ def _as(module: nn.Module, other: nn.Module) -> Iterator[None]:
 
 
 def _callbacks(folder: Path, recipe: Recipe, *, measured: bool, kept: bool) -> list[Any]:
+    from lightning.pytorch import LightningModule, Trainer
     from lightning.pytorch.callbacks import EarlyStopping, ModelCheckpoint
 
-    stop = EarlyStopping("figure", mode="max", patience=recipe.patience, check_on_train_epoch_end=True)
+    class Stop(EarlyStopping):  # type: ignore[misc]
+        def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+            if trainer.global_step > recipe.settled:
+                super().on_train_epoch_end(trainer, pl_module)
+
+    stop = Stop("figure", mode="max", patience=recipe.patience, check_on_train_epoch_end=True)
     keep = ModelCheckpoint(
         folder,
         filename="best",

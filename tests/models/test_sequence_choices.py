@@ -14,7 +14,7 @@ from acclimate.models.losses import contrast_loss, perturbed, softmax_loss
 from acclimate.models.sequence import SequenceModel
 from acclimate.models.sequence_fit import Batches
 from acclimate.models.sequence_net import Batch, SequenceNet
-from acclimate.models.sequence_params import recipe
+from acclimate.models.sequence_params import SETTLED, recipe
 from acclimate.training import Recipe
 from acclimate.types import Floats, Histories
 from tests.models.test_sequence import SMALL, OneHot, kinds, ring
@@ -190,8 +190,8 @@ def test_the_recipe_is_that_of_the_arguments() -> None:
         "patience": 2,
         "seed": 7,
     }
-    assert recipe(SequenceModel(**asked).params) == Recipe(**asked)  # type: ignore[arg-type]
-    assert recipe(SequenceModel().params) == Recipe(60, 2e-3)
+    assert recipe(SequenceModel(**asked).params) == Recipe(**asked, settled=SETTLED)  # type: ignore[arg-type]
+    assert recipe(SequenceModel().params) == Recipe(60, 2e-3, settled=SETTLED)
 
 
 @pytest.mark.parametrize(

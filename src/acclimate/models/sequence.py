@@ -82,7 +82,7 @@ class SequenceModel:
             text, the id stays.
         max_length: Newest events that are read.
         epochs: Passes over the data at most; 0 only for a model that starts from another, which it then is.
-        patience: Epochs without a better validation NDCG@10 before it stops.
+        patience: Epochs without a better validation NDCG@10 before it stops, from step 300 on.
         learning_rate: Of the optimiser, 0..1.
         optimiser: As in `acclimate.training.Recipe`, like the next four.
         schedule: How the learning rate falls over the epochs.

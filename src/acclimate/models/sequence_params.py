@@ -24,6 +24,9 @@ _NAMED: dict[str, tuple[str, Collection[str]]] = {
     "schedule": ("schedule", SCHEDULES),
     "user_text": ("user text", USER_TEXT),
 }
+SETTLED = 300
+"""Steps before patience counts: where texts alone foresee something, ids at first make it worse (Beauty: for
+200 steps)."""
 FLAGS = ("places", "time", "feedback", "item_bias", "repeats", "baskets", "click")
 """Arguments that are true or false."""
 
@@ -89,6 +92,7 @@ def recipe(params: dict[str, Any]) -> Recipe:
         params["learning_rate"],
         weight_decay=params["weight_decay"],
         patience=params["patience"],
+        settled=SETTLED,
         seed=params["seed"],
         optimiser=params["optimiser"],
         schedule=params["schedule"],
