@@ -245,6 +245,14 @@ def test_who_watches_may_give_up_and_nothing_is_left(tmp_path: Path) -> None:
     assert not fit(Line(), batches, RECIPE, Training(tmp_path), key="a").resumed
 
 
+def test_who_gives_up_after_the_last_epoch_has_a_fit(tmp_path: Path) -> None:
+    def watch(epoch: int, figure: float) -> None:
+        if epoch + 1 == RECIPE.epochs:
+            raise GivenUp
+
+    assert len(fit(Line(), batches, RECIPE, Training(tmp_path, watch=watch), key="a").curve) == RECIPE.epochs
+
+
 KEPT = {"tensorboard": "events.out.tfevents*", "csv": "metrics.csv"}
 
 

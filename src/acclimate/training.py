@@ -19,7 +19,7 @@ import signal
 import tempfile
 import warnings
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -49,7 +49,8 @@ class Training:
         resume: Go on with a killed fit of the same thing if ``folder`` has one.
         tracking: A name of `acclimate.tracking.TRACKING`: what is written into ``folder/logs``. W&B takes
             its account, and whether it is offline, from its own environment variables.
-        watch: Hears of each epoch, 0 first, and of its figure, NaN if none is measured; may raise `GivenUp`.
+        watch: Hears of each epoch, 0 first, and of its figure, NaN if none is measured; may raise `GivenUp`,
+            which after the last epoch changes nothing.
             A fit that goes on tells of the epochs before, too.
     """
 
@@ -271,9 +272,8 @@ def _loop(
         def on_train_start(self) -> None:
             if self.current_epoch:
                 tell(self.current_epoch, "resumed", earlier=True)
-            if watch:
-                for row in self.curve:
-                    watch(int(row["epoch"]), row["figure"])
+            for row in self.curve:
+                self.heard(int(row["epoch"]), row["figure"])
 
         def on_train_epoch_start(self) -> None:
             mine = [group.mine] if shared and not group.first else []  # each drops others of its own
@@ -317,8 +317,12 @@ def _loop(
             self.curve.append({"epoch": self.current_epoch, "loss": loss, "figure": value})
             self.log_dict({"loss": loss, "figure": value} if figure else {"loss": loss})
             tell(1, f"loss {loss:.3f}" + (f", NDCG@10 {value:.4f}" if figure else ""))
+            self.heard(self.current_epoch, value)
+
+        def heard(self, epoch: int, value: float) -> None:
             if watch:
-                watch(self.current_epoch, value)
+                with suppress(GivenUp) if epoch + 1 == recipe.epochs else nullcontext():
+                    watch(epoch, value)
 
         def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
             checkpoint["curve"] = self.curve
