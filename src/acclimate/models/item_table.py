@@ -8,8 +8,10 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch import Tensor
 from torch.nn import functional as F
 
+from acclimate.models.nearness import Nearness
 from acclimate.models.repeats import OWN
 from acclimate.models.sequence_net import SequenceNet
 from acclimate.types import Codes, Floats
@@ -27,6 +29,7 @@ class ItemTable:
     Attributes:
         vectors: float32[n_items, d].
         unit: The same, of length 1.
+        aims: What states are compared with: the same, until `aim` says otherwise of some.
         blank: Which items have neither text nor id, bool[n_items].
     """
 
@@ -67,6 +70,19 @@ class ItemTable:
             self.text[codes] = texts
         self._index()
 
+    def aim(self, near: Nearness | None, codes: Codes | None = None) -> None:
+        """Let the items that were not learned be compared with states by what reads like them, too.
+
+        Args:
+            near: Knows all items; None for nothing.
+            codes: Those of which that has to be found anew, int32[m].
+        """
+        if near is not None:
+            unit = self.unit.numpy()
+            if codes is not None:
+                near.look(unit, codes)
+            self.aims = torch.from_numpy(near.aims(unit))
+
     def similarity(self, items: Codes, others: Codes | None = None) -> Floats:
         """Return cosines float32[m, w] of ``items`` int32[m] and ``others`` int32[w]; NaN for the blank."""
         unit, columns = self.unit.numpy(), slice(None) if others is None else others
@@ -79,5 +95,6 @@ class ItemTable:
         vectors = self.text.copy()
         vectors[:, vectors.shape[1] - self.ids.shape[1] :] += self.ids
         self.vectors = torch.from_numpy(vectors)
-        self.unit = F.normalize(self.vectors, dim=1)
+        self.unit: Tensor = F.normalize(self.vectors, dim=1)
+        self.aims = self.unit
         self.blank: NDArray[np.bool_] = np.abs(vectors).sum(axis=1) == 0

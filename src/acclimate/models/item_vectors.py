@@ -11,6 +11,9 @@ alone.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 import numpy as np
 import torch
 from torch import Tensor, nn
@@ -35,10 +38,11 @@ class TextSpace:
         self.mean, self.axes = mean, axes
 
     @classmethod
-    def fit(cls, texts: Floats, width: int) -> TextSpace:
+    def fit(cls, texts: Floats, width: int, power: float = 1.0) -> TextSpace:
         """Learn from the text vectors float32[n, text_d] of the training items; zero rows are left out.
 
-        Directions that the texts do not span (fewer texts than ``width``) are zero.
+        Directions that the texts do not span (fewer texts than ``width``) are zero. With a ``power`` below 1
+        the whitening is S^(-power/2), so that strong directions stay stronger.
         """
         known = texts[np.abs(texts).sum(axis=1) > 0].astype(np.float64)
         text_d = texts.shape[1]
@@ -48,7 +52,7 @@ class TextSpace:
             variance, directions = np.linalg.eigh(np.cov(known - mean, rowvar=False).reshape(text_d, text_d))
             strong = np.argsort(variance)[::-1][:width]
             strong = strong[variance[strong] > max(1e-6 * variance.max(), 1e-12)]
-            axes[:, : len(strong)] = directions[:, strong] / np.sqrt(variance[strong])
+            axes[:, : len(strong)] = directions[:, strong] / variance[strong] ** (power / 2)
         return cls(mean.astype(np.float32), axes)
 
     def place(self, texts: Floats) -> Floats:
@@ -88,6 +92,15 @@ class ItemVectors(nn.Module):
         self.projection = nn.Parameter(torch.eye(width)) if projected else None
         self.anew: tuple[Tensor, Tensor] | None = None
         """Places int64[m] and texts float32[m, d] that stand in for those in ``text``, with gradients."""
+
+    @classmethod
+    def of(cls, text: Floats, params: Mapping[str, Any], *, reads: bool) -> ItemVectors:
+        """Return those of a sequence model with these arguments; ids alone unless it ``reads`` texts."""
+        kind, width = params["item_vector"] if reads else "id", params["width"]
+        weak = max(1, round(width * params["id_share"]))
+        ids = {"alphafuse": weak, "text": 0}.get(kind, width)
+        own = torch.from_numpy(text)
+        return cls(own, ids, params["id_dropout"], projected=kind in ("sum", "text"))
 
     def place(self, text: Tensor) -> Tensor:
         """Return placed texts float32[n, d] as they stand among the items."""

@@ -26,9 +26,10 @@ from acclimate.models.heads import Foreseen, blank, foresee, next_chances
 from acclimate.models.item_table import ItemTable
 from acclimate.models.item_vectors import ItemVectors, TextSpace
 from acclimate.models.joint import Along
-from acclimate.models.sequence_fit import held, learn
-from acclimate.models.sequence_net import ITS_OWN, SequenceNet, cosines, heard
-from acclimate.models.sequence_params import check, check_learns
+from acclimate.models.nearness import Nearness
+from acclimate.models.sequence_fit import held, learn, weighed
+from acclimate.models.sequence_net import ITS_OWN, SequenceNet, scored
+from acclimate.models.sequence_params import check, check_learns, check_reads
 from acclimate.models.transfer import Start
 from acclimate.models.user_text import UserReader
 from acclimate.training import Fitted, Training
@@ -49,6 +50,9 @@ class SequenceModel:
             ``"sum"``: a learned projection of the text plus an id in all directions; ``"text"``: that
             projection alone; ``"id"``: ids alone. Without an encoder there are ids alone.
         id_share: Share of the directions that hold an id with ``alphafuse``; above 0, at most 1.
+        nearness: Weight of how near an item's text is to those of the newest likes, beside the cosine (see
+            `acclimate.models.nearness`); what has no events stands by what reads like it. None: chosen on
+            the users who are held out. 0: neither; nor with ``user_text="alone"``.
         user_text: Whether the encoder reads users as well, as a text of what they had and searched for:
             ``"off"``; ``"on"``: its reading is joined to the state of the sequence by a learned gate;
             ``"alone"``: it is the state. A search then moves the next list. Costs one reading for each
@@ -116,7 +120,7 @@ class SequenceModel:
 
     name = "sequence"
     new_user = "Nothing until the first event, which counts at once; until then popularity stands in."
-    new_item = "Stands where its text puts it; without a text it cannot be scored."
+    new_item = "Stands by its text and by what reads like it; without a text it cannot be scored."
 
     def __init__(
         self,
@@ -125,6 +129,7 @@ class SequenceModel:
         width: int = 128,
         item_vector: str = "alphafuse",
         id_share: float = 0.5,
+        nearness: float | None = None,
         user_text: str = "off",
         block: str = "attention",
         layers: int = 2,
@@ -172,6 +177,7 @@ class SequenceModel:
         self._net: SequenceNet | None = None
         self._space: TextSpace | None = None
         self._reader: UserReader | None = None
+        self._near: Nearness | None = None
         self._start: Start | None = None
         self._items = ItemTable(*np.zeros((2, 0, width), np.float32))
 
@@ -210,7 +216,7 @@ class SequenceModel:
         place = np.full(data.n_items, -1, np.int32)
         place[warm] = np.arange(len(warm))
         own = histories.replace(items=place[histories.items])
-        text = self._place_texts(data, warm, own)
+        text, vectors = self._place_texts(data, warm, own)
         net = self._new_net(text[warm], np.bincount(histories.items)[warm])
         if self._start:
             self._start.begin(net, [data.catalogue[item] for item in warm])
@@ -223,13 +229,19 @@ class SequenceModel:
         self.fitted = learn(net, own, self.training, self.name, reader, along=along)
         if along and along.done and self._space:
             self.encoder.take(along.reader)  # type: ignore[union-attr]
-            text = self._space.place(self.encoder.encode(data.texts))  # type: ignore[union-attr]
+            vectors = self.encoder.encode(data.texts)  # type: ignore[union-attr]
+            text = self._space.place(vectors)
         if net.items.projection is not None and self._space:
             projection = net.items.projection.numpy()
             self._space, text = self._space.projected(projection), text @ projection.T
             net.items.projection = None
         self._reader = UserReader(self.encoder, self._space, texts) if texts and self._space else None
+        self._near = None
+        if vectors is not None and self.params["nearness"] != 0 and self.params["user_text"] != "alone":
+            self._near = Nearness.fit(vectors, warm)
+            self.fitted = weighed(self._near, net, own, warm, self.fitted, reader)
         self._net, self.data, self._items = net, data, ItemTable.learned(text, warm, net)
+        self._items.aim(self._near, np.arange(data.n_items, dtype=np.int32))
 
     def _read(self, histories: Histories) -> Histories:
         """Return the events that count."""
@@ -237,9 +249,11 @@ class SequenceModel:
 
     @property
     def refit(self) -> dict[str, Any]:
-        """Arguments to fit the same on more data, with nothing held out: the epochs that were best here."""
-        watched = self.fitted and self.fitted.figure == self.fitted.figure  # NaN: nothing was held out
-        return {"epochs": self.fitted.epochs, "validation_users": 0} if self.fitted and watched else {}
+        """Arguments to fit the same on more data, with nothing held out: what was best here."""
+        if not self.fitted or self.fitted.figure != self.fitted.figure:  # NaN: nothing was held out
+            return {}
+        weight = {"nearness": self._near.weight} if self._near else {}
+        return {"epochs": self.fitted.epochs, "validation_users": 0, **weight}
 
     @property
     def _reads(self) -> bool:
@@ -263,20 +277,13 @@ class SequenceModel:
         reader = encoder.joint([data.texts[item] for item in warm])
         return Along(reader, self._space, users=self._reads_users) if reader else None
 
-    def _place_texts(self, data: Dataset, warm: Codes, own: Histories) -> Floats:
-        """Learn the text space from the items with events, and return the places of all texts in it.
+    def _place_texts(self, data: Dataset, warm: Codes, own: Histories) -> tuple[Floats, Floats | None]:
+        """Learn the text space from the items with events; return the places of all texts, and their vectors.
 
         ``own`` are the events, by places in ``warm``; what is held out of the fit the encoder does not see.
         """
-        width, ids = self.params["width"], self.params["item_vector"] != "text"
-        if not ids and not (self.encoder and any(data.texts[item] for item in warm)):
-            missing = "an encoder" if self.encoder is None else "items with texts, the data has none"
-            raise InputError(
-                f"item_vector='text' needs {missing}; 'alphafuse' does without", field="item_vector"
-            )
-        if self._reads_users and self.encoder is None:
-            given = self.params["user_text"]
-            raise InputError(f"user_text={given!r} needs an encoder; 'off' does without", field="user_text")
+        told = None if self.encoder is None else any(data.texts[item] for item in warm)
+        check_reads(self.params, told)
         self._space = None
         if self.encoder and (self._reads or self._reads_users):
             if self._start and self._known:
@@ -285,26 +292,21 @@ class SequenceModel:
                 seen = held(own, self.params)[0]
                 self.encoder.fit([data.texts[item] for item in warm], seen.liked())
             vectors = self.encoder.encode(data.texts)
-            self._space = self._known or TextSpace.fit(vectors[warm], width)
+            self._space = self._known or TextSpace.fit(vectors[warm], self.params["width"])
             if self._reads:
-                return self._space.place(vectors)
-        return np.zeros((data.n_items, width), np.float32)
+                return self._space.place(vectors), vectors
+        return np.zeros((data.n_items, self.params["width"]), np.float32), None
 
     def _new_net(self, text: Floats, counts: NDArray[np.int64]) -> SequenceNet:
         p = self.params
         with torch.random.fork_rng():
             torch.manual_seed(p["seed"])
-            kind = p["item_vector"] if self._reads else "id"
-            weak = max(1, round(p["width"] * p["id_share"]))
-            ids = {"alphafuse": weak, "text": 0}.get(kind, p["width"])
-            items = ItemVectors(
-                torch.from_numpy(text), ids, p["id_dropout"], projected=kind in ("sum", "text")
-            )
+            items = ItemVectors.of(text, p, reads=self._reads)
             return SequenceNet(items, p, counts)
 
     def score(self, histories: Histories) -> Floats:
         """Return the cosine of each user's vector with each item's, float32[n, n_items], and what
-        ``item_bias`` and ``repeats`` add to it.
+        ``nearness``, ``item_bias`` and ``repeats`` add to it.
 
         NaN for a user without positive events (or searches, if users are read), and for an item with neither
         text nor events.
@@ -314,20 +316,11 @@ class SequenceModel:
         histories = self._read(histories)
         if self.params["feedback"]:
             histories = histories.where(~self._items.blank[histories.items])
-        known = histories.lengths > 0
-        if known.all() and self.params["user_text"] != "alone":
-            scores = cosines(net, self._items.vectors, self._items.unit, histories, users=users)
-        else:
-            scores = np.full((len(histories), self.n_items), np.nan, np.float32)
-            read = np.zeros(len(histories), bool) if users is None else users.any(axis=1)
-            alone = read if self.params["user_text"] == "alone" else read & ~known
-            both = known & ~alone & (self.params["user_text"] != "alone")
-            some = None if users is None else users[both]
-            scores[both] = cosines(net, self._items.vectors, self._items.unit, histories[both], users=some)
-            if users is not None and alone.any():
-                scores[alone] = heard(net, self._items.unit, users[alone])
+        scores = scored(net, self._items.vectors, self._items.aims, histories, users)
         if net.terms:
             net.terms.add(scores, histories, float(net.scale), self._items.own)
+        if self._near:
+            self._near.add(scores, histories, had=not self.params["repeats"])
         scores[:, self._items.blank] = np.nan
         return scores
 
@@ -358,12 +351,16 @@ class SequenceModel:
     def put_items(self, codes: Codes, items: Sequence[Item]) -> None:
         """Place new and changed texts; what was learned of an item's id stays."""
         self._fitted()
-        texts = None
+        texts, n_items = None, grown(self.n_items, codes)
         if self._reader:
             self._reader.put_items(codes, items)
         if self.encoder and self._space and self._reads:
-            texts = self._space.place(self.encoder.encode([item.reading for item in items]))
-        self._items.put(grown(self.n_items, codes), codes, texts)
+            vectors = self.encoder.encode([item.reading for item in items])
+            texts = self._space.place(vectors)
+            if self._near:
+                self._near.put(n_items, codes, vectors)
+        self._items.put(n_items, codes, texts)
+        self._items.aim(self._near, codes)
 
     def state(self) -> State:
         """Return the weights of the net, the text space, and text and id parts of all items."""
@@ -372,7 +369,10 @@ class SequenceModel:
         if self._space:
             own |= {"space.mean": self._space.mean, "space.axes": self._space.axes}
         weights = {f"net.{k}": v.numpy() for k, v in net.state_dict().items() if not k.startswith(ITS_OWN)}
-        document = {"params": self.params, "epochs_seen": self.fitted and self.fitted.epochs}
+        document: dict[str, Any] = {"params": self.params, "epochs_seen": self.fitted and self.fitted.epochs}
+        if self._near:
+            own |= self._near.state()
+            document["nearness"] = self._near.weight
         if self._reader:
             document["read"] = self._reader.texts.document()
         return {**own, **weights}, document
@@ -382,6 +382,8 @@ class SequenceModel:
         arrays, document = state
         self.params |= document["params"]
         self._items = ItemTable.restored(arrays)
+        self._near = Nearness.restored(arrays, document.get("nearness", 0.0))
+        self._items.aim(self._near)
         self._space = None
         if "space.mean" in arrays:
             self._space = TextSpace(np.array(arrays["space.mean"]), np.array(arrays["space.axes"]))

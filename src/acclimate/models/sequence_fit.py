@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -15,6 +16,7 @@ from acclimate.metrics import rank_metrics
 from acclimate.models.augment import beside, view
 from acclimate.models.heads import Answers, wanted
 from acclimate.models.joint import Along
+from acclimate.models.nearness import ENOUGH, USUAL, Nearness
 from acclimate.models.repeats import Had
 from acclimate.models.sequence_net import Asked, Batch, SequenceNet, Steps, cosines, told
 from acclimate.models.sequence_params import recipe
@@ -22,7 +24,7 @@ from acclimate.models.user_text import Readings, UserReader
 from acclimate.models.windows import Windows, before_baskets, hold_out
 from acclimate.rng import generator
 from acclimate.training import Fitted, Training, fit
-from acclimate.types import Codes, Histories
+from acclimate.types import Codes, Floats, Histories
 
 FILLED = 256
 """The states of a batch are filled up to a multiple of it: fast kernels are made for a size, and kept."""
@@ -59,13 +61,7 @@ def learn(
     users = None if reader is None else reader.place(asked)
 
     def ndcg() -> float:
-        table = net.items()
-        scores = cosines(net, table, F.normalize(table, dim=1), asked, users=users)
-        if net.terms:
-            net.terms.add(scores, asked, float(net.scale))
-        out = asked.where(np.zeros(len(asked.items), bool)) if p["repeats"] else asked
-        ends = np.arange(len(asked) + 1)
-        return float(rank_metrics(scores, targets, ends, out.rows, out.items)["ndcg@10"].mean())
+        return _ndcg(heard_out(net, asked, users), asked, targets, again=p["repeats"])
 
     known: list[NDArray[Any]] = [train.items, train.offsets, targets, text]
     known += [train.times] if p["time"] or p["repeats"] or p["baskets"] else []
@@ -79,6 +75,50 @@ def learn(
     if along:
         along(net, batches, training, figure, key)
     return done
+
+
+def heard_out(net: SequenceNet, asked: Histories, users: Floats | None) -> Floats:
+    """Return what ``net`` says of the items that it learns, float32[n, n_items], to n users."""
+    table = net.items()
+    scores = cosines(net, table, F.normalize(table, dim=1), asked, users=users)
+    if net.terms:
+        net.terms.add(scores, asked, float(net.scale))
+    return scores
+
+
+def weighed(
+    near: Nearness, net: SequenceNet, own: Histories, warm: Codes, fitted: Fitted, reader: UserReader | None
+) -> Fitted:
+    """Give ``near`` the weight that the arguments name, or else the best for the users who are held out.
+
+    Args:
+        near: Knows the whole catalogue.
+        net: As it was fitted.
+        own: What all users did that counts.
+        warm: Codes of the items of the net, int32[m].
+        fitted: How the fit went.
+        reader: Reads users as texts; None if they are not read.
+
+    Returns:
+        How the fit went, with the figure of both together; where nobody is held out, as it was.
+    """
+    given, again = net.params["nearness"], net.params["repeats"]
+    near.weight = USUAL if given is None else given
+    asked, targets = held(own, net.params)[1:]
+    if not len(asked):
+        return fitted
+    scores = heard_out(net, asked, None if reader is None else reader.place(asked))
+    if given is None and len(asked) >= ENOUGH:
+        near.choose(scores, asked, targets, warm, scale=float(net.scale), again=again)
+    scores += near.weight * near.near(asked, warm, again=again)
+    return replace(fitted, figure=_ndcg(scores, asked, targets, again=again))
+
+
+def _ndcg(scores: Floats, asked: Histories, targets: Codes, *, again: bool) -> float:
+    """Return the mean NDCG@10 of scores float32[n, n_items], where ``targets`` int32[n] came next."""
+    out = asked.where(np.full(len(asked.items), not again))
+    ends = np.arange(len(asked) + 1)
+    return float(rank_metrics(scores, targets, ends, out.rows, out.items)["ndcg@10"].mean())
 
 
 def held(own: Histories, params: dict[str, Any]) -> tuple[Histories, Histories, Codes]:

@@ -302,3 +302,25 @@ def cosines(
         states = net.read(table[steps.items], steps, last=True, users=read)
         scores[part] = (states @ unit.T).cpu().numpy()
     return scores
+
+
+def scored(
+    net: SequenceNet, table: Tensor, aims: Tensor, histories: Histories, users: Floats | None = None
+) -> Floats:
+    """Return `cosines`, float32[n, len(table)], also for users without events.
+
+    They stand by what was read of them alone if it was, as all do where ``user_text`` is ``"alone"``; else
+    theirs are NaN.
+    """
+    known, only = histories.lengths > 0, net.params["user_text"] == "alone"
+    if known.all() and not only:
+        return cosines(net, table, aims, histories, users=users)
+    scores = np.full((len(histories), len(table)), np.nan, np.float32)
+    read = np.zeros(len(histories), bool) if users is None else users.any(axis=1)
+    alone = read if only else read & ~known
+    both = known & ~alone & (not only)
+    some = None if users is None else users[both]
+    scores[both] = cosines(net, table, aims, histories[both], users=some)
+    if users is not None and alone.any():
+        scores[alone] = heard(net, aims, users[alone])
+    return scores

@@ -65,6 +65,8 @@ def check(params: dict[str, Any]) -> None:
     check_share("learning_rate", params["learning_rate"], zero=False)
     for name in ("weight_decay", "l1", "perturbation", "contrast"):
         check_positive(name, params[name], zero=True)
+    if params["nearness"] is not None:
+        check_positive("nearness", params["nearness"], zero=True)
     ways = params["augment"]
     if not isinstance(ways, list | tuple) or not ways:
         raise InputError(
@@ -83,6 +85,21 @@ def check_learns(params: dict[str, Any], *, started: bool) -> None:
             code="epochs_out_of_range",
             field="epochs",
         )
+
+
+def check_reads(params: dict[str, Any], told: bool | None) -> None:
+    """Raise InputError if a model shall read texts and cannot.
+
+    Args:
+        params: Arguments of the model.
+        told: Whether any item has a text; None if there is no encoder to read it.
+    """
+    if params["item_vector"] == "text" and not told:
+        missing = "an encoder" if told is None else "items with texts, the data has none"
+        raise InputError(f"item_vector='text' needs {missing}; 'alphafuse' does without", field="item_vector")
+    if params["user_text"] != "off" and told is None:
+        given = params["user_text"]
+        raise InputError(f"user_text={given!r} needs an encoder; 'off' does without", field="user_text")
 
 
 def recipe(params: dict[str, Any]) -> Recipe:
