@@ -39,6 +39,7 @@ CHOICES: dict[str, dict[str, Any]] = {
     "item_vector=sum": {"item_vector": "sum"},
     "item_vector=sum, id_dropout=0": {"item_vector": "sum", "id_dropout": 0.0},
     "id_dropout=0": {"id_dropout": 0.0},
+    "nearness=0": {"nearness": 0.0},
     "user_text=on": {"user_text": "on"},
     "user_text=alone": {"user_text": "alone"},
     "perturbation=0.1": {"perturbation": 0.1},
