@@ -278,3 +278,14 @@ def test_the_text_of_a_learned_item_changes_what_is_near_it_and_not_what_was_lea
     model.put_items(np.array(codes, np.int32), [Item(f"i{code}", title="kind 9 anew") for code in codes])
     assert model._near.warm[codes].all()
     assert not model._near.means[codes].any()
+
+
+def test_without_the_encoder_it_goes_on_with_what_it_knows() -> None:
+    model = SequenceModel(OneHot(), **QUICK, nearness=0.2)
+    model.fit(kinds())
+    alone = SequenceModel()
+    alone.restore(model.state())
+    alone.put_items(np.array([96, 3], np.int32), [Item("new", title="kind 1"), Item("i3", title="kind 2")])
+    scores = scores_of(alone, [4, 17])[0]
+    assert np.isnan(scores[96])
+    np.testing.assert_allclose(scores[:96], scores_of(model, [4, 17])[0], atol=1e-6)

@@ -171,12 +171,13 @@ class Nearness:
         out: Floats = np.where(found, (unit + self.means) / 2, unit)
         return out
 
-    def put(self, n_items: int, codes: Codes, texts: Floats) -> None:
-        """Grow to ``n_items``, and place the texts float32[m, text_d] of ``codes`` int32[m] anew."""
+    def put(self, n_items: int, codes: Codes, texts: Floats | None) -> None:
+        """Grow to ``n_items``, and place the texts float32[m, text_d] of ``codes`` int32[m] anew if given."""
         more = n_items - len(self.table)
         self.table = np.pad(self.table, ((0, more), (0, 0)))
         self.warm = np.pad(self.warm, (0, more))
-        self.table[codes] = _placed(self.space, texts)
+        if texts is not None:
+            self.table[codes] = _placed(self.space, texts)
 
     def state(self) -> dict[str, NDArray[Any]]:
         """Return its arrays by name; the table in half precision."""

@@ -351,14 +351,14 @@ class SequenceModel:
     def put_items(self, codes: Codes, items: Sequence[Item]) -> None:
         """Place new and changed texts; what was learned of an item's id stays."""
         self._fitted()
-        texts, n_items = None, grown(self.n_items, codes)
+        texts, vectors, n_items = None, None, grown(self.n_items, codes)
         if self._reader:
             self._reader.put_items(codes, items)
         if self.encoder and self._space and self._reads:
             vectors = self.encoder.encode([item.reading for item in items])
             texts = self._space.place(vectors)
-            if self._near:
-                self._near.put(n_items, codes, vectors)
+        if self._near:
+            self._near.put(n_items, codes, vectors)
         self._items.put(n_items, codes, texts)
         self._items.aim(self._near, codes)
 
