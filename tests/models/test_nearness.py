@@ -133,6 +133,16 @@ def test_few_items_are_enough_to_stand_for_others(warm: int) -> None:
     np.testing.assert_allclose(found.aims(unit)[5], [1, 1] if warm > 1 else [0, 2], atol=1e-5)
 
 
+def test_among_very_many_some_are_looked_at(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("acclimate.models.nearness.KNOWN", 20)
+    found = near()
+    unit = np.eye(60, dtype=np.float32)
+    found.look(unit, np.arange(60, dtype=np.int32))
+    used = np.flatnonzero(found.means.any(axis=0))
+    assert 2 <= len(used) <= 20
+    assert found.warm[used].all()
+
+
 def scores_of(model: SequenceModel, *histories: list[int]) -> Floats:
     return model.score(Histories.of(list(histories)))
 

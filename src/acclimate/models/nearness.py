@@ -42,6 +42,8 @@ LEVEL = 0.2
 """The nearness from which on such an item gains."""
 NEIGHBOURS, SHARPNESS = 20, 4.0
 """How many learned items stand for one that was not, and how sharply the nearest of them count more."""
+KNOWN = 20_000
+"""Learned items among which these are looked for; of more, each so many-th."""
 AT_ONCE = 1024
 """Items whose neighbours are looked for together."""
 
@@ -151,6 +153,7 @@ class Nearness:
             self.means = np.pad(self.means, wider)
         codes = codes[~self.warm[codes]]
         warm = np.flatnonzero(self.warm & self.table.any(axis=1))
+        warm = warm[:: -(-len(warm) // KNOWN) or 1]
         k = min(NEIGHBOURS, len(warm))
         known = self.table[warm]
         for start in range(0, len(codes) if k else 0, AT_ONCE):
