@@ -350,8 +350,9 @@ def _callbacks(folder: Path, recipe: Recipe, *, measured: bool, kept: bool) -> l
 
     class Stop(EarlyStopping):  # type: ignore[misc]
         def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-            if trainer.global_step > recipe.settled:
-                super().on_train_epoch_end(trainer, pl_module)
+            if trainer.global_step <= recipe.settled:
+                self.wait_count = -1  # what is no better raises it to 0, below any patience
+            super().on_train_epoch_end(trainer, pl_module)
 
     stop = Stop("figure", mode="max", patience=recipe.patience, check_on_train_epoch_end=True)
     keep = ModelCheckpoint(

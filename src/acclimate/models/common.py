@@ -54,6 +54,25 @@ def likes_of(histories: Histories, items: Codes, n_items: int) -> Histories:
     return liked.replace(items=place[liked.items])
 
 
+def fading(histories: Histories, half_life: float) -> Floats:
+    """Return what each event counts, float32[total]: 1 for a user's newest, half after ``half_life`` more.
+
+    Example:
+        >>> fading(Histories.of([[7, 5, 9], [4]]), 1.0).tolist()
+        [0.25, 0.5, 1.0, 1.0]
+    """
+    later = histories.offsets[1:][histories.rows] - 1 - np.arange(len(histories.items))
+    counts: Floats = np.exp2(-later / half_life).astype(np.float32)
+    return counts
+
+
+def unit_rows(rows: NDArray[np.floating]) -> Floats:
+    """Return the rows at length 1; what is near 0 stays so."""
+    lengths = np.maximum(np.linalg.norm(rows, axis=1, keepdims=True), 1e-6)
+    unit: Floats = (rows / lengths).astype(np.float32)
+    return unit
+
+
 def check_whole(name: str, given: object, low: int, high: int) -> int:
     """Return ``given`` as an int if it is a whole number in ``low..high``, and not a text that reads as one.
 

@@ -5,12 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
 from acclimate.data.dataset import Dataset
 from acclimate.errors import InputError
-from acclimate.models.common import check_positive, grown, not_fitted
+from acclimate.models.common import check_positive, fading, grown, not_fitted, unit_rows
 from acclimate.types import Codes, Encoder, Floats, Histories, Item, State
 
 
@@ -81,11 +80,10 @@ class Content:
         blank = np.isnan(table[:, 0])
         keep = ~np.append(blank, True)[np.minimum(histories.items, len(table))]
         read = histories.where(keep & (histories.weights != 0))
-        later = read.offsets[1:][read.rows] - 1 - np.arange(len(read.items))
-        weights = read.weights * np.exp2(-later / self.half_life).astype(np.float32)
+        weights = read.weights * fading(read, self.half_life)
         shape = (len(read), len(table))
         users = csr_array((weights, read.items, read.offsets), shape=shape) @ np.nan_to_num(table)
-        out: Floats = _unit(users) @ table.T
+        out: Floats = unit_rows(users) @ table.T
         out[np.diff(read.liked().offsets) == 0] = np.nan
         return out
 
@@ -116,7 +114,7 @@ class Content:
 
     def _place(self, vectors: Floats) -> Floats:
         """Return unit vectors without what all have in common, NaN where there is no text."""
-        placed = _unit(vectors - self._mean)
+        placed = unit_rows(vectors - self._mean)
         placed[~vectors.any(axis=1)] = np.nan
         return placed
 
@@ -124,10 +122,3 @@ class Content:
         if self._table is None:
             raise not_fitted(self.name)
         return self._table
-
-
-def _unit(rows: NDArray[np.floating]) -> Floats:
-    """Return the rows at length 1; what is near 0 stays so."""
-    lengths = np.maximum(np.linalg.norm(rows, axis=1, keepdims=True), 1e-6)
-    unit: Floats = (rows / lengths).astype(np.float32)
-    return unit

@@ -7,8 +7,6 @@ from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.optimize import minimize
-from scipy.special import logsumexp
 
 from acclimate.data.dataset import Dataset
 from acclimate.errors import SEEDS, InputError, shown
@@ -16,6 +14,7 @@ from acclimate.metrics import top_lists
 from acclimate.models import arguments, make_model
 from acclimate.models.common import check_whole, not_fitted
 from acclimate.models.examples import Examples, hold_back
+from acclimate.models.logit import conditional_logit
 from acclimate.rng import generator
 from acclimate.training import Training
 from acclimate.types import Codes, Encoder, Floats, Habitual, Histories, Item, Model, State
@@ -230,7 +229,7 @@ class Hybrid:
 
     def _weigh(self, found: Candidates) -> Floats:
         """Return the weight of each source, float32[s]."""
-        return _conditional_logit(found)
+        return _fusion(found)
 
     def _asked(self, examples: Examples) -> Iterator[tuple[Examples, Floats]]:
         """Yield the examples whose item a source can score, with what the sources say, some at a time."""
@@ -269,23 +268,16 @@ def picked(stands: Floats, items: Codes) -> Floats:
     return out
 
 
-def _conditional_logit(found: Candidates) -> Floats:
+def _fusion(found: Candidates) -> Floats:
     """Return weights float32[s], none negative, under which the first of all candidates are most probable.
 
     All are alike where there is nothing to learn from.
     """
     if not len(found.items):
         return np.full(found.scores.shape[2], 1 / found.scores.shape[2], np.float32)
-    scores = found.scores.astype(np.float64)
-    blank = np.where(found.items < 0, -np.inf, 0.0)
-
-    def cost(weights: NDArray[np.float64]) -> tuple[float, NDArray[np.float64]]:
-        logits = scores @ weights + blank
-        norm = logsumexp(logits, axis=1, keepdims=True)
-        expected = np.einsum("mc,mcs->s", np.exp(logits - norm), scores) / len(scores)
-        value = (norm[:, 0] - logits[:, 0]).mean() + 1e-3 * weights @ weights
-        return float(value), expected - scores[:, 0].mean(axis=0) + 2e-3 * weights
-
-    start = np.full(scores.shape[2], 0.5)
-    best = minimize(cost, start, jac=True, bounds=[(0.0, None)] * len(start), method="L-BFGS-B").x
+    parts = np.moveaxis(found.scores.astype(np.float64), 2, 0)
+    first, start = np.zeros(len(found.items), np.int64), np.full(len(parts), 0.5)
+    best = conditional_logit(
+        parts, first, np.nonzero(found.items < 0), start.tolist(), lowest=[0.0] * len(parts), ridge=1e-3
+    )
     return (best if best.any() else start).astype(np.float32)

@@ -14,7 +14,7 @@ from torch.nn import functional as F
 
 from acclimate.devices import bf16_helps
 from acclimate.errors import InputError, is_number, shown
-from acclimate.models.common import check_whole, not_fitted
+from acclimate.models.common import check_whole, not_fitted, unit_rows
 from acclimate.models.losses import softmax_loss
 from acclimate.models.neural import NeuralLikes, Rows, check_share
 from acclimate.training import Training
@@ -183,7 +183,7 @@ class LightGCN(NeuralLikes):
 
     def users(self, x: csr_array) -> Floats:
         """Return a unit vector for each row of likes float32[n, w]: float32[n, d]."""
-        return _unit(np.asarray(csr_array(x @ diags_array(self._rare)) @ self._fitted()))
+        return unit_rows(np.asarray(csr_array(x @ diags_array(self._rare)) @ self._fitted()))
 
     def _new_net(self, x: csr_array) -> LightGCNNet:
         p = self.params
@@ -194,7 +194,7 @@ class LightGCN(NeuralLikes):
         self._place(*(part.cpu().numpy().copy() for part in (net.items(), net.rare, net.bias)))
 
     def _place(self, vectors: Floats, rare: Floats, bias: Floats) -> None:
-        self._vectors, self._rare, self._bias, self._unit = vectors, rare, bias, _unit(vectors)
+        self._vectors, self._rare, self._bias, self._unit = vectors, rare, bias, unit_rows(vectors)
 
     def _answer(self, x: csr_array) -> Floats:
         scores: Floats = self.users(x) @ self._unit.T
@@ -214,12 +214,6 @@ def rarity(x: csr_array) -> Floats:
     """Return ``D_items^-1/2`` float32[w] of likes float32[n, w]; 1 for an item without any."""
     likes = np.asarray(x.sum(axis=0), np.float32)
     out: Floats = np.where(likes > 0, likes, 1).astype(np.float32) ** np.float32(-0.5)
-    return out
-
-
-def _unit(rows: Floats) -> Floats:
-    size = np.linalg.norm(rows, axis=1, keepdims=True)
-    out: Floats = (rows / np.maximum(size, 1e-12)).astype(np.float32, copy=False)
     return out
 
 

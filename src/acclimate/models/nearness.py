@@ -16,10 +16,11 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.optimize import minimize
 from scipy.sparse import csr_array
 
+from acclimate.models.common import fading, unit_rows
 from acclimate.models.item_vectors import TextSpace
+from acclimate.models.logit import conditional_logit
 from acclimate.types import Codes, Floats, Histories
 
 POWER = 0.5
@@ -82,15 +83,14 @@ class Nearness:
         0 for a user who liked nothing with a text, and for an item without one.
         """
         liked = histories.liked().last(NEWEST)
-        later = liked.offsets[1:][liked.rows] - 1 - np.arange(len(liked.items))
-        weights = np.exp2(-later / HALF_LIFE).astype(np.float32)
+        weights = fading(liked, HALF_LIFE)
         table = self.table if items is None else self.table[items]
         if len(liked) == 1:  # a request: without the detour over a sparse matrix
             users = (weights @ self.table[liked.items])[None]
         else:
             shape = (len(liked), len(self.table))
             users = csr_array((weights, liked.items, liked.offsets), shape=shape) @ self.table
-        near: Floats = _unit(users) @ table.T
+        near: Floats = unit_rows(users) @ table.T
         return near
 
     @property
@@ -130,10 +130,11 @@ class Nearness:
         few = slice(0, max(ENOUGH, CELLS // max(len(items), 1)))
         asked, targets = asked[few], targets[few]
         parts = np.stack([scores[few], self.near(asked, items, again=again)])
-        out = (asked.rows, asked.items) if not again else ([], [])
-        bounds = [(TRUST * scale, None), (0, None)]
-        found = minimize(_surprise, [scale, 0.0], (parts, targets, out), jac=True, bounds=bounds)
-        weight = round(float(np.clip(found.x[1] / found.x[0], 0, 1)), 3)
+        out = asked.where(np.full(len(asked.items), not again))
+        trusted, read = conditional_logit(
+            parts, targets, (out.rows, out.items), [scale, 0.0], lowest=[TRUST * scale, 0.0]
+        )
+        weight = round(float(min(read / trusted, 1)), 3)
         self.weight = weight if weight >= LEAST else 0.0
 
     def near(self, asked: Histories, items: Codes, *, again: bool) -> Floats:
@@ -206,30 +207,5 @@ class Nearness:
 
 def _placed(space: TextSpace, texts: Floats) -> Floats:
     """Return the places of texts at length 1, rounded as they are kept."""
-    placed: Floats = _unit(space.place(texts)).astype(np.float16).astype(np.float32)
+    placed: Floats = unit_rows(space.place(texts)).astype(np.float16).astype(np.float32)
     return placed
-
-
-def _surprise(
-    weights: NDArray[np.float64], parts: Floats, targets: Codes, out: tuple[Any, Any]
-) -> tuple[float, NDArray[np.float64]]:
-    """Return the mean negative log-likelihood of ``targets`` int32[n], and its slopes by the weights.
-
-    The logits are the weighted sum of ``parts`` float32[2, n, m]; the pairs in ``out`` cannot be chosen.
-    """
-    rows = np.arange(len(targets))
-    logits = np.float32(weights[0]) * parts[0] + np.float32(weights[1]) * parts[1]
-    logits[out] = -np.inf
-    chosen = logits[rows, targets].astype(np.float64)
-    top = logits.max(axis=1, keepdims=True)
-    chance = np.exp(logits - top, out=logits)
-    total = chance.sum(axis=1, dtype=np.float64)
-    chance /= total[:, None].astype(np.float32)
-    means = [np.einsum("nm,nm->n", chance, part) - part[rows, targets] for part in parts]
-    loss = float((np.log(total) + top[:, 0] - chosen).mean())
-    return loss, np.array([float(mean.mean(dtype=np.float64)) for mean in means])
-
-
-def _unit(rows: Floats) -> Floats:
-    unit: Floats = rows / np.maximum(np.linalg.norm(rows, axis=1, keepdims=True), 1e-6)
-    return unit

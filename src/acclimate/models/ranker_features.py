@@ -8,7 +8,6 @@ only an order.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,7 +15,7 @@ from scipy.sparse import csr_array
 
 from acclimate.data.dataset import Dataset
 from acclimate.data.features import DATE_PARTS, date_parts, hashed
-from acclimate.models.common import likes_of
+from acclimate.models.common import likes_of, unit_rows
 from acclimate.models.item_vectors import TextSpace
 from acclimate.types import Codes, Encoder, Floats, Histories, Item, Times
 
@@ -112,9 +111,9 @@ class Content:
     def _place(self, vectors: Floats | None, items: Sequence[Item]) -> Floats:
         out = np.zeros((len(items), CONTENT_WIDTH), np.float32)
         if vectors is not None and self.space:
-            out[:, :TEXT_WIDTH] = _unit(self.space.place(vectors))
+            out[:, :TEXT_WIDTH] = unit_rows(self.space.place(vectors))
         if items:
-            out[:, TEXT_WIDTH:] = _unit(hashed([item.categories for item in items], HASHED))
+            out[:, TEXT_WIDTH:] = unit_rows(hashed([item.categories for item in items], HASHED))
         return out
 
 
@@ -141,7 +140,7 @@ def features(histories: Histories, items: Codes, seen: ItemTimes, content: Conte
     ]
     rows = content.rows[items]
     pair = [
-        np.einsum("ncd,nd->nc", rows[..., part], _unit(tastes[:, part]))
+        np.einsum("ncd,nd->nc", rows[..., part], unit_rows(tastes[:, part]))
         for part in (slice(0, TEXT_WIDTH), slice(TEXT_WIDTH, None))
     ]
     of_user = np.concatenate([_user(histories, seen), date_parts(histories.now)], axis=1)
@@ -173,9 +172,3 @@ def _mean_value(histories: Histories) -> NDArray[np.float64]:
     total = np.bincount(rows, histories.values[told], len(histories))
     mean: NDArray[np.float64] = total / np.maximum(np.bincount(rows, minlength=len(histories)), 1)
     return mean
-
-
-def _unit(rows: NDArray[Any]) -> Floats:
-    size = np.linalg.norm(rows, axis=1, keepdims=True)
-    out: Floats = (rows / np.maximum(size, 1e-9)).astype(np.float32)
-    return out
