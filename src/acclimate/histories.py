@@ -179,7 +179,7 @@ class Histories:
         return len(self.offsets) - 1
 
     def __iter__(self) -> Iterator[Histories]:
-        return (self[i] for i in range(len(self)))
+        return iter([self]) if len(self) == 1 else (self[i] for i in range(len(self)))
 
     def __getitem__(self, which: int | slice | NDArray[Any]) -> Histories:
         """Return the chosen users, in the order asked for; an int gives a batch of one."""

@@ -155,7 +155,8 @@ class Recommender:
         why: list[tuple[Reason, ...]] = [()] * len(draws)
         if query.explain:
             by, explored = None if blind else self.model, [draw.explored for draw in draws]
-            good = history.where(~np.isin(history.items, state.rated_low(query.user_id)))
+            low = state.rated_low(query.user_id)
+            good = history.where(~np.isin(history.items, low)) if len(low) else history
             why = reasons(by, codes, explored, good, state.catalogue, state.liked)
         given = [None if math.isnan(score) else score for score in scores[codes].tolist()]
         items = tuple(

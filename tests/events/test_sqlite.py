@@ -175,6 +175,22 @@ def test_a_full_queue_refuses_and_recovers(log, monkeypatch):
     assert log.append([like()]).result().accepted == 1
 
 
+def test_what_may_wait_goes_with_the_next_append(log):
+    slow = [log.append([like(key=f"s{n}")], linger=30) for n in range(3)]
+    assert not any(each.done() for each in slow)
+    assert log.append([like(key="now")]).result(timeout=5) == Appended(1, 0, 4)
+    assert [each.result(timeout=0).offset for each in slow] == [1, 2, 3]
+    alone = log.append([like(key="alone")], linger=0.05)
+    assert alone.result(timeout=5) == Appended(1, 0, 5)
+
+
+def test_closing_does_not_linger(tmp_path):
+    log = SqliteLog(tmp_path / "log.sqlite")
+    waits = log.append([like()], linger=30)
+    log.close()
+    assert waits.result(timeout=0) == Appended(1, 0, 1)
+
+
 def test_closing_writes_what_waits_and_refuses_what_comes(tmp_path):
     log = SqliteLog(tmp_path / "log.sqlite")
     futures = [log.append([like()]) for _ in range(200)]

@@ -146,6 +146,36 @@ def test_a_new_item_is_placed_by_its_text_at_once(reader: SequenceModel) -> None
     assert read[84:96].argmax() == 6, "and it is understood in a history, too"
 
 
+def test_what_is_remembered_of_users_is_never_stale(reader: SequenceModel) -> None:
+    model = SequenceModel(OneHot())
+    model.restore(reader.state())
+    many = Histories.of([[4, 84], [4], [84, 4], [4, 84]])
+    alone = [model.score(each)[0] for each in many]
+    assert len(model._items.states) == 3, "of four, two did the same"
+    np.testing.assert_array_equal(alone[0], alone[3])
+    np.testing.assert_allclose(model.score(many), alone, atol=1e-6)
+    everybody = model.score(many[np.arange(100) % 4])
+    np.testing.assert_allclose(everybody[:4], alone, atol=1e-5, err_msg="as without remembering")
+
+    new = Item("new", title="kind 1 new")
+    model.put_items(np.array([96], np.int32), [new])
+    assert len(model._items.states) == 3, "nobody has read what is new"
+    model.put_items(np.array([84], np.int32), [Item("i84", title="kind 7 moved")])
+    moved = model.score(many)
+    assert np.abs(moved[0, :84] - alone[0][:84]).max() > 0.01, "who has read the item is read anew"
+    np.testing.assert_allclose(moved[:, :84], model.score(many[np.arange(100) % 4])[:4, :84], atol=1e-5)
+
+
+@pytest.mark.parametrize(("how", "told"), [({"time": True}, "now"), ({"feedback": True}, "weights")])
+def test_all_that_a_state_depends_on_is_remembered_with_it(how: dict[str, bool], told: str) -> None:
+    model = SequenceModel(**SMALL, epochs=1, validation_users=0, **how)
+    model.fit(ring())
+    later: dict[str, list[float]] = {"now": [1e9]}
+    asked = {"weights": [[1.0, -1.0]]} if told == "weights" else later
+    before = model.score(Histories.of([[1, 2]], **({} if told == "weights" else {"now": [2.0]})))
+    assert np.abs(model.score(Histories.of([[1, 2]], **asked)) - before).max() > 1e-6
+
+
 def test_a_changed_text_moves_a_cold_item_and_keeps_a_warm_items_id(reader: SequenceModel) -> None:
     model = SequenceModel(OneHot())
     model.restore(reader.state())

@@ -266,7 +266,7 @@ def test_stopping_makes_every_slate_durable(tmp_path: Path) -> None:
 def test_a_list_that_cannot_be_logged_is_told_once_and_shown_until_one_can(
     engine: Engine, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch, at_once: bool
 ) -> None:
-    def full(entries: Sequence[Entry]) -> Future[Appended]:
+    def full(entries: Sequence[Entry], *, linger: float) -> Future[Appended]:
         error = BusyError("cannot write the log: the disk is full")
         if at_once:
             raise error

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from math import isfinite
 from typing import Any, TypeVar
 
@@ -27,7 +28,11 @@ def to_body(value: Event | Item | User | Slate) -> dict[str, Any]:
     """
     try:
         body: dict[str, Any] = msgspec.to_builtins(value, str_keys=True)
-        _check_finite(body, type(value).__name__)
+        try:
+            json.dumps(body, allow_nan=False)
+        except ValueError:
+            _check_finite(body, type(value).__name__)
+            raise
     except (TypeError, ValueError) as error:
         raise InputError(f"{type(value).__name__} holds something that is not JSON: {error}") from error
     except RecursionError as error:

@@ -71,8 +71,11 @@ class EventLog(Protocol):
         """Offset of the last durable record; 0 for an empty log."""
         ...
 
-    def append(self, entries: Sequence[Entry]) -> Future[Appended]:
-        """Write all of ``entries`` or none; the future is done when they are durable."""
+    def append(self, entries: Sequence[Entry], *, linger: float = 0.0) -> Future[Appended]:
+        """Write all of ``entries`` or none; the future is done when they are durable.
+
+        With ``linger`` they may wait so many seconds for others to go with them.
+        """
         ...
 
     def read(self, after: int, limit: int = 10_000) -> list[Record]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import sqlite3
 import threading
 import time
@@ -43,6 +44,7 @@ class _Row(NamedTuple):
 class _Job:
     rows: list[_Row]
     forget: str | None = None
+    due: float = 0.0
     future: Future[Appended] = field(default_factory=Future)
 
 
@@ -78,7 +80,7 @@ class SqliteLog:
         self.path, self.readonly = Path(path), readonly
         self._reading, self._wake = threading.Lock(), threading.Condition()
         self._queue: list[_Job] = []
-        self._waiting = 0
+        self._waiting, self._due = 0, math.inf
         self._closed = False
         self._thread: threading.Thread | None = None
         with ExitStack() as files:
@@ -104,8 +106,11 @@ class SqliteLog:
         """Offset of the last durable record; 0 for an empty log."""
         return self._last() if self.readonly else self._offset
 
-    def append(self, entries: Sequence[Entry]) -> Future[Appended]:
+    def append(self, entries: Sequence[Entry], *, linger: float = 0.0) -> Future[Appended]:
         """Write all of ``entries`` or none.
+
+        For up to ``linger`` seconds they may wait for others to go with them, if nobody waits for them: an
+        append without it, or `close`, takes along what waits.
 
         An entry whose key was used before for the same kind and content is a duplicate and is not
         written again; nor is one that was made of what `forget` has erased since. The future's result
@@ -116,7 +121,8 @@ class SqliteLog:
             BusyError: Too much waits for the disk already; try again.
             InputError: An entry is not JSON, or not Unicode, or of no known kind.
         """
-        return self._submit(_Job([_row(entry) for entry in entries]))
+        due = time.monotonic() + linger if linger else 0.0
+        return self._submit(_Job([_row(entry) for entry in entries], due=due))
 
     def forget(self, user_id: str) -> Future[Appended]:
         """Erase every record of a user from the file, and write a ``user_deleted`` in their place.
@@ -170,18 +176,20 @@ class SqliteLog:
                 )
             self._queue.append(job)
             self._waiting += len(job.rows)
-            self._wake.notify()
+            if job.due < self._due:
+                self._due = job.due
+                self._wake.notify()
         return job.future
 
     def _write(self) -> None:
         """Run on the writer thread: one transaction for all that waits, until closed and drained."""
         while True:
             with self._wake:
-                while not self._queue and not self._closed:
-                    self._wake.wait()
+                while not self._closed and (left := self._due - time.monotonic()) > 0:
+                    self._wake.wait(None if left == math.inf else left)
                 if not self._queue:
                     break
-                jobs, self._queue, self._waiting = self._queue, [], 0
+                jobs, self._queue, self._waiting, self._due = self._queue, [], 0, math.inf
             self._commit([job for job in jobs if job.future.set_running_or_notify_cancel()])
 
     def _commit(self, jobs: list[_Job]) -> None:

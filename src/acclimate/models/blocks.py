@@ -52,11 +52,15 @@ class Layout(NamedTuple):
             >>> Layout.of(torch.tensor([2, 1])).position.tolist()
             [0, 1, 0]
         """
-        row = torch.repeat_interleave(torch.arange(len(lengths), device=lengths.device), lengths)
-        ends = torch.cumsum(lengths, 0)
-        position = torch.arange(len(row), device=lengths.device) - (ends - lengths)[row]
         size = (len(lengths), int(lengths.max()) if len(lengths) else 0)
-        layout = cls(row, position, ends - 1, size)
+        if size[0] == 1:  # a request
+            position = torch.arange(size[1], device=lengths.device)
+            layout = cls(torch.zeros_like(position), position, lengths - 1, size)
+        else:
+            row = torch.repeat_interleave(torch.arange(len(lengths), device=lengths.device), lengths)
+            ends = torch.cumsum(lengths, 0)
+            position = torch.arange(len(row), device=lengths.device) - (ends - lengths)[row]
+            layout = cls(row, position, ends - 1, size)
         if times is None or asked is None:
             return layout
         began, ended = (layout.square(each[:, None])[..., 0] for each in (times, asked))
@@ -64,9 +68,15 @@ class Layout(NamedTuple):
 
     def square(self, x: Tensor) -> Tensor:
         """Return packed rows float32[total, w] as a rectangle float32[n, longest, w], zero where empty."""
+        if self.size[0] == 1:
+            return x[None]
         out = x.new_zeros(*self.size, x.shape[1])
         out[self.row, self.position] = x
         return out
+
+    def packed(self, square: Tensor) -> Tensor:
+        """Return the rows float32[total, w] of a rectangle float32[n, longest, w], without what is empty."""
+        return square[0] if self.size[0] == 1 else square[self.row, self.position]
 
 
 def time_buckets(seconds: Tensor) -> Tensor:

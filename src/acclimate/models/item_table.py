@@ -12,6 +12,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from acclimate.models.nearness import Nearness
+from acclimate.models.remembered import Remembered
 from acclimate.models.repeats import OWN
 from acclimate.models.sequence_net import SequenceNet
 from acclimate.types import Codes, Floats
@@ -31,11 +32,13 @@ class ItemTable:
         unit: The same, of length 1.
         aims: What states are compared with: the same, until `aim` says otherwise of some.
         blank: Which items have neither text nor id, bool[n_items].
+        states: Of users who were read with these vectors.
     """
 
     def __init__(self, text: Floats, ids: Floats, own: Floats | None = None) -> None:
         self.text, self.ids = text, ids
         self.own = np.zeros((len(text), OWN), np.float32) if own is None else own
+        self.states = Remembered()
         self._index()
 
     @classmethod
@@ -64,6 +67,8 @@ class ItemTable:
 
     def put(self, n_items: int, codes: Codes, texts: Floats | None) -> None:
         """Grow to ``n_items``, and place the texts float32[m, d] of ``codes`` int32[m] anew if given."""
+        if (codes < len(self)).any():
+            self.states = Remembered()
         more = ((0, n_items - len(self)), (0, 0))
         self.text, self.ids, self.own = (np.pad(part, more) for part in (self.text, self.ids, self.own))
         if texts is not None:

@@ -85,7 +85,7 @@ class CausalAttention(nn.Module):
             else:
                 near = q @ k.mT * q.shape[-1] ** -0.5 + self.bias(layout)
                 seen = near.masked_fill(_later(layout), -torch.inf).softmax(dim=-1) @ v
-        out: Tensor = self.out(seen.transpose(1, 2).flatten(2)[layout.row, layout.position])
+        out: Tensor = self.out(layout.packed(seen.transpose(1, 2).flatten(2)))
         return out
 
     def last(self, x: Tensor, layout: Layout) -> Tensor:
@@ -94,8 +94,8 @@ class CausalAttention(nn.Module):
         q = F.linear(x[layout.last], self.qkv.weight[:width])[:, None]
         k, v = layout.square(F.linear(x, self.qkv.weight[width:])).chunk(2, dim=2)
         q, k, v = (_heads(part, self.heads) for part in (q, k, v))
-        mask = _until_last(layout)
-        if self.bias is not None:
+        mask = _until_last(layout) if len(q) > 1 or self.bias else None
+        if self.bias is not None and mask is not None:
             added = self.bias.last(layout)
             assert added is not None
             mask = added.masked_fill(~mask, -torch.inf).to(q.dtype)
@@ -136,7 +136,7 @@ class PointwiseAttention(nn.Module):
                 near = near + self.bias(layout)
             counts = torch.arange(1, layout.size[1] + 1, device=x.device)[:, None]
             seen = (F.silu(near).masked_fill(_later(layout), 0.0) / counts) @ v
-        return self._gated(own, seen.transpose(1, 2).flatten(2)[layout.row, layout.position])
+        return self._gated(own, layout.packed(seen.transpose(1, 2).flatten(2)))
 
     def last(self, x: Tensor, layout: Layout) -> Tensor:
         """Return what `forward` gives for the last events alone, float32[n, d], without making the others."""
@@ -189,7 +189,7 @@ class Decay(nn.Module):
             kept = self._kept(x, layout)
             fade = (kept[..., :, None] - kept[..., None, :]).masked_fill(_later(layout), -torch.inf).exp()
             seen = (q @ k.mT * fade) @ v
-        return self._read(x, self.norm(seen).transpose(1, 2).flatten(2)[layout.row, layout.position])
+        return self._read(x, layout.packed(self.norm(seen).transpose(1, 2).flatten(2)))
 
     def last(self, x: Tensor, layout: Layout) -> Tensor:
         """Return what `forward` gives for the last events alone, float32[n, d], without making the others."""

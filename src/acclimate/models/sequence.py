@@ -316,7 +316,7 @@ class SequenceModel:
         histories = self._read(histories)
         if self.params["feedback"]:
             histories = histories.where(~self._items.blank[histories.items])
-        scores = scored(net, self._items.vectors, self._items.aims, histories, users)
+        scores = scored(net, self._items.vectors, self._items.aims, histories, users, self._items.states)
         if net.terms:
             net.terms.add(scores, histories, float(net.scale), self._items.own)
         if self._near:

@@ -20,6 +20,7 @@ from acclimate.models.item_vectors import ItemVectors
 from acclimate.models.losses import SAMPLED, Added, Drawn, contrast_loss, pair_dots, perturbed, softmax_loss
 from acclimate.models.mixers import BIASED, make_block
 from acclimate.models.parts import part_of_batch
+from acclimate.models.remembered import FEW, Remembered
 from acclimate.models.repeats import Had, ItemTerms
 from acclimate.models.user_text import Join, Read
 from acclimate.types import Floats, Histories
@@ -250,6 +251,11 @@ class SequenceNet(nn.Module):
         return SAMPLED[loss](states[rows[liked]], unit, scale, batch.targets[liked], drawn, bias) + along
 
     @property
+    def timed(self) -> bool:
+        """Whether the state depends on the time of the question."""
+        return self.biased or self.gaps is not None
+
+    @property
     def scale(self) -> Tensor:
         """The inverse temperature of the cosines, float32[]."""
         return self.log_scale.clamp(max=4.0).exp()
@@ -279,6 +285,7 @@ def cosines(
     histories: Histories,
     tokens: int = 16_384,
     users: Floats | None = None,
+    remembered: Remembered | None = None,
 ) -> Floats:
     """Return float32[n, len(table)] for histories of at least one event each, a few at a time.
 
@@ -289,23 +296,36 @@ def cosines(
         histories: Of n users.
         tokens: Events at a time.
         users: Placed readings of the users float32[n, d]; None if they are not read.
+        remembered: States that were made with these weights and vectors; not used if the time of the request
+            counts, or users are read.
     """
     histories = histories.last(len(net.positions))
+
+    def read(some: Histories, users: Read | None = None) -> Tensor:
+        steps = Steps.of(some, table.device)
+        return net.read(table[steps.items], steps, last=True, users=users)
+
+    if remembered is not None and users is None and len(histories) <= FEW and not net.timed:
+        known = [histories.items, told(histories)] if net.feedback else [histories.items]
+        return (remembered.of(histories, known, read) @ unit.T).cpu().numpy()
     scores = np.empty((len(histories), len(table)), np.float32)
     few = histories.lengths.sum() <= tokens
     order = np.arange(len(histories)) if few else np.argsort(histories.lengths, kind="stable")
     part_of = np.cumsum(histories.lengths[order]) // tokens
     for part in np.split(order, np.flatnonzero(np.diff(part_of)) + 1) if len(order) else []:
         chosen = histories[part] if len(part) < len(order) else histories
-        steps = Steps.of(chosen, table.device)
-        read = None if users is None else Read.now(users[part], table.device)
-        states = net.read(table[steps.items], steps, last=True, users=read)
-        scores[part] = (states @ unit.T).cpu().numpy()
+        of_them = None if users is None else Read.now(users[part], table.device)
+        scores[part] = (read(chosen, of_them) @ unit.T).cpu().numpy()
     return scores
 
 
 def scored(
-    net: SequenceNet, table: Tensor, aims: Tensor, histories: Histories, users: Floats | None = None
+    net: SequenceNet,
+    table: Tensor,
+    aims: Tensor,
+    histories: Histories,
+    users: Floats | None = None,
+    remembered: Remembered | None = None,
 ) -> Floats:
     """Return `cosines`, float32[n, len(table)], also for users without events.
 
@@ -314,7 +334,7 @@ def scored(
     """
     known, only = histories.lengths > 0, net.params["user_text"] == "alone"
     if known.all() and not only:
-        return cosines(net, table, aims, histories, users=users)
+        return cosines(net, table, aims, histories, users=users, remembered=remembered)
     scores = np.full((len(histories), len(table)), np.nan, np.float32)
     read = np.zeros(len(histories), bool) if users is None else users.any(axis=1)
     alone = read if only else read & ~known

@@ -31,11 +31,18 @@ def draw_slate(
         [2, 0, 1]
     """
     scored = np.isfinite(scores)
-    draws: list[Draw] = []
-    for of, value in ((may & scored, scores), (may & ~scored, np.zeros(len(scores)))):
-        pool = np.where(of, value, -np.inf)
-        for _ in range(min(k - len(draws), int(of.sum()))):
-            draw = policy.draw(pool, rng)
-            pool[draw.index] = -np.inf
-            draws.append(draw)
+    of = may & scored
+    draws = _drawn(np.where(of, scores, -np.inf), min(k, int(of.sum())), policy, rng)
+    if len(draws) < k:
+        of = may & ~scored
+        draws += _drawn(np.where(of, 0.0, -np.inf), min(k - len(draws), int(of.sum())), policy, rng)
+    return draws
+
+
+def _drawn(pool: NDArray[np.float64], n: int, policy: Policy, rng: np.random.Generator) -> list[Draw]:
+    """Draw ``n`` different places of ``pool``, -inf where there is none; it is used up."""
+    draws = []
+    for _ in range(n):
+        draws.append(policy.draw(pool, rng))
+        pool[draws[-1].index] = -np.inf
     return draws

@@ -25,6 +25,8 @@ logger = logging.getLogger("acclimate.serve")
 T = TypeVar("T")
 FEW = 100
 """So many entries are checked and encoded in less than a millisecond or two."""
+LINGER = 0.05
+"""Seconds for which answers may wait to be logged together; a write takes along what waits before it."""
 TELL_EVERY = 60.0
 """Seconds between two lines about answers that cannot be logged."""
 Shown = tuple[Slate, list[Item]]
@@ -210,7 +212,7 @@ class Engine:
     def _log_slate(self, slate: Slate) -> None:
         assert self._log is not None
         try:
-            written = self._log.append([slate_entry(slate)])
+            written = self._log.append([slate_entry(slate)], linger=LINGER)
         except BusyError as error:
             self._slate_lost(error)
         else:

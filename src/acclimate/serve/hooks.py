@@ -6,21 +6,22 @@ import time
 from typing import Any
 from uuid import uuid4
 
-from litestar.datastructures import MutableScopeHeaders
 from litestar.middleware import ASGIMiddleware
 from litestar.types import ASGIApp, BeforeMessageSendHookHandler, Message, Receive, Scope, Send
 
 from acclimate.serve.monitor import Monitor
 
 _STARTED, _ID = "acclimate_started", "acclimate_request_id"
-_SAFE = {
-    "X-Content-Type-Options": "nosniff",
-    "Referrer-Policy": "no-referrer",
-    "X-Frame-Options": "DENY",
-    "Content-Security-Policy": (
-        "default-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+_SAFE = [
+    (b"x-content-type-options", b"nosniff"),
+    (b"referrer-policy", b"no-referrer"),
+    (b"x-frame-options", b"DENY"),
+    (
+        b"content-security-policy",
+        b"default-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
     ),
-}
+]
+_NOT_KEPT = (b"cache-control", b"no-store")
 
 
 def request_id(scope: Scope) -> str:
@@ -45,12 +46,10 @@ def sign_answers(monitor: Monitor) -> BeforeMessageSendHookHandler:
     async def sign(message: Message, scope: Scope) -> None:
         if message["type"] != "http.response.start":
             return
-        headers = MutableScopeHeaders.from_message(message)
-        headers["X-Request-ID"] = request_id(scope)
-        for name, value in _SAFE.items():
-            headers[name] = value
-        if "cache-control" not in headers:
-            headers["Cache-Control"] = "no-store"
+        headers = [*message["headers"], *_SAFE, (b"x-request-id", request_id(scope).encode())]
+        if all(name.lower() != _NOT_KEPT[0] for name, _ in headers):
+            headers.append(_NOT_KEPT)
+        message["headers"] = headers
         handler = scope.get("route_handler")
         route = min(handler.paths, default="none") if handler is not None else "none"
         monitor.requests.labels(route, scope.get("method", ""), str(message["status"])).inc()

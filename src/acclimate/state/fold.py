@@ -187,7 +187,7 @@ class LiveState:
         """Return what is known of a user at ``now`` seconds, from the events that `past` holds."""
         past = self._histories.of(-1 if user_id is None else self.users.code(user_id))
         past = past[past["time"] <= now]
-        rated = np.isin(past["kind"], (-1, KINDS["rating"]))  # other values are amounts
+        rated = _rated(past["kind"])
         labels = [self.item(code).categories for code in past["item"].tolist()]
         user = UserProfile()
         values = np.where(rated, past["value"], np.nan)
@@ -197,7 +197,7 @@ class LiveState:
     def rated_low(self, user_id: str | None) -> Codes:
         """Return the items that the user rated below their mean, int32[m], by what `past` holds."""
         past = self._histories.of(-1 if user_id is None else self.users.code(user_id))
-        past = past[np.isin(past["kind"], (-1, KINDS["rating"])) & np.isfinite(past["value"])]
+        past = past[_rated(past["kind"]) & np.isfinite(past["value"])]
         if not len(past):
             return np.zeros(0, np.int32)
         low: Codes = np.unique(past["item"][past["value"] < past["value"].mean(dtype=np.float64) - 1e-6])
@@ -387,6 +387,11 @@ class LiveState:
 def _row(item: int, event: Event, weight: float) -> tuple[int, float, float, float, int]:
     value = np.nan if event.value is None else event.value
     return item, event.timestamp, weight, value, KINDS.get(event.event_type, -1)
+
+
+def _rated(kinds: NDArray[np.int8]) -> NDArray[np.bool_]:
+    """Return whether the value of an event is a rating, bool[m]; others are amounts."""
+    return np.equal(kinds, -1) | np.equal(kinds, KINDS["rating"])
 
 
 def _read_only(values: NDArray[Any]) -> NDArray[Any]:

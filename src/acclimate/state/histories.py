@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -115,7 +116,7 @@ class UserHistories:
             parts.append(np.concatenate([own, more])[-self.max_history :] if len(more) else own)
         lengths = np.fromiter(map(len, parts), np.int64, len(parts))
         offsets = np.concatenate([np.zeros(1, np.int64), np.cumsum(lengths)])
-        return np.concatenate([_NONE, *parts]), offsets
+        return _joined(parts).copy(), offsets
 
     def standing(self, user: int, extra: Events = _NONE, since: float | None = None) -> tuple[Codes, Codes]:
         """Return the items that a user has had, and those whose last signed event was a dislike.
@@ -124,9 +125,9 @@ class UserHistories:
         that `of` returns, or of ``extra``, was about later than that: all others were long ago.
         """
         brief = self._buffers[user].brief if user in self._buffers else self._briefs.get(user, _NONE)
-        had, disliked = _standing(np.concatenate([brief, self._all(user), extra]))
+        had, disliked = _standing(_joined([brief, self._all(user), extra]))
         if since is not None:
-            newest = np.concatenate([self.of(user), extra])
+            newest = _joined([self.of(user), extra])
             had = np.unique(newest["item"][(newest["weight"] > 0) & (newest["time"] > since)])
         return had, disliked
 
@@ -186,6 +187,12 @@ class UserHistories:
         if len(events) <= self.max_history:
             return brief
         return _in_brief(np.concatenate([brief, events[: -self.max_history]]))
+
+
+def _joined(parts: Sequence[Events]) -> Events:
+    """Return events side by side; NumPy is slow at joining them, so that one part is given back as it is."""
+    some = [part for part in parts if len(part)]
+    return some[0] if len(some) == 1 else np.concatenate([_NONE, *some])
 
 
 def _standing(events: Events) -> tuple[Codes, Codes]:
