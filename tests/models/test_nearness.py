@@ -161,7 +161,7 @@ def test_where_likes_read_alike_it_gets_a_weight_and_finds_more() -> None:
     assert not any(name.startswith("near.") for name in plain.state()[0])
 
 
-def test_where_texts_say_nothing_it_gets_none() -> None:
+def test_where_texts_say_nothing_it_gets_next_to_none() -> None:
     class Mute(OneHot):
         def encode(self, texts: Any) -> Floats:
             rows = [generator(5, text).normal(size=12) for text in texts]
@@ -178,7 +178,9 @@ def test_where_texts_say_nothing_it_gets_none() -> None:
     )
     model = SequenceModel(Mute(), **SMALL, epochs=6)
     model.fit(told)
-    assert model.refit["nearness"] == 0.0
+    assert model.refit["nearness"] < 0.1, "of texts drawn by chance some read like what follows"
+    assert model.fitted is not None
+    assert model.fitted.figure == 1.0
 
 
 def test_where_other_texts_follow_it_gets_none() -> None:

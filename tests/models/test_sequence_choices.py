@@ -54,7 +54,7 @@ def test_in_the_world_of_texts_all_but_ids_alone_know_cold_items(item_vector: st
 
 
 @pytest.mark.parametrize("id_dropout", [0.0, 0.5])
-@pytest.mark.parametrize("item_vector", ["alphafuse", "id", "sum"])
+@pytest.mark.parametrize("item_vector", ["fused", "alphafuse", "id", "sum"])
 def test_in_the_world_of_ids_all_with_ids_learn_the_chain(item_vector: str, id_dropout: float) -> None:
     model = fitted(ring(), item_vector=item_vector, id_dropout=id_dropout, epochs=7)
     asked = Histories.of([[(i + n) % 12 for n in range(3)] for i in range(12)])
@@ -86,7 +86,7 @@ def test_a_new_item_goes_through_what_was_learned_of_texts() -> None:
 
 
 def test_text_alone_wants_texts() -> None:
-    with pytest.raises(InputError, match="item_vector='text' needs an encoder; 'alphafuse' does without"):
+    with pytest.raises(InputError, match="item_vector='text' needs an encoder; 'fused' does without"):
         SequenceModel(item_vector="text").fit(ring())
     bare = ring()
     none = [each.__class__(each.item_id, title="") for each in bare.catalogue]
@@ -198,7 +198,7 @@ def test_the_recipe_is_that_of_the_arguments() -> None:
 @pytest.mark.parametrize(
     ("params", "message"),
     [
-        ({"item_vector": "txt"}, "no item vector 'txt': did you mean 'text'[?] Allowed: alphafuse, id, sum"),
+        ({"item_vector": "txt"}, "no item vector 'txt': did you mean 'text'[?] Allowed: alphafuse, fused"),
         (
             {"augment": ["corp"]},
             "no augmentation 'corp': did you mean 'crop'[?] Allowed: crop, mask, reorder",

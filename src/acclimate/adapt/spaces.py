@@ -92,7 +92,6 @@ SPACES: dict[str, Space] = {
         "width": Choice((32, 64, 128, 192, 256)),
         "layers": Whole(1, 4),
         "heads": Choice((1, 2, 4)),
-        "id_share": Real(0.1, 1.0),
         "dropout": Real(0.0, 0.6),
         "id_dropout": Real(0.0, 0.6),
         "label_smoothing": Real(0.0, 0.3),

@@ -1,12 +1,12 @@
-"""Text vectors and learned ids in one space (AlphaFuse, Hu et al., SIGIR 2025), and plainer ways.
+"""Text vectors and learned ids in one space, and plainer ways.
 
-Text directions of large variance carry the meaning; those of small variance carry little. The text is
-whitened and kept, frozen, in all of them; an id part is learned only in the weak ones. An item without
-events has the id part zero and so stands where its text puts it; because ids are also dropped at random in
-training, the model has learned to deal with such items.
+The text is whitened, so that what is weak in it counts as much as what is strong, and frozen; beside it an id
+is learned that begins small and may lead the item away from where its text put it. An item without events
+has no id and stands where its text puts it. With ``"alphafuse"`` the id is held to the weak directions, which
+carry little of the text's meaning (AlphaFuse, Hu et al., SIGIR 2025); so warm and cold items stay close, and
+warm ones are told apart less well.
 
-Or the text goes through a learned projection, alone or with an id in all directions added; or there are ids
-alone.
+Or the text goes through a learned projection, alone or with an id added; or there are ids alone.
 """
 
 from __future__ import annotations
@@ -21,9 +21,13 @@ from torch import Tensor, nn
 from acclimate.parallel import alike
 from acclimate.types import Floats
 
-ITEM_VECTORS = ("alphafuse", "id", "sum", "text")
-"""What an item vector is made of: frozen text with ids in its weak directions, ids alone, a learned
-projection of the text plus an id in all directions, or that projection of the text alone."""
+ITEM_VECTORS = ("fused", "alphafuse", "id", "sum", "text")
+"""What an item vector is made of: frozen text with an id in all directions, or in its weak ones; ids alone; a
+learned projection of the text plus an id in all directions, or that projection of the text alone."""
+
+LENGTH = 3.0
+"""Of a text beside its id, which begins at 1: so long that it says where an item begins, so short that what
+is learned of the item can lead it away. As long as the root of the width, texts held their items."""
 
 
 class TextSpace:
@@ -38,11 +42,12 @@ class TextSpace:
         self.mean, self.axes = mean, axes
 
     @classmethod
-    def fit(cls, texts: Floats, width: int, power: float = 1.0) -> TextSpace:
+    def fit(cls, texts: Floats, width: int, power: float = 1.0, *, length: float | None = None) -> TextSpace:
         """Learn from the text vectors float32[n, text_d] of the training items; zero rows are left out.
 
         Directions that the texts do not span (fewer texts than ``width``) are zero. With a ``power`` below 1
-        the whitening is S^(-power/2), so that strong directions stay stronger.
+        the whitening is S^(-power/2), so that strong directions stay stronger. A ``length``, if given, is
+        the root of the mean squared length of what is placed; else that grows with the width.
         """
         known = texts[np.abs(texts).sum(axis=1) > 0].astype(np.float64)
         text_d = texts.shape[1]
@@ -53,6 +58,8 @@ class TextSpace:
             strong = np.argsort(variance)[::-1][:width]
             strong = strong[variance[strong] > max(1e-6 * variance.max(), 1e-12)]
             axes[:, : len(strong)] = directions[:, strong] / variance[strong] ** (power / 2)
+            if length is not None and len(strong):
+                axes *= length / np.sqrt((variance[strong] ** (1 - power)).sum())
         return cls(mean.astype(np.float32), axes)
 
     def place(self, texts: Floats) -> Floats:

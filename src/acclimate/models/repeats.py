@@ -32,6 +32,8 @@ OWN = len(ITS_OWN)
 """Figures of each item apart from its vector: see `ItemTerms.own`."""
 HIDDEN = 32
 """Width of the layer that reads these figures."""
+LEFT_OUT = 0.25
+"""Share of the items of which nothing of their own is known in a training step, so that a new one fits in."""
 
 
 class Had(NamedTuple):
@@ -128,9 +130,7 @@ class ItemTerms(nn.Module):
     def of(cls, counts: NDArray[np.int64], params: Mapping[str, Any]) -> ItemTerms | None:
         """Return what the arguments of a `SequenceModel` ask for, None for nothing."""
         bias, repeats = params["item_bias"], params["repeats"]
-        return (
-            cls(counts, bias=bias, repeats=repeats, dropout=params["id_dropout"]) if bias or repeats else None
-        )
+        return cls(counts, bias=bias, repeats=repeats, dropout=LEFT_OUT) if bias or repeats else None
 
     def seen(self) -> Own:
         """Return what stands beside the items' vectors, in a training step without that of some items."""

@@ -24,7 +24,7 @@ from acclimate.models.augment import AUGMENTATIONS
 from acclimate.models.common import grown, not_fitted, times_had
 from acclimate.models.heads import Foreseen, blank, foresee, next_chances
 from acclimate.models.item_table import ItemTable
-from acclimate.models.item_vectors import ItemVectors, TextSpace
+from acclimate.models.item_vectors import LENGTH, ItemVectors, TextSpace
 from acclimate.models.joint import Along
 from acclimate.models.nearness import Nearness
 from acclimate.models.sequence_fit import held, learn, weighed
@@ -46,9 +46,9 @@ class SequenceModel:
     Args:
         encoder: Reads the items' texts; None learns from ids alone and cannot place a new item.
         width: d, a multiple of ``heads``.
-        item_vector: ``"alphafuse"``: frozen text, and a learned id in the directions in which it is weakest;
-            ``"sum"``: a learned projection of the text plus an id in all directions; ``"text"``: that
-            projection alone; ``"id"``: ids alone. Without an encoder there are ids alone.
+        item_vector: ``"fused"``: frozen text and a learned id; ``"alphafuse"``: an id only in directions
+            in which the text is weak; ``"sum"``: a learned projection of the text plus an id; ``"text"``:
+            that projection alone; ``"id"``: ids alone. Without an encoder there are ids alone.
         id_share: Share of the directions that hold an id with ``alphafuse``; above 0, at most 1.
         nearness: Weight of how near an item's text is to those of the newest likes, beside the cosine (see
             `acclimate.models.nearness`); what has no events stands by what reads like it. None: chosen on
@@ -105,9 +105,8 @@ class SequenceModel:
 
     Example:
         >>> from acclimate.data.dataset import Dataset
-        >>> rows = [(f"u{u}", f"i{(u + t) % 5}", float(t)) for u in range(30) for t in range(8)]
+        >>> data = Dataset.of((f"u{u}", f"i{(u + t) % 5}", float(t)) for u in range(30) for t in range(8))
         >>> model = SequenceModel(width=16, heads=1, layers=1, epochs=30, batch_tokens=64)
-        >>> data = Dataset.of(rows)
         >>> model.fit(data)
         >>> first, then = data.items.codes(["i0", "i1"])
         >>> bool(model.score(Histories.of([[first]]))[0].argmax() == then)
@@ -115,7 +114,8 @@ class SequenceModel:
 
     References:
         Kang and McAuley, "Self-attentive sequential recommendation", ICDM 2018; Klenitskiy and Vasilev,
-        "Turning dross into gold loss", RecSys 2023 (full cross-entropy); Hu et al., "AlphaFuse", SIGIR 2025.
+        "Turning dross into gold loss", RecSys 2023 (full cross-entropy); Harte et al., "LLMs for
+        sequential recommendation", RecSys 2023 (texts as the start); Hu et al., "AlphaFuse", SIGIR 2025.
     """
 
     name = "sequence"
@@ -127,7 +127,7 @@ class SequenceModel:
         encoder: Encoder | None = None,
         *,
         width: int = 128,
-        item_vector: str = "alphafuse",
+        item_vector: str = "fused",
         id_share: float = 0.5,
         nearness: float | None = None,
         user_text: str = "off",
@@ -147,7 +147,7 @@ class SequenceModel:
         drawn_by: float = 0.75,
         label_smoothing: float = 0.0,
         dropout: float = 0.2,
-        id_dropout: float = 0.25,
+        id_dropout: float = 0.0,
         max_length: int = 200,
         epochs: int = 60,
         patience: int = 5,
@@ -292,7 +292,7 @@ class SequenceModel:
                 seen = held(own, self.params)[0]
                 self.encoder.fit([data.texts[item] for item in warm], seen.liked())
             vectors = self.encoder.encode(data.texts)
-            self._space = self._known or TextSpace.fit(vectors[warm], self.params["width"])
+            self._space = self._known or TextSpace.fit(vectors[warm], self.params["width"], length=LENGTH)
             if self._reads:
                 return self._space.place(vectors), vectors
         return np.zeros((data.n_items, self.params["width"]), np.float32), None

@@ -96,7 +96,7 @@ def check_reads(params: dict[str, Any], told: bool | None) -> None:
     """
     if params["item_vector"] == "text" and not told:
         missing = "an encoder" if told is None else "items with texts, the data has none"
-        raise InputError(f"item_vector='text' needs {missing}; 'alphafuse' does without", field="item_vector")
+        raise InputError(f"item_vector='text' needs {missing}; 'fused' does without", field="item_vector")
     if params["user_text"] != "off" and told is None:
         given = params["user_text"]
         raise InputError(f"user_text={given!r} needs an encoder; 'off' does without", field="user_text")
