@@ -47,8 +47,8 @@ def environment(folder: Path) -> Path:
     return python
 
 
-def peer(name: str, model: str, seed: int, cache: Path, options: list[str]) -> dict[str, Any]:
-    """Fit and measure one model of the peers once."""
+def peer(name: str, model: str, seed: int, cache: Path, options: list[str], **more: Any) -> dict[str, Any]:
+    """Fit and measure one model of the peers once; ``more`` goes beside its arguments."""
     data = accuracy.load(name, cache)
     split = split_last(data)
     train, arrays = split.train, cache / f"peers-{name}.npz"
@@ -61,7 +61,7 @@ def peer(name: str, model: str, seed: int, cache: Path, options: list[str]) -> d
     times += (0.001 if data.timed else 86_400.0) * step  # equal times keep their order
     now = split.histories.now
     np.savez(arrays, user=train.user, item=train.item, time=times, asked=split.users, asked_time=now)
-    params = MODELS[model] | {"session_max_len": LENGTH.get(name, 200)}
+    params = MODELS[model] | {"session_max_len": LENGTH.get(name, 200)} | more
     call = [
         environment(cache / "peers"),
         HERE / "peer.py",
