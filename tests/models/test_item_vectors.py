@@ -1,11 +1,12 @@
-"""The text space, and ids that live in its weak directions."""
+"""The text space, and the ids beside the texts."""
 
 from __future__ import annotations
 
 import numpy as np
+import pytest
 import torch
 
-from acclimate.models.item_vectors import ItemVectors, TextSpace
+from acclimate.models.item_vectors import LENGTH, ItemVectors, TextSpace
 
 
 def texts(n: int = 200, width: int = 6) -> np.ndarray:
@@ -42,9 +43,27 @@ def test_no_text_is_the_zero_vector_and_teaches_nothing() -> None:
 
 def test_few_equal_or_no_texts_are_fine() -> None:
     for x in (texts(1), np.repeat(texts(1), 5, axis=0), np.zeros((4, 6), np.float32), texts(3)):
-        placed = TextSpace.fit(x, width=5).place(x)
-        assert placed.shape == (len(x), 5)
-        assert np.isfinite(placed).all()
+        for length in (None, LENGTH):
+            placed = TextSpace.fit(x, width=5, length=length).place(x)
+            assert placed.shape == (len(x), 5)
+            assert np.isfinite(placed).all()
+
+
+@pytest.mark.parametrize("power", [0.0, 0.5, 1.0])
+@pytest.mark.parametrize("width", [2, 6, 9])
+def test_texts_are_placed_as_long_as_asked(width: int, power: float) -> None:
+    placed = TextSpace.fit(texts(), width, power, length=3.0).place(texts())
+    assert np.sqrt((placed**2).sum(axis=1).mean()) == pytest.approx(3.0, rel=0.01)
+
+
+def test_fused_text_and_id_begin_in_every_direction() -> None:
+    params = {"item_vector": "fused", "width": 64, "id_share": 0.5, "id_dropout": 0.0}
+    text = np.random.default_rng(0).normal(size=(500, 64)).astype(np.float32)
+    ids = ItemVectors.of(text, params, reads=True)() - torch.from_numpy(text)
+    assert float(ids.norm(dim=1).mean()) == pytest.approx(1.0, abs=0.02)
+    assert float(ids.std(dim=0).min()) > 0.1, "no direction is left out"
+    half = ItemVectors.of(text, params | {"item_vector": "alphafuse"}, reads=True)() - torch.from_numpy(text)
+    assert not half[:, :32].any()
 
 
 def test_ids_touch_the_weak_directions_only() -> None:
