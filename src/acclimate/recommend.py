@@ -19,7 +19,7 @@ from acclimate.rerank.rules import Allowed, allowed
 from acclimate.retrieve.exact import top
 from acclimate.rng import generator
 from acclimate.state.fold import Changes, LiveState
-from acclimate.types import Histories, Listed, Model, Policy, Query, Reason, Similar, Slate
+from acclimate.types import Histories, Listed, Model, Policy, Query, Reason, Remembering, Similar, Slate
 from acclimate.words import counted
 
 MAX_K = 1000
@@ -86,6 +86,11 @@ class Recommender:
         changes = self.state.apply(records)
         self._hand_over(changes.items)
         return changes
+
+    def remember(self, user_ids: Sequence[str]) -> None:
+        """Read what some users did before they ask, if the model can keep it: their lists come sooner."""
+        if isinstance(self.model, Remembering) and user_ids:
+            self.model.remember(self.state.histories(user_ids, time.time()))
 
     def recommend(self, query: Query) -> Slate:
         """Answer one query; as `recommend_many`."""

@@ -302,6 +302,14 @@ class Habitual(Protocol):
         """Return how often the one user of ``history`` had each of ``items`` int32[k]: int64[k]."""
 
 
+@runtime_checkable
+class Remembering(Protocol):
+    """A model that keeps what histories say, so that who did nothing new gets a list sooner."""
+
+    def remember(self, histories: Histories) -> None:
+        """Read the histories of some users before they ask."""
+
+
 class Learner(Model, Protocol):
     """A model that takes in single events as well, at once: the fast clock.
 

@@ -166,6 +166,18 @@ def test_what_is_remembered_of_users_is_never_stale(reader: SequenceModel) -> No
     np.testing.assert_allclose(moved[:, :84], model.score(many[np.arange(100) % 4])[:4, :84], atol=1e-5)
 
 
+def test_users_may_be_read_before_they_ask(reader: SequenceModel) -> None:
+    model = SequenceModel(OneHot())
+    model.restore(reader.state())
+    many = Histories.of([[4, 84], [], [7]])
+    model.remember(many)
+    assert len(model._items.states) == 2, "nothing is known of who did nothing"
+    np.testing.assert_allclose(model.score(many[:1]), reader.score(many[:1]), atol=1e-6)
+    assert len(model._items.states) == 2, "it was known"
+    model.remember(many[1:2])
+    assert model.score(many[:0]).shape == (0, 96)
+
+
 @pytest.mark.parametrize(("how", "told"), [({"time": True}, "now"), ({"feedback": True}, "weights")])
 def test_all_that_a_state_depends_on_is_remembered_with_it(how: dict[str, bool], told: str) -> None:
     model = SequenceModel(**SMALL, epochs=1, validation_users=0, **how)

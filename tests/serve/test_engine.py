@@ -14,6 +14,7 @@ from litestar.testing import TestClient
 from acclimate.adapt.feedback import gather
 from acclimate.adapt.gate import first_verdict
 from acclimate.config import Home, Settings
+from acclimate.data.dataset import Dataset
 from acclimate.errors import BusyError, CorruptError, InputError
 from acclimate.events.codec import event_entry
 from acclimate.events.log import Appended, Entry
@@ -24,7 +25,7 @@ from acclimate.serve.app import make_app
 from acclimate.serve.batching import Batcher
 from acclimate.serve.engine import Engine
 from acclimate.snapshot import Registry
-from acclimate.types import Event, Query, Slate
+from acclimate.types import Event, Histories, Query, Slate
 from tests.e2e.books import load_library
 from tests.serve.conftest import serving
 
@@ -73,6 +74,31 @@ def test_a_log_that_was_lost_is_told_at_the_start(tmp_path: Path) -> None:
             await engine.stop()
 
     asyncio.run(main())
+
+
+def test_users_are_read_at_the_start_and_after_they_acted(tmp_path: Path) -> None:
+    """Before they ask: the newest first, and of many writes at once a few."""
+    read: list[list[str]] = []
+
+    class Reader(Popularity):
+        def remember(self, histories: Histories) -> None:
+            assert histories.users is not None
+            read.append(histories.users.tolist())
+
+    def load(home: Home, settings: Settings) -> Recommender:
+        rows = [(f"u{n}", "heat", float(n)) for n in range(70)]
+        model = Reader()
+        model.fit(Dataset.of(rows))
+        return Recommender(model)
+
+    with serving(Engine(Home(tmp_path), Settings(), load)) as client:
+        assert read == [list(range(69, 5, -1)), list(range(5, -1, -1))]
+        event = {"user_id": "u7", "event_type": "like", "item_id": "heat"}
+        for _ in range(5):
+            assert client.post("/v1/events", json=event).status_code == 200
+        assert client.get("/v1/recommendations?user_id=u7").status_code == 200
+        assert read[2] == [7]
+        assert len(read) < 7
 
 
 def test_appends_in_flight_are_applied_in_the_order_of_the_log(tmp_path: Path) -> None:

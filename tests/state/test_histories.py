@@ -71,3 +71,15 @@ def test_what_is_kept_in_brief_stays_with_its_user():
     for user, (had, disliked) in enumerate([([1, 2, 3], []), ([], []), ([], [4, 5])]):
         for kept in (histories, again):
             assert [codes.tolist() for codes in kept.standing(user)] == [had, disliked]
+
+
+def test_the_newest_users_come_first_and_the_forgotten_not_at_all():
+    histories = UserHistories(Histories.of([[1], [2, 3], [], [4]], times=[[5.0], [1.0, 9.0], [], [7.0]]), 10)
+    assert histories.newest(9).tolist() == [1, 3, 0]
+    histories.append(2, 5, 8.0, 1.0)
+    histories.append(7, 5, 9.0, 1.0)
+    histories.append(0, 6, 2.0, 1.0)
+    histories.forget(3)
+    assert histories.newest(9).tolist() == [1, 7, 2, 0]
+    assert histories.newest(2).tolist() == [1, 7]
+    assert UserHistories(Histories.of([]), 10).newest(3).tolist() == []

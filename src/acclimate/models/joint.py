@@ -7,7 +7,7 @@ before it is measured. So a step costs ``batch`` texts forward and backward, an 
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -19,6 +19,7 @@ from acclimate.errors import InputError
 from acclimate.models.item_vectors import TextSpace
 from acclimate.models.sequence_net import Batch, SequenceNet
 from acclimate.training import Batches, Fitted, Training, fit
+from acclimate.types import JointEncoder
 
 
 class JointNet(nn.Module):
@@ -97,6 +98,14 @@ class Along:
             )
         self.reader, self.space = reader, space
         self.done: Fitted | None = None
+
+    @classmethod
+    def of(cls, encoder: object, texts: Sequence[str], space: TextSpace | None, users: bool) -> Along | None:
+        """Return what ``encoder`` learns along on ``texts``; None if it does not, or nothing was placed."""
+        if space is None or not isinstance(encoder, JointEncoder):
+            return None
+        reader = encoder.joint(texts)
+        return cls(reader, space, users=users) if reader else None
 
     def __call__(
         self,

@@ -28,12 +28,12 @@ from acclimate.models.item_vectors import LENGTH, ItemVectors, TextSpace
 from acclimate.models.joint import Along
 from acclimate.models.nearness import Nearness
 from acclimate.models.sequence_fit import held, learn, weighed
-from acclimate.models.sequence_net import ITS_OWN, SequenceNet, scored
+from acclimate.models.sequence_net import ITS_OWN, SequenceNet, known_states, scored
 from acclimate.models.sequence_params import check, check_learns, check_reads
 from acclimate.models.transfer import Start
 from acclimate.models.user_text import UserReader
 from acclimate.training import Fitted, Training
-from acclimate.types import Codes, Encoder, Floats, Histories, Item, JointEncoder, Model, State
+from acclimate.types import Codes, Encoder, Floats, Histories, Item, Model, State
 
 SEARCHED = "What was searched for counts; with nothing known, popularity stands in until the first event."
 """What a new user gets of a model that reads users."""
@@ -187,9 +187,7 @@ class SequenceModel:
         return len(self._items)
 
     def start_from(self, other: Model, catalogue: Sequence[Item]) -> None:
-        """Let ``fit`` begin with what ``other`` has learned, on its catalogue or another.
-
-        `acclimate.models.transfer` says what carries over. The encoder stays as it is in ``fit``.
+        """Let ``fit`` begin with what ``other`` learned (see `acclimate.models.transfer`), on any catalogue.
 
         Args:
             other: A fitted sequence model of the same shape.
@@ -208,7 +206,7 @@ class SequenceModel:
         """
         check_learns(self.params, started=self._start is not None)
         self.params["baskets"] &= data.timed and bool((data.time[-1:] > data.time[:1]).any())
-        histories = self._read(data.histories())
+        histories = data.histories() if self.params["feedback"] else data.histories().liked()
         warm = np.unique(histories.items[histories.weights > 0])
         histories = histories.where(np.isin(histories.items, warm))
         if not len(warm):
@@ -225,7 +223,11 @@ class SequenceModel:
         if texts and self._space:
             titles, labels = [texts.titles[code] for code in warm], [texts.categories[code] for code in warm]
             reader = UserReader(self.encoder, self._space, UserTexts(titles, labels))
-        along = self._along(data, warm)
+        along = None
+        if self._reads and self._known is None:
+            along = Along.of(
+                self.encoder, [data.texts[item] for item in warm], self._space, self._reads_users
+            )
         self.fitted = learn(net, own, self.training, self.name, reader, along=along)
         if along and along.done and self._space:
             self.encoder.take(along.reader)  # type: ignore[union-attr]
@@ -243,9 +245,11 @@ class SequenceModel:
         self._net, self.data, self._items = net, data, ItemTable.learned(text, warm, net)
         self._items.aim(self._near, np.arange(data.n_items, dtype=np.int32))
 
-    def _read(self, histories: Histories) -> Histories:
+    def _heard(self, histories: Histories) -> Histories:
         """Return the events that count."""
-        return histories if self.params["feedback"] else histories.liked()
+        if not self.params["feedback"]:
+            return histories.liked()
+        return histories.where(~self._items.blank[histories.items])
 
     @property
     def refit(self) -> dict[str, Any]:
@@ -268,14 +272,6 @@ class SequenceModel:
     @property
     def _reads_users(self) -> bool:
         return bool(self.params["user_text"] != "off")
-
-    def _along(self, data: Dataset, warm: Codes) -> Along | None:
-        """Return the language model that learns along, if it does."""
-        encoder: object = self.encoder
-        if self._known or self._space is None or not self._reads or not isinstance(encoder, JointEncoder):
-            return None
-        reader = encoder.joint([data.texts[item] for item in warm])
-        return Along(reader, self._space, users=self._reads_users) if reader else None
 
     def _place_texts(self, data: Dataset, warm: Codes, own: Histories) -> tuple[Floats, Floats | None]:
         """Learn the text space from the items with events; return the places of all texts, and their vectors.
@@ -313,9 +309,7 @@ class SequenceModel:
         """
         net = self._fitted()
         users = None if self._reader is None else self._reader.place(histories)
-        histories = self._read(histories)
-        if self.params["feedback"]:
-            histories = histories.where(~self._items.blank[histories.items])
+        histories = self._heard(histories)
         scores = scored(net, self._items.vectors, self._items.aims, histories, users, self._items.states)
         if net.terms:
             net.terms.add(scores, histories, float(net.scale), self._items.own)
@@ -323,6 +317,12 @@ class SequenceModel:
             self._near.add(scores, histories, had=not self.params["repeats"])
         scores[:, self._items.blank] = np.nan
         return scores
+
+    def remember(self, histories: Histories) -> None:
+        """Read users before they ask, so that their lists come sooner; not if the time of asking counts."""
+        net, some = self._fitted(), self._heard(histories)
+        if self._reader is None and not net.timed:
+            known_states(net, self._items.vectors, some[some.lengths > 0], self._items.states)
 
     def predict(self, histories: Histories, items: Codes) -> Foreseen:
         """Return what may happen between n users and ``items`` int32[m]; NaN without a head.

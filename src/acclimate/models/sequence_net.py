@@ -278,6 +278,21 @@ def heard(net: SequenceNet, unit: Tensor, users: Floats) -> Floats:
 
 
 @torch.inference_mode()
+def known_states(net: SequenceNet, table: Tensor, histories: Histories, remembered: Remembered) -> Tensor:
+    """Return the states of users, float32[n, d]: what is ``remembered``, and of the others what they did."""
+    if not len(histories):
+        return table[:0]
+    read = histories.last(len(net.positions))
+    parts = [read.items, told(read)] if net.feedback else [read.items]
+    return remembered.of(read, parts, lambda some: _states(net, table, some))
+
+
+def _states(net: SequenceNet, table: Tensor, histories: Histories, users: Read | None = None) -> Tensor:
+    steps = Steps.of(histories, table.device)
+    return net.read(table[steps.items], steps, last=True, users=users)
+
+
+@torch.inference_mode()
 def cosines(
     net: SequenceNet,
     table: Tensor,
@@ -299,15 +314,9 @@ def cosines(
         remembered: States that were made with these weights and vectors; not used if the time of the request
             counts, or users are read.
     """
-    histories = histories.last(len(net.positions))
-
-    def read(some: Histories, users: Read | None = None) -> Tensor:
-        steps = Steps.of(some, table.device)
-        return net.read(table[steps.items], steps, last=True, users=users)
-
     if remembered is not None and users is None and len(histories) <= FEW and not net.timed:
-        known = [histories.items, told(histories)] if net.feedback else [histories.items]
-        return (remembered.of(histories, known, read) @ unit.T).cpu().numpy()
+        return (known_states(net, table, histories, remembered) @ unit.T).cpu().numpy()
+    histories = histories.last(len(net.positions))
     scores = np.empty((len(histories), len(table)), np.float32)
     few = histories.lengths.sum() <= tokens
     order = np.arange(len(histories)) if few else np.argsort(histories.lengths, kind="stable")
@@ -315,7 +324,7 @@ def cosines(
     for part in np.split(order, np.flatnonzero(np.diff(part_of)) + 1) if len(order) else []:
         chosen = histories[part] if len(part) < len(order) else histories
         of_them = None if users is None else Read.now(users[part], table.device)
-        scores[part] = (read(chosen, of_them) @ unit.T).cpu().numpy()
+        scores[part] = (_states(net, table, chosen, of_them) @ unit.T).cpu().numpy()
     return scores
 
 

@@ -8,6 +8,7 @@ import math
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
+from contextlib import suppress
 from typing import TypeVar
 
 from acclimate.config import Home, Settings
@@ -17,7 +18,7 @@ from acclimate.events.log import Appended, Entry, Record
 from acclimate.events.sqlite import SqliteLog
 from acclimate.recommend import Recommender
 from acclimate.serve.batching import Batcher
-from acclimate.serve.load import catch_up, check_log, load_recommender
+from acclimate.serve.load import catch_up, check_log, load_recommender, remember
 from acclimate.serve.monitor import Monitor
 from acclimate.types import Item, Listed, Query, Slate
 
@@ -27,6 +28,8 @@ FEW = 100
 """So many entries are checked and encoded in less than a millisecond or two."""
 LINGER = 0.05
 """Seconds for which answers may wait to be logged together; a write takes along what waits before it."""
+FEW_USERS, PAUSE = 4, 0.05
+"""So many users are read anew after they acted, and so many seconds lie between two times."""
 TELL_EVERY = 60.0
 """Seconds between two lines about answers that cannot be logged."""
 Shown = tuple[Slate, list[Item]]
@@ -78,7 +81,7 @@ class Engine:
         self._log: SqliteLog | None = None
         self._recommender: Recommender | None = None
         self._loading: asyncio.Task[None] | None = None
-        self._told = -math.inf
+        self._told = self._read = -math.inf
         self._last_slate: Future[Appended] | None = None
 
     async def start(self) -> None:
@@ -147,7 +150,8 @@ class Engine:
             log = self._log
             appending = await aside(lambda: log.append(entries), len(entries))
             appended = await asyncio.wrap_future(appending)
-        await self.ask(self._catch_up)
+        users = await self.ask(self._catch_up)
+        self._remember(users)
         if entries:  # of one kind: a route writes either events, items or users
             self.monitor.records.labels(entries[0].kind).inc(appended.accepted)
         self.monitor.duplicates.inc(appended.duplicates)
@@ -193,16 +197,26 @@ class Engine:
         recommender = self._load_recommender(self.home, self.settings)
         check_log(recommender, self._log)
         self._catch_up(recommender)
+        remember(recommender)
         self.monitor.snapshot.labels(
             recommender.snapshot_id or "none", recommender.model.name, recommender.policy.name
         ).set(1)
         return recommender
 
-    def _catch_up(self, recommender: Recommender) -> None:
+    def _catch_up(self, recommender: Recommender) -> set[str]:
         assert self._log is not None
-        catch_up(recommender, self._log)
+        users = catch_up(recommender, self._log)
         self.offset = recommender.state.offset
         self.monitor.offset.set(self.offset)
+        return users
+
+    def _remember(self, users: set[str]) -> None:
+        """Read who just acted, as their lists are asked for next; in a flood it would be in the way."""
+        now = time.monotonic()
+        if len(users) <= FEW_USERS and now - self._read >= PAUSE:
+            self._read = now
+            with suppress(RuntimeError):  # the thread was shut down
+                self._thread.submit(self.recommender.remember, sorted(users))
 
     def _answer(self, queries: Sequence[Query]) -> list[Shown]:
         self.monitor.batch.observe(len(queries))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import time
 
 from acclimate.config import EVENT_TYPES, EventsTable, Home, Repeat, Settings
 from acclimate.data.dataset import Dataset
@@ -14,6 +15,8 @@ from acclimate.snapshot import Registry, Snapshot
 from acclimate.state.fold import LiveState
 
 log = logging.getLogger("acclimate.serve")
+REMEMBERED, AT_START, AT_ONCE = 10_000, 2.0, 64
+"""Users who are read at the start, the seconds that it may take, and how many are read together."""
 NO_MODEL = "no model yet: run `acclimate train`"
 
 
@@ -108,8 +111,22 @@ def check_log(recommender: Recommender, events: EventLog) -> None:
     check_continues(events, state.log, state.offset, f"snapshot {recommender.snapshot_id}")
 
 
-def catch_up(recommender: Recommender, events: EventLog, chunk: int = 10_000) -> None:
-    """Apply every record of ``events`` that ``recommender`` has not seen, oldest first."""
-    recommender.state.log = events.id
+def catch_up(recommender: Recommender, events: EventLog, chunk: int = 10_000) -> set[str]:
+    """Apply every record of ``events`` that ``recommender`` has not seen, oldest first.
+
+    Returns:
+        The users of whom they tell.
+    """
+    recommender.state.log, users = events.id, set[str]()
     while records := events.read(recommender.state.offset, chunk):
-        recommender.apply(records)
+        users |= recommender.apply(records).users
+    return users
+
+
+def remember(recommender: Recommender, most: int = REMEMBERED, seconds: float = AT_START) -> None:
+    """Read the histories of the ``most`` users who acted last, for at most ``seconds``."""
+    users, until = recommender.state.newest(most), time.monotonic() + seconds
+    for start in range(0, len(users), AT_ONCE):
+        if time.monotonic() >= until:
+            break
+        recommender.remember(users[start : start + AT_ONCE])

@@ -20,7 +20,7 @@ from acclimate.events.codec import event_of, item_from, to_body, user_from
 from acclimate.events.log import Record
 from acclimate.histories import Searched
 from acclimate.state.columns import Column
-from acclimate.state.histories import EVENT, Events, UserHistories
+from acclimate.state.histories import EVENT, Events, UserHistories, rated
 from acclimate.state.shelf import Shelf
 from acclimate.state.weights import Weights
 from acclimate.types import Codes, Event, Histories, Item, State, User
@@ -187,17 +187,16 @@ class LiveState:
         """Return what is known of a user at ``now`` seconds, from the events that `past` holds."""
         past = self._histories.of(-1 if user_id is None else self.users.code(user_id))
         past = past[past["time"] <= now]
-        rated = _rated(past["kind"])
         labels = [self.item(code).categories for code in past["item"].tolist()]
         user = UserProfile()
-        values = np.where(rated, past["value"], np.nan)
+        values = np.where(rated(past["kind"]), past["value"], np.nan)
         user.learn(past["item"], past["time"], past["weight"], values, labels)
         return user.at(now)
 
     def rated_low(self, user_id: str | None) -> Codes:
         """Return the items that the user rated below their mean, int32[m], by what `past` holds."""
         past = self._histories.of(-1 if user_id is None else self.users.code(user_id))
-        past = past[_rated(past["kind"]) & np.isfinite(past["value"])]
+        past = past[rated(past["kind"]) & np.isfinite(past["value"])]
         if not len(past):
             return np.zeros(0, np.int32)
         low: Codes = np.unique(past["item"][past["value"] < past["value"].mean(dtype=np.float64) - 1e-6])
@@ -207,6 +206,10 @@ class LiveState:
     def counts(self) -> NDArray[np.int64]:
         """How many events `past` holds of each user by code, int64[n_users]."""
         return self._histories.counts(len(self.users))
+
+    def newest(self, n: int) -> list[str]:
+        """Return the ids of the ``n`` users who acted last, the last one first."""
+        return [self.users.ids[code] for code in self._histories.newest(n).tolist()]
 
     @property
     def people(self) -> Mapping[int, User]:
@@ -387,11 +390,6 @@ class LiveState:
 def _row(item: int, event: Event, weight: float) -> tuple[int, float, float, float, int]:
     value = np.nan if event.value is None else event.value
     return item, event.timestamp, weight, value, KINDS.get(event.event_type, -1)
-
-
-def _rated(kinds: NDArray[np.int8]) -> NDArray[np.bool_]:
-    """Return whether the value of an event is a rating, bool[m]; others are amounts."""
-    return np.equal(kinds, -1) | np.equal(kinds, KINDS["rating"])
 
 
 def _read_only(values: NDArray[Any]) -> NDArray[Any]:

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from acclimate.config import EVENT_TYPES
 from acclimate.types import Codes, Histories
 
 EVENT = np.dtype(
@@ -20,6 +21,7 @@ EVENT = np.dtype(
     ]
 )
 """One event of a history; value is NaN and kind -1 where they are not known."""
+RATING = EVENT_TYPES.index("rating")
 Events = NDArray[Any]
 """``EVENT[n]``, oldest first."""
 _NONE: Events = np.zeros(0, EVENT)
@@ -104,6 +106,16 @@ class UserHistories:
             lengths[user] = buffer.n
         return np.minimum(lengths[:n_users], self.max_history)
 
+    def newest(self, n: int) -> NDArray[np.int64]:
+        """Return the ``n`` users with the newest last event, the newest first; not those without any."""
+        has = np.flatnonzero(np.diff(self._offsets))
+        last = dict(zip(has.tolist(), self._start["time"][self._offsets[has + 1] - 1].tolist(), strict=True))
+        for user, buffer in self._buffers.items():
+            last[user] = buffer.events["time"][buffer.n - 1] if buffer.n else -np.inf  # was forgotten
+        last = {user: time for user, time in last.items() if time > -np.inf}
+        users, times = np.array(list(last), np.int64), np.array(list(last.values()))
+        return users[np.lexsort((users, -times))[:n]]
+
     def has_older(self, user: int) -> bool:
         """Return whether a user did more than `of` returns."""
         return len(self._older(user)) > 0
@@ -187,6 +199,11 @@ class UserHistories:
         if len(events) <= self.max_history:
             return brief
         return _in_brief(np.concatenate([brief, events[: -self.max_history]]))
+
+
+def rated(kinds: NDArray[np.int8]) -> NDArray[np.bool_]:
+    """Return whether the value of an event is a rating, bool[m]; others are amounts."""
+    return np.equal(kinds, -1) | np.equal(kinds, RATING)
 
 
 def _joined(parts: Sequence[Events]) -> Events:
