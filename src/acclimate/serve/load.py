@@ -15,7 +15,7 @@ from acclimate.snapshot import Registry, Snapshot
 from acclimate.state.fold import LiveState
 
 log = logging.getLogger("acclimate.serve")
-REMEMBERED, AT_START, AT_ONCE = 10_000, 2.0, 64
+REMEMBERED, AT_START, AT_ONCE = 10_000, 3.0, 64
 """Users who are read at the start, the seconds that it may take, and how many are read together."""
 NO_MODEL = "no model yet: run `acclimate train`"
 
