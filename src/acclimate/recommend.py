@@ -87,9 +87,14 @@ class Recommender:
         self._hand_over(changes.items)
         return changes
 
+    @property
+    def remembers(self) -> bool:
+        """Whether the model keeps what it read of users."""
+        return isinstance(self.model, Remembering)
+
     def remember(self, user_ids: Sequence[str]) -> None:
-        """Read what some users did before they ask, if the model can keep it: their lists come sooner."""
-        if isinstance(self.model, Remembering) and user_ids:
+        """Read what some users did before they ask, so that their lists come sooner, if it `remembers`."""
+        if isinstance(self.model, Remembering):
             self.model.remember(self.state.histories(user_ids, time.time()))
 
     def recommend(self, query: Query) -> Slate:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import pytest
@@ -178,14 +179,27 @@ def test_users_may_be_read_before_they_ask(reader: SequenceModel) -> None:
     assert model.score(many[:0]).shape == (0, 96)
 
 
-@pytest.mark.parametrize(("how", "told"), [({"time": True}, "now"), ({"feedback": True}, "weights")])
-def test_all_that_a_state_depends_on_is_remembered_with_it(how: dict[str, bool], told: str) -> None:
-    model = SequenceModel(**SMALL, epochs=1, validation_users=0, **how)
+@pytest.mark.parametrize(
+    ("reads", "before", "after"),
+    [
+        ("time", {"now": [2.0]}, {"now": [1e9]}),
+        ("feedback", {"weights": [[1.0, 1.0]]}, {"weights": [[1.0, -1.0]]}),
+    ],
+)
+def test_all_that_a_state_depends_on_is_remembered_with_it(
+    reads: str, before: dict[str, list[Any]], after: dict[str, list[Any]]
+) -> None:
+    model = SequenceModel(**SMALL | {reads: True}, epochs=1, validation_users=0)  # type: ignore[arg-type]
     model.fit(ring())
-    later: dict[str, list[float]] = {"now": [1e9]}
-    asked = {"weights": [[1.0, -1.0]]} if told == "weights" else later
-    before = model.score(Histories.of([[1, 2]], **({} if told == "weights" else {"now": [2.0]})))
-    assert np.abs(model.score(Histories.of([[1, 2]], **asked)) - before).max() > 1e-6
+    scores = [model.score(Histories.of([[1, 2]], **told)) for told in (before, after)]
+    assert np.abs(scores[0] - scores[1]).max() > 1e-6
+
+
+def test_a_newcomer_beside_others_does_not_make_them_forgotten(reader: SequenceModel) -> None:
+    model = SequenceModel(OneHot())
+    model.restore(reader.state())
+    model.score(Histories.of([[4, 84], [], [7]]))
+    assert len(model._items.states) == 2
 
 
 def test_a_changed_text_moves_a_cold_item_and_keeps_a_warm_items_id(reader: SequenceModel) -> None:

@@ -20,13 +20,15 @@ from acclimate.models.item_vectors import ItemVectors
 from acclimate.models.losses import SAMPLED, Added, Drawn, contrast_loss, pair_dots, perturbed, softmax_loss
 from acclimate.models.mixers import BIASED, make_block
 from acclimate.models.parts import part_of_batch
-from acclimate.models.remembered import FEW, Remembered
+from acclimate.models.remembered import Remembered, keys_of
 from acclimate.models.repeats import Had, ItemTerms
 from acclimate.models.user_text import Join, Read
 from acclimate.types import Floats, Histories
 
 TOLD = 3
 """Figures that describe an event apart from its item: see `told`."""
+FEW = 64
+"""Users of one call, up to which it is a request and not an evaluation of everybody."""
 CONTRASTED = 1024
 """Sequences of a batch that are told apart by the contrastive loss: its scores are the square of them."""
 
@@ -283,8 +285,9 @@ def known_states(net: SequenceNet, table: Tensor, histories: Histories, remember
     if not len(histories):
         return table[:0]
     read = histories.last(len(net.positions))
-    parts = [read.items, told(read)] if net.feedback else [read.items]
-    return remembered.of(read, parts, lambda some: _states(net, table, some))
+    keys = keys_of(read.offsets, [read.items, told(read)] if net.feedback else [read.items])
+    states = remembered.of(keys, lambda at: _states(net, table, read[np.array(at)]).cpu().numpy())
+    return torch.from_numpy(states).to(table.device)
 
 
 def _states(net: SequenceNet, table: Tensor, histories: Histories, users: Read | None = None) -> Tensor:
@@ -349,7 +352,7 @@ def scored(
     alone = read if only else read & ~known
     both = known & ~alone & (not only)
     some = None if users is None else users[both]
-    scores[both] = cosines(net, table, aims, histories[both], users=some)
+    scores[both] = cosines(net, table, aims, histories[both], users=some, remembered=remembered)
     if users is not None and alone.any():
         scores[alone] = heard(net, aims, users[alone])
     return scores

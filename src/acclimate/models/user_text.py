@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import OrderedDict
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
@@ -13,13 +12,12 @@ from torch import Tensor, nn
 
 from acclimate.data.user_text import UserTexts
 from acclimate.models.item_vectors import TextSpace
+from acclimate.models.remembered import Remembered
 from acclimate.rng import generator
 from acclimate.types import Codes, Encoder, Floats, Histories, Item
 
 USER_TEXT = ("off", "on", "alone")
 """Whether users are read as texts: not at all, beside the sequence, or instead of it."""
-KEPT = 10_000
-"""Vectors of texts that are held, the ones asked for last."""
 AGES = 10
 """Kinds of age of a text: 0, 1, 2 to 3, 4 to 7, ... events since it was read."""
 
@@ -46,8 +44,6 @@ class Read(NamedTuple):
 class UserReader:
     """Renders histories as `acclimate.data.user_text` does, and reads them by the encoder of the items.
 
-    Vectors are held in memory and not on disk, where they would outlast a user who is forgotten.
-
     Args:
         encoder: Reads texts; None places everybody at zero.
         space: Where the items' texts are placed.
@@ -57,22 +53,16 @@ class UserReader:
     def __init__(self, encoder: Encoder | None, space: TextSpace, texts: UserTexts) -> None:
         self.encoder: Any = getattr(encoder, "encoder", encoder)  # past a cache on disk
         self.space, self.texts = space, texts
-        self._kept: OrderedDict[str, Floats] = OrderedDict()
+        self._kept = Remembered()
 
     def place(self, histories: Histories) -> Floats:
         """Return float32[n, d]; a user of whom nothing can be read is the zero vector."""
         texts = self.texts.render(histories)
-        if self.encoder is None:
+        if self.encoder is None or not texts:
             return np.zeros((len(texts), self.space.axes.shape[1]), np.float32)
-        found = {text: self._kept.pop(text) for text in dict.fromkeys(texts) if text in self._kept}
-        missing = [text for text in dict.fromkeys(texts) if text not in found]
-        if missing:
-            found |= dict(zip(missing, self.space.place(self.encoder.encode(missing)), strict=True))
-        self._kept.update(found)
-        while len(self._kept) > KEPT:
-            self._kept.popitem(last=False)
-        width = self.space.axes.shape[1]
-        return np.stack([found[text] for text in texts]) if texts else np.zeros((0, width), np.float32)
+        return self._kept.of(
+            texts, lambda at: self.space.place(self.encoder.encode([texts[place] for place in at]))
+        )
 
     def put_items(self, codes: Codes, items: Sequence[Item]) -> None:
         """Take in new and changed items; who had them reads otherwise from now on."""

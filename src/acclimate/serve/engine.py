@@ -81,7 +81,7 @@ class Engine:
         self._log: SqliteLog | None = None
         self._recommender: Recommender | None = None
         self._loading: asyncio.Task[None] | None = None
-        self._told = self._read = -math.inf
+        self._told = self._read_at = -math.inf
         self._last_slate: Future[Appended] | None = None
 
     async def start(self) -> None:
@@ -213,8 +213,8 @@ class Engine:
     def _remember(self, users: set[str]) -> None:
         """Read who just acted, as their lists are asked for next; in a flood it would be in the way."""
         now = time.monotonic()
-        if len(users) <= FEW_USERS and now - self._read >= PAUSE:
-            self._read = now
+        if self.recommender.remembers and 0 < len(users) <= FEW_USERS and now - self._read_at >= PAUSE:
+            self._read_at = now
             with suppress(RuntimeError):  # the thread was shut down
                 self._thread.submit(self.recommender.remember, sorted(users))
 

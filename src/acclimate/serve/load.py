@@ -115,16 +115,18 @@ def catch_up(recommender: Recommender, events: EventLog, chunk: int = 10_000) ->
     """Apply every record of ``events`` that ``recommender`` has not seen, oldest first.
 
     Returns:
-        The users of whom they tell.
+        The users of whom the last ``chunk`` of them tell.
     """
     recommender.state.log, users = events.id, set[str]()
     while records := events.read(recommender.state.offset, chunk):
-        users |= recommender.apply(records).users
+        users = recommender.apply(records).users
     return users
 
 
 def remember(recommender: Recommender, most: int = REMEMBERED, seconds: float = AT_START) -> None:
     """Read the histories of the ``most`` users who acted last, for at most ``seconds``."""
+    if not recommender.remembers:
+        return
     users, until = recommender.state.newest(most), time.monotonic() + seconds
     for start in range(0, len(users), AT_ONCE):
         if time.monotonic() >= until:

@@ -108,13 +108,13 @@ class UserHistories:
 
     def newest(self, n: int) -> NDArray[np.int64]:
         """Return the ``n`` users with the newest last event, the newest first; not those without any."""
-        has = np.flatnonzero(np.diff(self._offsets))
-        last = dict(zip(has.tolist(), self._start["time"][self._offsets[has + 1] - 1].tolist(), strict=True))
+        has = np.diff(self._offsets) > 0
+        last = np.full(max(len(has), max(self._buffers, default=-1) + 1), -np.inf)
+        last[: len(has)][has] = self._start["time"][self._offsets[1:][has] - 1]
         for user, buffer in self._buffers.items():
             last[user] = buffer.events["time"][buffer.n - 1] if buffer.n else -np.inf  # was forgotten
-        last = {user: time for user, time in last.items() if time > -np.inf}
-        users, times = np.array(list(last), np.int64), np.array(list(last.values()))
-        return users[np.lexsort((users, -times))[:n]]
+        order = np.argsort(-last, kind="stable")[:n]
+        return order[last[order] > -np.inf]
 
     def has_older(self, user: int) -> bool:
         """Return whether a user did more than `of` returns."""
