@@ -73,6 +73,7 @@ def test_two_processes_come_to_the_weights_of_one(fits: dict[str, Path], name: s
     for key, weights in alone.items():
         np.testing.assert_allclose(shared[key], weights, atol=TOLERANCE, err_msg=key)
     assert two["epochs"] == one["epochs"]
+    assert two["resumed"] is one["resumed"] is (FITS[name]["epochs"] > 2)
     np.testing.assert_allclose(two["watched"], one["watched"], atol=1e-6)
     np.testing.assert_allclose(two["figure"], one["figure"], atol=1e-6)
     losses = [[row["loss"] for row in each["curve"]] for each in (one, two)]
@@ -85,7 +86,9 @@ def test_all_processes_hold_the_same_and_the_first_alone_writes(fits: dict[str, 
     for key in first:
         np.testing.assert_array_equal(first[key], second[key], err_msg=key)
     assert json.dumps(one) == json.dumps(two)
-    assert len(list((fits["two"] / f"kept-{name}" / "logs").rglob("events*"))) == 1
+    stopped = FITS[name]["epochs"] > 2
+    assert len(list((fits["two"] / f"kept-{name}" / "logs").rglob("events*"))) == 1 + stopped
+    assert [path.name for path in (fits["two"] / f"kept-{name}").iterdir()] == ["logs"]  # no checkpoint stays
 
 
 def test_train_under_torchrun_publishes_once_and_speaks_once(tmp_path: Path) -> None:

@@ -8,8 +8,12 @@ from __future__ import annotations
 
 import argparse
 import json
+import resource
 import sys
 import time
+from concurrent.futures import ProcessPoolExecutor
+from functools import partial
+from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +23,7 @@ from benchmarks.machine import machine, stamp
 from acclimate.config import Home
 from acclimate.data.dataset import Dataset
 from acclimate.data.fetch import fetch
-from acclimate.data.split import split_last
+from acclimate.data.split import Split, split_last, split_time
 from acclimate.data.tables import read_tables
 from acclimate.data.vocab import Vocabulary
 from acclimate.encode import make_encoder
@@ -31,6 +35,9 @@ from acclimate.training import Training
 HERE = Path(__file__).parent
 RESULTS = HERE / "results.json"
 SETS = ("ml-latest-small-2016", "ml-100k", "ml-1m", "amazon-beauty-2014")
+"""Asked for the last item of each user by models that are not told when."""
+TIMED = {"ml-1m-liked": split_last, "ml-1m-liked-time": split_time}
+"""Ratings of 4 and 5 of ml-1m with their true times, and the protocols: models may know when it is asked."""
 SEEDED = ("sequence",)
 METRICS = ("ndcg@10", "hr@10", "mrr@10", "coverage@10")
 
@@ -40,8 +47,10 @@ def load(name: str, cache: Path) -> Dataset:
 
     ml-1m is the published leave-one-out benchmark: an order for each user and no times.
     """
-    path = fetch(name, cache=cache).path
-    if name == "ml-1m":
+    path = fetch("ml-1m" if name in TIMED else name, cache=cache).path
+    if name in TIMED:
+        data = liked(read_tables([path], name=name, positive=">=4").dataset)
+    elif name == "ml-1m":
         sequences = path / "sequences_original_ids.txt"
         data = read_tables([sequences], format="sequences", items=path / "movies.dat", name=name).dataset
     else:
@@ -51,14 +60,34 @@ def load(name: str, cache: Path) -> Dataset:
     return Dataset(data.users, items, data.user, data.item, data.time, catalogue=catalogue, name=name)
 
 
+def liked(data: Dataset) -> Dataset:
+    """Return the events that are liked, and the items that have any."""
+    data = data.where(data.weight > 0)
+    used, item = np.unique(data.item, return_inverse=True)
+    items = Vocabulary([data.items.ids[code] for code in used])
+    catalogue = [data.catalogue[code] for code in used]
+    return Dataset(data.users, items, data.user, item, data.time, catalogue=catalogue, name=data.name)
+
+
+def split_of(name: str, data: Dataset) -> Split:
+    """Return what is asked of a set."""
+    return TIMED.get(name, split_last)(data)
+
+
+def own(name: str, model: str) -> dict[str, Any]:
+    """Return the arguments of a model of ours on a set, beside its defaults."""
+    return {"time": True} if name in TIMED and model == "sequence" else {}
+
+
 def triple(interval: Interval) -> list[float]:
     """Return mean, low and high."""
     return [round(v, 5) for v in (interval.mean, interval.low, interval.high)]
 
 
-def trial(data: Dataset, model_name: str, seed: int, params: dict[str, Any], cache: Path) -> dict[str, Any]:
+def trial(name: str, model_name: str, seed: int, params: dict[str, Any], cache: Path) -> dict[str, Any]:
     """Fit and measure one model once."""
-    split = split_last(data)
+    data = load(name, cache)
+    split, params = split_of(name, data), own(name, model_name) | params
     if model_name in SEEDED:
         params = params | {"seed": seed, "training": Training(cache / "training", progress=True)}
     model = make_model(model_name, make_encoder("minilm", cache=cache), **params)
@@ -74,11 +103,18 @@ def trial(data: Dataset, model_name: str, seed: int, params: dict[str, Any], cac
         "score_seconds": round(report.score_seconds, 2),
         "epochs": fitted.epochs if fitted else None,
         "validation_ndcg@10": round(fitted.figure, 5) if fitted else None,
+        "peak_rss_mb": round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024),
         "per_user_ndcg@10": report.per_user["ndcg@10"],
         "targets_sha256": split.targets_sha256,
         "n_targets": split.n_targets,
         "n_items": data.n_items,
     }
+
+
+def alone(call: partial[dict[str, Any]]) -> dict[str, Any]:
+    """Return what ``call`` gives in a process of its own, whose memory is counted for it alone."""
+    with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as pool:
+        return pool.submit(call).result()
 
 
 def compare(found: dict[str, Any], kept: dict[str, np.ndarray]) -> None:
@@ -113,7 +149,7 @@ def summarise(found: dict[str, Any], set_name: str, cache: Path) -> None:
 def wanted() -> argparse.Namespace:
     form = argparse.RawDescriptionHelpFormatter
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=form)
-    parser.add_argument("--sets", nargs="+", default=SETS, choices=SETS)
+    parser.add_argument("--sets", nargs="+", default=[*SETS, *TIMED], choices=[*SETS, *TIMED])
     parser.add_argument("--models", nargs="+", default=list(MODELS), choices=MODELS)
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2], help="of the models that have one")
     parser.add_argument("--again", action="store_true", help="measure anew what is there already")
@@ -128,14 +164,14 @@ def main() -> int:
     params = {key: json.loads(value) for key, value in (one.split("=") for one in args.set)}
     results = json.loads(RESULTS.read_text()) if RESULTS.is_file() else {"claim": CLAIM, "sets": {}}
     for set_name in args.sets:
-        data = load(set_name, args.cache)
         found = results["sets"].setdefault(set_name, {})
         for name in args.models:
             runs = found.setdefault(name, {"runs": {}})["runs"]
             for seed in args.seeds if name in SEEDED else [0]:
                 if str(seed) in runs and not (args.again or params):
                     continue
-                run = trial(data, name, seed, params if name in SEEDED else {}, args.cache)
+                given = params if name in SEEDED else {}
+                run = alone(partial(trial, set_name, name, seed, given, args.cache))
                 per_user = run.pop("per_user_ndcg@10")
                 print(set_name, name, seed, json.dumps(run), file=sys.stderr, flush=True)
                 if params:

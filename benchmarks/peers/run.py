@@ -1,7 +1,9 @@
-"""Acclimate's sequence model beside the libraries that one would pick instead: same targets, same machine.
+"""Other libraries on the targets that ours are measured on; goes on where it was stopped.
 
-make bench-peers                                   # what is not in results.json yet
+make bench-peers                                            # what is not in results.json yet
 make bench-peers ARGS="--sets ml-100k --models sasrec --seeds 0 --again"
+make bench-peers ARGS="--sets ml-100k --try=--epochs=3"     # options of peer.py; writes no results
+make bench-peers ARGS="--reach"                             # how soon ours is as good as each of them
 """
 
 from __future__ import annotations
@@ -12,6 +14,8 @@ import os
 import subprocess
 import sys
 import venv
+from collections.abc import Iterable
+from functools import partial
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -21,20 +25,30 @@ from benchmarks.machine import machine, stamp
 from numpy.typing import NDArray
 
 from acclimate.config import Home
-from acclimate.data.split import split_last
-from acclimate.evaluate.compare import bootstrap
+from acclimate.data.split import Split
+from acclimate.evaluate.compare import bootstrap, paired
 from acclimate.metrics import Places, metrics_at
 
 accuracy = import_module("benchmarks.accuracy.run")
 HERE = Path(__file__).parent
 RESULTS = HERE / "results.json"
-CLAIM = "Models of RecTools, fitted by their own library, on the targets that ours are measured on"
-MODELS: dict[str, dict[str, Any]] = {
+CLAIM = "Models of RecTools and implicit, fitted by their own library, and our sequence model: same targets"
+NETS: dict[str, dict[str, Any]] = {
     "sasrec": {"n_blocks": 2, "n_heads": 1, "n_factors": 64, "dropout_rate": 0.1, "lr": 1e-3},
     "hstu": {"n_blocks": 2, "n_heads": 1, "n_factors": 64, "dropout_rate": 0.1, "lr": 1e-3},
 }
 """Width, depth and dropout of the best published SASRec with full cross-entropy on ml-1m."""
+GRIDS: dict[str, dict[str, list[Any]]] = {
+    "als": {"factors": [64, 128, 256], "alpha": [1.0, 10.0]},
+    "ease": {"regularization": [50.0, 100.0, 250.0, 500.0, 1000.0]},
+    "item-knn": {"weighting": ["cosine", "tfidf", "bm25"], "K": [20, 100]},
+    "recent-popularity": {"days": [7, 30, 90, 365]},
+}
+"""Classic models, and of which arguments `peer.py` takes the best on its held-out users."""
+MODELS = [*NETS, *GRIDS]
 LENGTH = {"amazon-beauty-2014": 50}
+EPOCHS = (1, 2, 4, 8, 16, 32)
+"""After how many ours is looked at, until it is as good as the best of the others."""
 
 
 def environment(folder: Path) -> Path:
@@ -47,78 +61,136 @@ def environment(folder: Path) -> Path:
     return python
 
 
-def peer(name: str, model: str, seed: int, cache: Path, options: list[str], **more: Any) -> dict[str, Any]:
-    """Fit and measure one model of the peers once; ``more`` goes beside its arguments."""
-    data = accuracy.load(name, cache)
-    split = split_last(data)
+def peer(
+    name: str, split: Split, model: str, seed: int, cache: Path, options: Iterable[str] = (), **more: Any
+) -> tuple[dict[str, Any], NDArray[np.float64]]:
+    """Fit and measure one model of the peers once.
+
+    Args:
+        name: Of the set.
+        split: What is learned from, and what is asked.
+        model: One of `MODELS`.
+        seed: Of its start, and of the users who are held out of it.
+        cache: For the environment and what goes to and fro.
+        options: Of ``peer.py``.
+        more: Beside its arguments.
+
+    Returns:
+        What it came to, and NDCG@10 of each user float64[m].
+    """
     train, arrays = split.train, cache / f"peers-{name}.npz"
     out = cache / f"peers-{name}-{model}-{seed}.npz"
-    times = np.array(train.time) if data.timed else np.zeros(len(train))
+    times = np.array(train.time) if train.timed else np.zeros(len(train))
     order = np.argsort(train.user, kind="stable")  # the events are in order of time
     start = np.concatenate([[0], np.cumsum(np.bincount(train.user))])
     step = np.empty(len(train))
     step[order] = np.arange(len(train)) - start[train.user[order]]
-    times += (0.001 if data.timed else 86_400.0) * step  # equal times keep their order
+    times += (0.001 if train.timed else 86_400.0) * step  # equal times keep their order
     now = split.histories.now
     np.savez(arrays, user=train.user, item=train.item, time=times, asked=split.users, asked_time=now)
-    params = MODELS[model] | {"session_max_len": LENGTH.get(name, 200)} | more
-    call = [
-        environment(cache / "peers"),
-        HERE / "peer.py",
-        arrays,
-        out,
-        "--model",
-        model,
-        "--seed",
-        str(seed),
-    ]
-    subprocess.run(
-        [*call, "--params", json.dumps(params), *options], check=True, env=os.environ | {"PYTHONPATH": ""}
-    )
+    nets = {"session_max_len": LENGTH.get(name, 200)} if model in NETS else {}
+    params = NETS.get(model, {}) | nets | {"grid": GRIDS.get(model)} | more
+    python = environment(cache / "peers")
+    call = [python, HERE / "peer.py", arrays, out, "--model", model, "--seed", str(seed)]
+    told = ["--params", json.dumps({key: value for key, value in params.items() if value is not None})]
+    subprocess.run([*call, *told, *options], check=True, env=os.environ | {"PYTHONPATH": ""})
     found = np.load(out)
+    values = measured(found["lists"], split)
+    intervals = bootstrap(np.stack(list(values.values()), axis=1))
     return json.loads(str(found["told"])) | {
-        "params": params,
-        "metrics": measured(found["lists"], split.targets),
+        "metrics": {each: accuracy.triple(i) for each, i in zip(values, intervals, strict=True)},
         "targets_sha256": split.targets_sha256,
         "n_targets": split.n_targets,
-    }
+    }, values["ndcg@10"]
 
 
-def measured(lists: NDArray[np.int64], targets: NDArray[np.int32]) -> dict[str, list[float]]:
-    """Return mean, low and high of each metric of lists int64[n, 10] where one item is right."""
-    hit = lists == targets[:, None]
+def measured(lists: NDArray[np.int64], split: Split) -> dict[str, NDArray[np.float64]]:
+    """Return metrics float64[m] of lists int64[m, 10] of the users of ``split``."""
+    hit = lists[split.rows] == split.targets[:, None]
     above = np.where(hit.any(axis=1), hit.argmax(axis=1), lists.shape[1])
-    places = Places(above, np.ones_like(above), np.arange(len(above) + 1))
-    values = metrics_at(places, lists.shape[1])
-    names = ("ndcg@10", "hr@10")
-    intervals = bootstrap(np.stack([values[name] for name in names], axis=1))
-    return {name: accuracy.triple(interval) for name, interval in zip(names, intervals, strict=True)}
+    values = metrics_at(Places(above, np.ones_like(above), split.target_offsets), lists.shape[1])
+    return {name: values[name] for name in ("ndcg@10", "hr@10")}
+
+
+def reach(name: str, best: float, cache: Path) -> list[dict[str, Any]]:
+    """Return what our model comes to after ever more epochs, until it is as good as ``best``."""
+    found: list[dict[str, Any]] = []
+    for epochs in EPOCHS:
+        run = accuracy.alone(partial(accuracy.trial, name, "sequence", 0, {"epochs": epochs}, cache))
+        found.append(
+            {
+                "epochs": epochs,
+                "ndcg@10": run["metrics"]["ndcg@10"][0],
+                "fit_cpu_seconds": run["fit_cpu_seconds"],
+            }
+        )
+        print(name, json.dumps(found[-1]), file=sys.stderr, flush=True)
+        if found[-1]["ndcg@10"] >= best:
+            break
+    return found
+
+
+def summarise(found: dict[str, Any], name: str, cache: Path) -> None:
+    """Add to each peer its mean over seeds, and how far our sequence model is beyond it."""
+    ours = sorted(cache.glob(f"{name}-sequence-[0-9].npy"))
+    for model, entry in found.items():
+        runs = entry["runs"]
+        for metric in ("ndcg@10", "hr@10"):
+            entry[metric] = round(float(np.mean([run["metrics"][metric][0] for run in runs.values()])), 5)
+        files = [cache / f"{name}-peer-{model}-{seed}.npy" for seed in runs]
+        if ours and all(file.is_file() for file in files):
+            own, other = (np.mean([np.load(file) for file in part], axis=0) for part in (ours, files))
+            entry["ours_beyond"] = accuracy.triple(paired(own, other))
+
+
+def wanted() -> argparse.Namespace:
+    form = argparse.RawDescriptionHelpFormatter
+    sets = [*accuracy.SETS, *accuracy.TIMED]
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=form)
+    parser.add_argument("--sets", nargs="+", default=sets, choices=sets)
+    parser.add_argument("--models", nargs="+", default=MODELS, choices=MODELS)
+    parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2], help="of the nets")
+    parser.add_argument("--again", action="store_true", help="measure anew what is there already")
+    parser.add_argument("--reach", action="store_true", help="measure how soon ours is as good, and end")
+    parser.add_argument("--cache", type=Path, default=Home().cache / "benchmarks")
+    parser.add_argument("--try", nargs="*", default=[], dest="tried", help="for peer.py; writes no results")
+    return parser.parse_args()
 
 
 def main() -> int:
-    form = argparse.RawDescriptionHelpFormatter
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=form)
-    parser.add_argument("--sets", nargs="+", default=accuracy.SETS, choices=accuracy.SETS)
-    parser.add_argument("--models", nargs="+", default=list(MODELS), choices=MODELS)
-    parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
-    parser.add_argument("--again", action="store_true", help="measure anew what is there already")
-    parser.add_argument("--cache", type=Path, default=Home().cache / "benchmarks")
-    parser.add_argument("--try", nargs="*", default=[], dest="tried", help="for peer.py; writes no results")
-    args = parser.parse_args()
-    results = json.loads(RESULTS.read_text()) if RESULTS.is_file() else {"claim": CLAIM, "sets": {}}
+    args = wanted()
+    results = json.loads(RESULTS.read_text()) if RESULTS.is_file() else {"sets": {}}
+    results |= {"claim": CLAIM}
+
+    def keep() -> None:
+        RESULTS.write_text(
+            json.dumps(results | {"machine": machine(), "date": stamp()["date"]}, indent=1) + "\n"
+        )
+
     for name in args.sets:
+        found = results["sets"].setdefault(name, {})
+        peers = found.setdefault("peers", {})
+        if args.reach:
+            best = max((entry["ndcg@10"] for entry in peers.values()), default=0.0)
+            found["reached"] = {"curve": reach(name, best, args.cache)} | stamp()
+            keep()
+            continue
+        split = accuracy.split_of(name, accuracy.load(name, args.cache))
         for model in args.models:
-            runs = results["sets"].setdefault(name, {}).setdefault(model, {"runs": {}})["runs"]
-            for seed in args.seeds:
+            if model == "recent-popularity" and not split.train.timed:
+                continue
+            runs = peers.setdefault(model, {"runs": {}})["runs"]
+            for seed in args.seeds if model in NETS else [0]:
                 if str(seed) in runs and not (args.again or args.tried):
                     continue
-                run = peer(name, model, seed, args.cache, args.tried)
+                run, per_user = peer(name, split, model, seed, args.cache, args.tried)
                 print(name, model, seed, json.dumps(run), file=sys.stderr, flush=True)
                 if args.tried:
                     continue
                 runs[str(seed)] = run | stamp()
-                results |= {"machine": machine(), "date": stamp()["date"]}
-                RESULTS.write_text(json.dumps(results, indent=1) + "\n")
+                np.save(args.cache / f"{name}-peer-{model}-{seed}.npy", per_user)
+                summarise({each: entry for each, entry in peers.items() if entry["runs"]}, name, args.cache)
+                keep()
     return 0
 
 

@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 import torch
 from benchmarks.machine import machine, stamp
-from benchmarks.peers.run import LENGTH, MODELS, peer
+from benchmarks.peers.run import LENGTH, NETS, peer
 
 from acclimate.config import Home
 from acclimate.data.dataset import Dataset
@@ -39,7 +39,7 @@ LESS, MORE = 1, 2
 
 def ours(train: Dataset, length: int, epochs: int) -> float:
     """Return the CPU seconds of a fit of ids alone, with as many users held out as the peer holds out."""
-    theirs = MODELS["sasrec"]
+    theirs = NETS["sasrec"]
     model = SequenceModel(
         width=theirs["n_factors"],
         layers=theirs["n_blocks"],
@@ -58,10 +58,10 @@ def ours(train: Dataset, length: int, epochs: int) -> float:
 
 def round_of(name: str, seed: int, cache: Path) -> dict[str, float]:
     """Return the CPU seconds of an epoch of each, measured one after the other."""
-    train = split_last(accuracy.load(name, cache)).train
-    own = [ours(train, LENGTH.get(name, 200), epochs) for epochs in (LESS, MORE)]
+    split = split_last(accuracy.load(name, cache))
+    own = [ours(split.train, LENGTH.get(name, 200), epochs) for epochs in (LESS, MORE)]
     their = [
-        peer(name, "sasrec", seed, cache, ["--epochs", str(epochs)], threads=1)["fit_cpu_seconds"]
+        peer(name, split, "sasrec", seed, cache, ["--epochs", str(epochs)], threads=1)[0]["fit_cpu_seconds"]
         for epochs in (LESS, MORE)
     ]
     found = {"ours": round(own[1] - own[0], 1), "rectools": round(their[1] - their[0], 1)}

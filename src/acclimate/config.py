@@ -15,6 +15,7 @@ import msgspec
 
 from acclimate.durations import again_after
 from acclimate.errors import SEEDS, InputError, nearest
+from acclimate.parallel import ITEM_ROWS
 from acclimate.tracking import TRACKING
 
 RANGES = {
@@ -130,13 +131,17 @@ class Train(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     positive: str = "all"
     tuned: dict[str, dict[str, Any]] = {}
     tracking: str = "tensorboard"
+    item_rows: str = "auto"
 
     def __post_init__(self) -> None:
         check_numbers("train", self)
-        if self.tracking not in TRACKING:
-            hint = nearest(self.tracking, TRACKING)
-            message = f"no tracking {self.tracking!r}: {hint}"
-            raise InputError(message, code="bad_setting", field="train.tracking")
+        for name, given, allowed in (
+            ("tracking", self.tracking, TRACKING),
+            ("item_rows", self.item_rows, ITEM_ROWS),
+        ):
+            if given not in allowed:
+                message = f"no {name} {given!r}: {nearest(given, allowed)}"
+                raise InputError(message, code="bad_setting", field=f"train.{name}")
 
 
 class Adapter(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

@@ -136,7 +136,7 @@ def scene(n: int = 40, n_items: int = 30) -> tuple[Tensor, Tensor, Tensor, Tenso
 
 def test_with_everything_drawn_the_sampled_softmax_is_the_full_one() -> None:
     users, items, scale, targets = scene()
-    every = Drawn(torch.arange(30), torch.zeros(30))
+    every = Drawn(torch.arange(30), torch.zeros(30), 30)
     sampled, full = (
         sampled_softmax_loss(users, items, scale, targets, every),
         softmax_loss(users, items, scale, targets),
@@ -164,7 +164,7 @@ def test_without_its_correction_the_sampled_softmax_is_off() -> None:
 
 def test_gbce_is_its_formula() -> None:
     users, items, scale, _ = scene(n=1)
-    drawn = Drawn(torch.tensor([3, 5, 7]), torch.zeros(3))
+    drawn = Drawn(torch.tensor([3, 5, 7]), torch.zeros(3), 30)
     scores = (scale * items @ users[0]).double()
     share = 3 / 29
     beta = share * (0.75 * (1 - 1 / share) + 1 / share)
@@ -175,7 +175,7 @@ def test_gbce_is_its_formula() -> None:
 
 def test_bpr_is_its_formula_and_leaves_out_what_is_right() -> None:
     users, items, scale, _ = scene(n=1)
-    drawn = Drawn(torch.tensor([2, 5, 7]), torch.zeros(3))
+    drawn = Drawn(torch.tensor([2, 5, 7]), torch.zeros(3), 30)
     scores = scale * items @ users[0]
     expected = -F.logsigmoid(scores[2] - scores[[5, 7]]).mean()
     assert float(bpr_loss(users, items, scale, torch.tensor([2]), drawn)) == pytest.approx(float(expected))
@@ -185,7 +185,9 @@ def test_bpr_is_its_formula_and_leaves_out_what_is_right() -> None:
 def test_drawn_losses_have_finite_gradients_also_where_only_the_right_item_is_drawn(name: str) -> None:
     users, items, scale, _ = scene(n=2)
     users, items = users.requires_grad_(), items.requires_grad_()
-    loss = SAMPLED[name](users, items, scale, torch.tensor([4, 4]), Drawn(torch.tensor([4]), torch.zeros(1)))
+    loss = SAMPLED[name](
+        users, items, scale, torch.tensor([4, 4]), Drawn(torch.tensor([4]), torch.zeros(1), 30)
+    )
     loss.backward()
     assert torch.isfinite(loss)
     for part in (users, items):

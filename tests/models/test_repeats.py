@@ -86,9 +86,9 @@ def test_what_was_learned_is_in_the_state_and_new_items_have_none_of_it(shop: Se
     asked = rounds().histories()[np.arange(3)]
     again = SequenceModel()
     again.restore(shop.state())
-    np.testing.assert_array_equal(again.score(asked), shop.score(asked))
+    np.testing.assert_allclose(again.score(asked), shop.score(asked), atol=1e-6)  # read among others before
     again.put_items(np.array([40], np.int32), [Item("new", title="a new thing")])
-    np.testing.assert_array_equal(again.score(asked)[:, :40], shop.score(asked))
+    np.testing.assert_allclose(again.score(asked)[:, :40], shop.score(asked), atol=1e-6)
     assert np.isnan(again.score(asked)[:, 40]).all()
 
 

@@ -165,8 +165,8 @@ def test_perturbation_is_the_mean_of_two_losses() -> None:
     net.params["perturbation"] = 0.0
     assert there > net.loss(batch), "the second is a worse place"
     table = net.items()
-    at = net._foresee(table, batch)
-    torch.testing.assert_close(there, (at + net._foresee(perturbed(table, at, 0.2), batch)) / 2)
+    at = net._foresee(table, batch, None, None)
+    torch.testing.assert_close(there, (at + net._foresee(perturbed(table, at, 0.2), batch, None, None)) / 2)
 
 
 @pytest.mark.parametrize(

@@ -85,8 +85,8 @@ def after(kind: int, *items: int) -> Histories:
 
 @pytest.fixture(scope="module", params=["on", "alone"])
 def reader(request: pytest.FixtureRequest) -> SequenceModel:
-    model = SequenceModel(Kinds(), **SMALL, user_text=request.param, epochs=40, validation_users=0)
-    model.fit(world())
+    model = SequenceModel(Kinds(), **SMALL, user_text=request.param, epochs=15, validation_users=0)
+    model.fit(world(600))
     return model
 
 

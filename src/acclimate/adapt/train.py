@@ -89,7 +89,11 @@ class Trainer:
         self.home, self.settings, self.progress, self.say = home, settings, progress, say
         self.start = start
         self.training = Training(
-            home.cache / "training", settings.train.device, progress, tracking=settings.train.tracking
+            home.cache / "training",
+            settings.train.device,
+            progress,
+            tracking=settings.train.tracking,
+            item_rows=settings.train.item_rows,
         )
         """Where and how neural models are fitted."""
         self._refit: dict[str, dict[str, Any]] = {}

@@ -18,7 +18,8 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from acclimate.parallel import alike
+from acclimate.models.rows import Rows
+from acclimate.parallel import Processes, alike
 from acclimate.types import Floats
 
 ITEM_VECTORS = ("fused", "alphafuse", "id", "sum", "text")
@@ -99,6 +100,9 @@ class ItemVectors(nn.Module):
         self.projection = nn.Parameter(torch.eye(width)) if projected else None
         self.anew: tuple[Tensor, Tensor] | None = None
         """Places int64[m] and texts float32[m, d] that stand in for those in ``text``, with gradients."""
+        self.rows: Rows | None = None
+        """Which rows ``text`` and ``ids`` are of, while processes hold them apart."""
+        self.whole: Tensor | None = None
 
     @classmethod
     def of(cls, text: Floats, params: Mapping[str, Any], *, reads: bool) -> ItemVectors:
@@ -115,9 +119,61 @@ class ItemVectors(nn.Module):
 
     def forward(self) -> Tensor:
         """Return the table float32[n_items, d]."""
-        ids: Tensor = self.ids
-        if self.training and self.id_dropout:
-            keep = alike(torch.rand(len(ids), 1, device=ids.device)) >= self.id_dropout
-            ids = ids * (keep | ~self.told)
+        if self.rows is not None:
+            if self.whole is None:
+                raise RuntimeError("the rows of the items are held apart: fetch those that are looked at")
+            return self.whole
         text = self.text if self.anew is None else self.text.index_copy(0, *self.anew)
-        return self.place(text) + nn.functional.pad(ids, (self.text.shape[1] - self.id_width, 0))
+        return self._joined(text, self._kept(self.ids, None))
+
+    def of_some(self, codes: Tensor) -> Tensor:
+        """Return the rows float32[m, d] of the table for ``codes`` int64[m], at the cost of those.
+
+        Where rows are held apart, all processes have to ask for the same ones, each of them once.
+        """
+        if self.anew is not None:
+            some: Tensor = self()[codes]
+            return some
+        if self.rows is None:
+            return self._joined(self.text[codes], self._kept(self.ids[codes], codes))
+        here = self.rows.here(codes)
+        known = codes[here]
+        at = known - self.rows.low
+        return self.rows.fetch(self._joined(self.text[at], self._kept(self.ids[at], known)), here)
+
+    def part_rows(self, group: Processes) -> None:
+        """Keep the rows of this process alone."""
+        self.rows = Rows(group, len(self.text))
+        self._become(self.rows.part(self.text), self.rows.part(self.ids))
+
+    @torch.no_grad()
+    def look_whole(self) -> None:
+        """Let the first process have the whole table, until the next training step asks for some rows."""
+        assert self.rows is not None
+        whole = self.rows.collect(self._joined(self.text, self.ids))
+        self.whole = whole if self.rows.group.first else None
+
+    @torch.no_grad()
+    def join_rows(self) -> None:
+        """Let all processes have all rows again."""
+        assert self.rows is not None
+        text, ids = self.rows.join(self.text), self.rows.join(self.ids)
+        self.rows = self.whole = None
+        self._become(text, ids)
+
+    def _become(self, text: Tensor, ids: Tensor) -> None:
+        learned = self.ids.requires_grad
+        self.text, self.ids = text, nn.Parameter(ids.detach().clone(), requires_grad=learned)
+
+    def _kept(self, ids: Tensor, codes: Tensor | None) -> Tensor:
+        """Return the ids of all items, or of ``codes``, without those that are dropped in this step."""
+        if not (self.training and self.id_dropout):
+            return ids
+        keep = alike(torch.rand(len(self.told), 1, device=ids.device)) >= self.id_dropout
+        keep |= ~self.told
+        return ids * (keep if codes is None else keep[codes])
+
+    def _joined(self, text: Tensor, ids: Tensor) -> Tensor:
+        wide: Tensor = nn.functional.pad(ids, (self.text.shape[1] - self.id_width, 0))
+        joined: Tensor = self.place(text) + wide
+        return joined

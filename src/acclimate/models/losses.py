@@ -191,16 +191,18 @@ class Drawn(NamedTuple):
     Args:
         items: Their codes int64[s].
         log_expected: Log of how often each was to be expected among the s, float32[s].
+        among: How many items they were drawn from.
     """
 
     items: Tensor
     log_expected: Tensor
+    among: int
 
     @classmethod
     def by(cls, chances: Tensor, n: int) -> Drawn:
         """Draw ``n`` items by their chances float32[n_items], which sum to 1."""
         items = alike(torch.multinomial(chances, n, replacement=True))
-        return cls(items, (n * chances[items]).log())
+        return cls(items, (n * chances[items]).log(), len(chances))
 
 
 def sampled_softmax_loss(
@@ -233,7 +235,7 @@ def gbce_loss(
     RecSys 2023, section 5). Arguments as in `sampled_softmax_loss`; meant for negatives drawn alike.
     """
     right, wrong = _drawn_scores(users, items, scale, targets, drawn, bias)
-    share = min(1.0, len(drawn.items) / max(len(items) - 1, 1))
+    share = min(1.0, len(drawn.items) / max(drawn.among - 1, 1))
     beta = share * (0.75 * (1 - 1 / share) + 1 / share)
     return -(beta * F.logsigmoid(right) + F.logsigmoid(-wrong).sum(dim=1)).mean()
 

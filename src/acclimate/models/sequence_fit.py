@@ -18,6 +18,7 @@ from acclimate.models.heads import Answers, wanted
 from acclimate.models.joint import Along
 from acclimate.models.nearness import ENOUGH, USUAL, Nearness
 from acclimate.models.repeats import Had
+from acclimate.models.rows import held_apart
 from acclimate.models.sequence_net import Asked, Batch, SequenceNet, Steps, cosines, told
 from acclimate.models.sequence_params import recipe
 from acclimate.models.user_text import Readings, UserReader
@@ -56,7 +57,7 @@ def learn(
         return Fitted(0, float("nan"), False, [])
     if net.foretells is not None:
         net.foretells.look(train)
-    text = net.items.text.numpy().copy()
+    text = net.items.text.numpy()
     readings = None if reader is None else Readings(train, reader, p["max_length"], p["seed"])
     users = None if reader is None else reader.place(asked)
 
@@ -68,12 +69,15 @@ def learn(
     known += [told(train)] if p["feedback"] else []
     known += [readings.vectors.numpy()] if readings else []
     known += [weights.detach().numpy() for weights in net.parameters()]  # it may start from another
-    key = hashlib.sha256(repr(p).encode() + b"".join(part.tobytes() for part in known)).hexdigest()
+    key = hashlib.sha256(repr(p).encode())
+    for part in known:
+        key.update(np.ascontiguousarray(part).data)
     batches = Batches(train, p, len(text), readings)
+    net.spread = held_apart(training, p, len(text))
     figure = ndcg if len(asked) else None
-    done = fit(net, batches, recipe(p), training, figure=figure, name=name, key=key)
+    done = fit(net, batches, recipe(p), training, figure=figure, name=name, key=key.hexdigest())
     if along:
-        along(net, batches, training, figure, key)
+        along(net, batches, training, figure, key.hexdigest())
     return done
 
 

@@ -22,7 +22,9 @@ from acclimate.models.mixers import BIASED, make_block
 from acclimate.models.parts import part_of_batch
 from acclimate.models.remembered import Remembered, keys_of
 from acclimate.models.repeats import Had, ItemTerms
+from acclimate.models.touched import touched
 from acclimate.models.user_text import Join, Read
+from acclimate.parallel import Processes
 from acclimate.types import Floats, Histories
 
 TOLD = 3
@@ -159,6 +161,8 @@ class SequenceNet(nn.Module):
         self.join = Join(width, alone=params["user_text"] == "alone") if reads else None
         self.log_scale = nn.Parameter(torch.tensor(10.0).log())
         self.foretells = Heads(width, params) if wanted(params) else None
+        self.spread = False
+        """Whether processes that fit it shall hold the items apart."""
 
     @classmethod
     def restored(
@@ -210,10 +214,14 @@ class SequenceNet(nn.Module):
 
     def loss(self, batch: Batch) -> Tensor:
         """Return the mean loss of each next item that is liked, with what the arguments add to it."""
-        table = self.items()
-        loss = self._foresee(table, batch)
+        drawn, codes = None, None
+        if self.params["loss"] != "full":
+            drawn = Drawn.by(self.chances, self.params["negatives"])
+            batch, drawn, codes = touched(batch, drawn, self.items.rows)
+        table = self.items() if codes is None else self.items.of_some(codes)
+        loss = self._foresee(table, batch, drawn, codes)
         if share := self.params["perturbation"]:
-            loss = (loss + self._foresee(perturbed(table, loss, share), batch)) / 2
+            loss = (loss + self._foresee(perturbed(table, loss, share), batch, drawn, codes)) / 2
         if batch.views:
             one, other = (self._whole(table, steps) for steps in batch.views)
             loss = loss + self.params["contrast"] * contrast_loss(one, other)
@@ -223,7 +231,27 @@ class SequenceNet(nn.Module):
         """Return what one of ``count`` processes takes of a batch, and its weight."""
         return part_of_batch(batch, mine, count, self.params)
 
-    def _foresee(self, table: Tensor, batch: Batch) -> Tensor:
+    @property
+    def apart(self) -> list[Tensor]:
+        """Weights of which this process has rows of its own, see `acclimate.training.Apart`."""
+        return [self.items.ids] if self.items.rows is not None and self.items.id_width else []
+
+    def part_rows(self, group: Processes) -> bool:
+        """Keep the rows of this process alone, if processes shall hold them apart; return whether."""
+        if self.spread:
+            self.items.part_rows(group)
+        return self.spread
+
+    def look_whole(self) -> None:
+        """Let the first process have all items."""
+        self.items.look_whole()
+
+    def join_rows(self) -> None:
+        """Let all processes have all items again."""
+        self.items.join_rows()
+
+    def _foresee(self, table: Tensor, batch: Batch, drawn: Drawn | None, codes: Tensor | None) -> Tensor:
+        """Return the loss over ``table``, of all items or of those of ``codes`` int64[m], if given."""
         half = torch.bfloat16 if bf16_helps(table.device) else torch.float32
         with torch.autocast(table.device.type, half, enabled=half == torch.bfloat16):
             states = self.read(table[batch.steps.items], batch.steps, users=batch.users)
@@ -233,6 +261,7 @@ class SequenceNet(nn.Module):
             along = self.foretells.loss(states, unit[batch.answers.items], batch.answers)
         own, added = self.terms.seen() if self.terms else None, None
         bias = own.bias if own else None
+        bias = bias if bias is None or codes is None else bias[codes]
         if asked is not None:
             states = states[asked.states]
             if asked.had is not None and self.terms and own:
@@ -241,13 +270,13 @@ class SequenceNet(nn.Module):
                 added = Added(*pairs, self.terms.told(asked.had, own, near, scale))
         rows = torch.arange(len(states), device=states.device) if asked is None else asked.rows
         loss, p = self.params["loss"], self.params
-        if loss == "full":
+        if drawn is None:
             options = {"dtype": half, "smoothing": p["label_smoothing"], "bias": bias, "added": added}
             whole = softmax_loss(
                 states, unit, scale, batch.targets, rows=rows, weights=batch.weights, **options
             )
             return whole + along
-        liked, drawn = batch.weights > 0, Drawn.by(self.chances, p["negatives"])
+        liked = batch.weights > 0
         if not liked.any():
             return 0 * states.sum() + 0 * table.sum() + along
         return SAMPLED[loss](states[rows[liked]], unit, scale, batch.targets[liked], drawn, bias) + along
