@@ -37,6 +37,7 @@ CHOICES: dict[str, dict[str, Any]] = {
     "item_vector=id": {"item_vector": "id"},
     "item_vector=text": {"item_vector": "text"},
     "item_vector=sum": {"item_vector": "sum"},
+    "item_vector=sum, id_dropout=0.25": {"item_vector": "sum", "id_dropout": 0.25},
     "item_vector=alphafuse": {"item_vector": "alphafuse"},
     "item_vector=alphafuse, id_dropout=0.25": {"item_vector": "alphafuse", "id_dropout": 0.25},
     "id_dropout=0.25": {"id_dropout": 0.25},
@@ -56,6 +57,10 @@ CHOICES: dict[str, dict[str, Any]] = {
     "item_bias": {"item_bias": True},
     "block=hstu": {"block": "hstu"},
     "block=gru": {"block": "gru"},
+    "block=convolution": {"block": "convolution"},
+    "block=decay": {"block": "decay"},
+    "layers=4": {"layers": 4},
+    "width=128": {"width": 128},
 }
 """Name -> arguments that differ from the base: text and id in one space, width 64, the other defaults."""
 CLAIM = (

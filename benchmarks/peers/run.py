@@ -36,6 +36,10 @@ CLAIM = "Models of RecTools and implicit, fitted by their own library, and our s
 NETS: dict[str, dict[str, Any]] = {
     "sasrec": {"n_blocks": 2, "n_heads": 1, "n_factors": 64, "dropout_rate": 0.1, "lr": 1e-3},
     "hstu": {"n_blocks": 2, "n_heads": 1, "n_factors": 64, "dropout_rate": 0.1, "lr": 1e-3},
+    "recbole-sasrec": {
+        **{"n_layers": 2, "n_heads": 1, "hidden_size": 64, "inner_size": 256, "learning_rate": 1e-3},
+        **{"hidden_dropout_prob": 0.1, "attn_dropout_prob": 0.1, "MAX_ITEM_LIST_LENGTH": 50},
+    },
 }
 """Width, depth and dropout of the best published SASRec with full cross-entropy on ml-1m."""
 GRIDS: dict[str, dict[str, list[Any]]] = {
@@ -46,17 +50,20 @@ GRIDS: dict[str, dict[str, list[Any]]] = {
 }
 """Classic models, and of which arguments `peer.py` takes the best on its held-out users."""
 MODELS = [*NETS, *GRIDS]
+RECBOLE = ("recbole-sasrec",)
+"""Only on `SMALL` sets: it makes a sequence of each prefix, filled up, and large sets would take days."""
+SMALL = ("ml-latest-small-2016", "ml-100k")
 LENGTH = {"amazon-beauty-2014": 50}
 EPOCHS = (1, 2, 4, 8, 16, 32)
 """After how many ours is looked at, until it is as good as the best of the others."""
 
 
-def environment(folder: Path) -> Path:
-    """Return the interpreter of the peers' environment, made once."""
+def environment(folder: Path, needs: str = "requirements.txt") -> Path:
+    """Return the interpreter of an environment of the peers, made once."""
     python = folder / "bin" / "python"
     if not (folder / ".ready").is_file():
         venv.create(folder, with_pip=True)
-        subprocess.run([python, "-m", "pip", "install", "-q", "-r", HERE / "requirements.txt"], check=True)
+        subprocess.run([python, "-m", "pip", "install", "-q", "-r", HERE / needs], check=True)
         (folder / ".ready").touch()
     return python
 
@@ -87,13 +94,18 @@ def peer(
     step[order] = np.arange(len(train)) - start[train.user[order]]
     times += (0.001 if train.timed else 86_400.0) * step  # equal times keep their order
     now = split.histories.now
-    np.savez(arrays, user=train.user, item=train.item, time=times, asked=split.users, asked_time=now)
-    nets = {"session_max_len": LENGTH.get(name, 200)} if model in NETS else {}
-    params = NETS.get(model, {}) | nets | {"grid": GRIDS.get(model)} | more
-    python = environment(cache / "peers")
-    call = [python, HERE / "peer.py", arrays, out, "--model", model, "--seed", str(seed)]
-    told = ["--params", json.dumps({key: value for key, value in params.items() if value is not None})]
-    subprocess.run([*call, *told, *options], check=True, env=os.environ | {"PYTHONPATH": ""})
+    told = {"user": train.user, "item": train.item, "time": times, "asked": split.users, "asked_time": now}
+    if model in RECBOLE:
+        told["target"] = split.targets[split.target_offsets[:-1]]
+        python, script = environment(cache / "peers-recbole", "requirements-recbole.txt"), "recbole_peer.py"
+    else:
+        python, script = environment(cache / "peers"), "peer.py"
+    np.savez(arrays, **told)
+    long = {"session_max_len": LENGTH.get(name, 200)} if model in NETS and model not in RECBOLE else {}
+    params = NETS.get(model, {}) | long | {"grid": GRIDS.get(model)} | more
+    call = [python, HERE / script, arrays, out, "--model", model, "--seed", str(seed)]
+    given = ["--params", json.dumps({key: value for key, value in params.items() if value is not None})]
+    subprocess.run([*call, *given, *options], check=True, env=os.environ | {"PYTHONPATH": ""})
     found = np.load(out)
     values = measured(found["lists"], split)
     intervals = bootstrap(np.stack(list(values.values()), axis=1))
@@ -177,7 +189,9 @@ def main() -> int:
             continue
         split = accuracy.split_of(name, accuracy.load(name, args.cache))
         for model in args.models:
-            if model == "recent-popularity" and not split.train.timed:
+            if (model == "recent-popularity" and not split.train.timed) or (
+                model in RECBOLE and name not in SMALL
+            ):
                 continue
             runs = peers.setdefault(model, {"runs": {}})["runs"]
             for seed in args.seeds if model in NETS else [0]:
