@@ -21,6 +21,7 @@ from typing import Any
 
 import numpy as np
 from benchmarks.machine import machine, stamp
+from numpy.typing import NDArray
 
 from acclimate.config import Home
 from acclimate.data.dataset import Dataset
@@ -56,7 +57,8 @@ def load(name: str, cache: Path) -> Dataset:
     """
     path = fetch("ml-1m" if name in TIMED else name, cache=cache).path
     if name in TIMED:
-        data = liked(read_tables([path], name=name, positive=">=4").dataset)
+        data = read_tables([path], name=name, positive=">=4").dataset
+        data = only(data, data.weight > 0)
     elif name == "ml-1m":
         sequences = path / "sequences_original_ids.txt"
         data = read_tables([sequences], format="sequences", items=path / "movies.dat", name=name).dataset
@@ -64,16 +66,18 @@ def load(name: str, cache: Path) -> Dataset:
         data = read_tables([path], name=name).dataset
     n = int(data.item.max()) + 1  # items without events have the last codes
     items, catalogue = Vocabulary(data.items.ids[:n]), data.catalogue[:n]
-    return Dataset(data.users, items, data.user, data.item, data.time, catalogue=catalogue, name=name)
+    events = data.user, data.item, data.time
+    return Dataset(data.users, items, *events, catalogue=catalogue, name=name, timed=data.timed)
 
 
-def liked(data: Dataset) -> Dataset:
-    """Return the events that are liked, and the items that have any."""
-    data = data.where(data.weight > 0)
+def only(data: Dataset, keep: NDArray[np.bool_]) -> Dataset:
+    """Return the events for which ``keep`` bool[n] is true, and the items that have any."""
+    timed, data = data.timed, data.where(keep)
     used, item = np.unique(data.item, return_inverse=True)
     items = Vocabulary([data.items.ids[code] for code in used])
     catalogue = [data.catalogue[code] for code in used]
-    return Dataset(data.users, items, data.user, item, data.time, catalogue=catalogue, name=data.name)
+    events = data.user, item, data.time
+    return Dataset(data.users, items, *events, catalogue=catalogue, name=data.name, timed=timed)
 
 
 def split_of(name: str, data: Dataset) -> Split:

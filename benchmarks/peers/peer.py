@@ -57,17 +57,18 @@ def last_of_some(events: pd.DataFrame, seed: int) -> np.ndarray:
 
 
 def fitted_net(
-    kind: str, events: pd.DataFrame, seed: int, epochs: int, patience: int, params: dict[str, Any]
+    kind: str, events: pd.DataFrame, seed: int, params: dict[str, Any], how: argparse.Namespace
 ) -> tuple[Any, dict[str, Any]]:
     """Return the net with its best weights, by the loss on what is held out, and how the fit went."""
     seed_everything(seed, workers=True)
     folder = Path(params.pop("folder"))
 
     def trainer(**_: Any) -> Trainer:
-        stop = EarlyStopping("val_loss", patience=patience)
+        stop = EarlyStopping("val_loss", patience=how.patience)
         keep = ModelCheckpoint(folder, monitor="val_loss", filename="best", enable_version_counter=False)
         return Trainer(
-            max_epochs=epochs,
+            max_epochs=how.epochs,
+            precision=how.precision,
             accelerator="cpu",
             callbacks=[stop, keep],
             logger=False,
@@ -141,6 +142,7 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--epochs", type=int, default=100)
     parser.add_argument("--patience", type=int, default=10)
+    parser.add_argument("--precision", default="32-true", help="of a net, as Lightning calls it")
     parser.add_argument("--params", type=json.loads, default={})
     args = parser.parse_args()
     params = args.params
@@ -150,8 +152,8 @@ def main() -> None:
     wall, cpu = time.perf_counter(), time.process_time()
     if args.model in NETS:
         folder = {"folder": str(args.out.with_suffix(""))}
-        model, how = fitted_net(args.model, events, args.seed, args.epochs, args.patience, params | folder)
-        how["params"] = params
+        model, how = fitted_net(args.model, events, args.seed, params | folder, args)
+        how |= {"params": params, "precision": args.precision}
     else:
         model, how = fitted_classic(args.model, events, args.seed, params["grid"])
     told = {
