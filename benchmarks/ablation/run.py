@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from benchmarks.accuracy.run import SETS as ALL
 from benchmarks.accuracy.run import load
 from benchmarks.machine import stamp
 from benchmarks.trials import Kept, measured, options, summarise
@@ -61,6 +62,8 @@ CHOICES: dict[str, dict[str, Any]] = {
     "block=decay": {"block": "decay"},
     "layers=4": {"layers": 4},
     "width=128": {"width": 128},
+    "patience=10": {"patience": 10},
+    "validation_users=4096": {"validation_users": 4096},
 }
 """Name -> arguments that differ from the base: text and id in one space, width 64, the other defaults."""
 CLAIM = (
@@ -82,7 +85,7 @@ def trial(set_name: str, params: dict[str, Any], seed: int, cache: Path) -> dict
 
 def wanted() -> argparse.Namespace:
     parser = options(__doc__ or "", PARTS)
-    parser.add_argument("--sets", nargs="+", default=SETS, choices=SETS)
+    parser.add_argument("--sets", nargs="+", default=SETS, choices=ALL)
     parser.add_argument("--choices", nargs="+", default=list(CHOICES), choices=CHOICES)
     return parser.parse_args()
 
