@@ -78,7 +78,7 @@ def trial(set_name: str, params: dict[str, Any], seed: int, cache: Path) -> dict
     encoder = make_encoder("minilm", cache=cache, progress=False)
     encoder.encode(split.train.texts)  # the same for all; they are kept
     model = SequenceModel(
-        encoder, **BASE, **params, seed=seed, training=Training(cache / "training", progress=True)
+        encoder, **BASE | params, seed=seed, training=Training(cache / "training", progress=True)
     )
     return measured(model, split.train, split)
 
