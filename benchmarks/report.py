@@ -9,6 +9,7 @@ from statistics import median
 from typing import Any
 
 from benchmarks.ablation.tables import tables as ablation
+from benchmarks.accuracy.run import TIMED
 from benchmarks.adapters.tables import tables as adapters
 from benchmarks.classic.tables import table as classic
 from benchmarks.peers.tables import tables as peers
@@ -51,8 +52,6 @@ def figures(value: Any, name: str = "") -> Iterator[tuple[str, str]]:
         yield name, str(value)
 
 
-TIMED = ("ml-1m-liked", "ml-1m-liked-time")
-"""Sets in which our sequence model is told when it is asked: their figures stand apart."""
 _ACCURACY_HEAD = {
     "en": ("model", "fit, CPU seconds on", "Seeds of the sequence model"),
     "zh": ("模型", "训练 CPU 秒数，", "sequence 模型的随机种子数"),

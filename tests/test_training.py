@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import math
 import signal
 from collections.abc import Callable
@@ -16,7 +17,7 @@ from torch import Tensor, nn
 
 from acclimate.errors import AcclimateError, InputError, MissingExtraError
 from acclimate.tracking import TRACKING
-from acclimate.training import GivenUp, Recipe, Training, fit
+from acclimate.training import GivenUp, Recipe, Training, checkpoints, fit
 from tests.processes import Processes
 
 
@@ -298,3 +299,29 @@ def test_wandb_that_refuses_says_what_to_do(tmp_path: Path, monkeypatch: pytest.
     monkeypatch.setattr(wandb, "init", refuse)
     with pytest.raises(AcclimateError, match=r"api_key not configured.*WANDB_MODE=offline"):
         fit(Line(), batches, RECIPE, Training(tmp_path, tracking="wandb"))
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        OSError(errno.ENOSPC, "No space left on device"),
+        RuntimeError("[enforce fail at inline_container.cc:672] . unexpected pos 128 vs 64"),
+    ],
+)
+def test_a_full_disk_is_told_with_the_folder_and_the_fit_goes_on_later(
+    error: Exception, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object, **__: object) -> None:
+        raise error
+
+    with monkeypatch.context() as patched:
+        patched.setattr(checkpoints.ModelCheckpoint, "on_train_epoch_end", fail)
+        with pytest.raises(AcclimateError, match=r"model-\w+: a checkpoint cannot be written, .*: free some"):
+            fit(Line(), batches, RECIPE, Training(tmp_path))
+    assert fit(Line(), batches, RECIPE, Training(tmp_path)).epochs == RECIPE.epochs
+
+
+@pytest.mark.parametrize("error", [OSError(errno.ENOENT, "gone"), RuntimeError("other")])
+def test_other_faults_of_a_fit_stay_what_they_are(error: Exception, tmp_path: Path) -> None:
+    with pytest.raises(type(error)), checkpoints.written(tmp_path):
+        raise error

@@ -71,6 +71,10 @@ def test_what_cannot_be_started_from_is_named(run: Run, home: Path, trained: str
     assert f"no snapshot '{wrong}'" in told(*FIT, "--from", wrong)
     assert trained in told(*FIT, "--from", trained[:-1] + "x"), "names the nearest"
     assert "there is no such folder" in told(*FIT, "--from", tmp_path / "nothing")
+    for place in (home, home / "snapshots"):
+        assert f"the current one is {Home(home).snapshots / trained}" in told(*FIT, "--from", place)
+    assert "no snapshot is named" in told(*FIT, "--from", "")
+    assert "set train.params.time=false" in told(*FIT, "--from", trained, "--set", "train.params.time=true")
     assert "has width 16, this model 8" in told(*FIT, "--from", trained, "--set", "train.params.width=8")
     assert "ease cannot start from a snapshot" in told("train", "--model", "ease", "--from", trained)
     ease = run("train", "--model", "ease", "--home", home, "--json").document["snapshot"]

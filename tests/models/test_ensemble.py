@@ -135,3 +135,8 @@ def test_nothing_liked_is_told() -> None:
     data = Dataset.of([("u", "a", 1.0)], weight=-np.ones(1))
     with pytest.raises(InputError, match="ensemble needs at least one positive event"):
         Ensemble(sources=[EASE()]).fit(data)
+
+
+def test_an_ensemble_of_ensembles_is_refused() -> None:
+    with pytest.raises(InputError, match="cannot name ensemble"):
+        Ensemble(sources=["ensemble"])

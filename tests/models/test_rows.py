@@ -53,6 +53,7 @@ def test_rows_are_held_apart_where_they_would_not_fit_or_it_is_wanted(
     how: str, loss: str, free: int, expected: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(rows, "memory_left", lambda device: free)
+    monkeypatch.setattr(Processes, "all_told", lambda self, value: [False, value])  # one is short of memory
     params = {"loss": loss, "width": 64}
     training = Training(device="cpu", item_rows=how)
     assert not held_apart(training, params, 1000)  # one process holds all

@@ -10,7 +10,7 @@ import pytest
 
 from acclimate.data.dataset import Dataset
 from acclimate.data.vocab import Vocabulary
-from acclimate.errors import InputError
+from acclimate.errors import AcclimateError, InputError
 from acclimate.models.sequence import SequenceModel
 from acclimate.rng import generator
 from acclimate.types import Floats, Histories, Item, State
@@ -342,3 +342,27 @@ def test_data_without_positives_is_refused() -> None:
     data = ring().where(np.zeros(len(ring()), bool))
     with pytest.raises(InputError, match="needs at least one positive event"):
         SequenceModel().fit(data)
+
+
+@pytest.mark.parametrize("params", [{"max_length": 10**9}, {"width": 10**7, "heads": 1}])
+def test_a_net_that_cannot_fit_into_memory_is_refused_before_it_is_made(params: dict[str, Any]) -> None:
+    with pytest.raises(AcclimateError, match=r"out of memory: a net with width .* lower train.params.width"):
+        SequenceModel(**SMALL | params).fit(ring())
+
+
+def test_where_memory_runs_out_the_settings_to_lower_are_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*_: object, **__: object) -> None:
+        raise RuntimeError("[enforce fail at alloc_cpu.cpp:127] DefaultCPUAllocator: can't allocate memory")
+
+    monkeypatch.setattr("acclimate.models.sequence.learn", fail)
+    with pytest.raises(AcclimateError, match=r"out of memory: lower train\.params\.batch_tokens, now 512"):
+        SequenceModel(**SMALL).fit(ring())
+
+
+def test_texts_that_are_all_alike_are_no_item_vectors() -> None:
+    data = ring()
+    alike = [Item(item, title="kind 3") for item in data.items.ids]
+    data = Dataset(data.users, data.items, data.user, data.item, data.time, catalogue=alike)
+    model = SequenceModel(OneHot(), **SMALL, item_vector="text")
+    with pytest.raises(InputError, match="needs texts that differ"):
+        model.fit(data)

@@ -81,7 +81,8 @@ def gather(home: Home, settings: Settings) -> Gathered:
     if not (data.weight > 0).any():
         raise InputError(
             f"none of {counted(len(data), 'event')} is positive with train.positive = "
-            f"{settings.train.positive!r}: choose a lower threshold, or import what users liked",
+            f"{settings.train.positive!r}: import what users liked, choose a lower threshold of ratings, "
+            "or give an event type a weight above 0 in [events]",
             code="no_positives",
             field="train.positive",
         )

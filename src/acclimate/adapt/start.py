@@ -36,6 +36,10 @@ def find(home: Home, given: str) -> Snapshot:
         CorruptError: Its manifest is damaged.
     """
     path = Path(given)
+    if not given.strip():
+        raise NotFoundError(
+            "no snapshot is named: give HOME/snapshots/ID, or an id of this home", field="from"
+        )
     if "/" not in given and not path.is_dir():
         return Registry(home.snapshots).get(given)
     if not path.is_dir():
@@ -44,6 +48,14 @@ def find(home: Home, given: str) -> Snapshot:
             field="from",
         )
     path = path.resolve()
+    for inside in (path, path / "snapshots"):
+        if (inside / "CURRENT").is_file():
+            current = Registry(inside).current()
+            raise NotFoundError(
+                f"{given!r} holds snapshots and is none: give one of them, the current one is "
+                f"{inside / (current.id if current else 'ID')}",
+                field="from",
+            )
     return Registry(path.parent).get(path.name)
 
 

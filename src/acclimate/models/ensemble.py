@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from acclimate.data.dataset import Dataset
-from acclimate.errors import SEEDS
+from acclimate.errors import SEEDS, InputError
 from acclimate.models import arguments
 from acclimate.models.common import check_choice, check_whole
 from acclimate.models.hybrid import Candidates, Hybrid, check_sources
@@ -74,6 +74,11 @@ class Ensemble(Hybrid):
         check_whole("seed", seed, 0, SEEDS)
         check_choice("fusion", fusion, FUSIONS)
         check_sources(sources)
+        if self.name in sources:
+            raise InputError(
+                f"sources of {self.name} cannot name {self.name}, as seeds would count twice: name models",
+                field="sources",
+            )
         members: list[Model] = []
         groups: list[int] = []
         for group, source in enumerate(sources):

@@ -163,7 +163,7 @@ class ItemVectors(nn.Module):
 
     def _become(self, text: Tensor, ids: Tensor) -> None:
         learned = self.ids.requires_grad
-        self.text, self.ids = text, nn.Parameter(ids.detach().clone(), requires_grad=learned)
+        self.text, self.ids = text, nn.Parameter(ids.detach(), requires_grad=learned)
 
     def _kept(self, ids: Tensor, codes: Tensor | None) -> Tensor:
         """Return the ids of all items, or of ``codes``, without those that are dropped in this step."""

@@ -105,6 +105,12 @@ class Along:
         if space is None or not isinstance(encoder, JointEncoder):
             return None
         reader = encoder.joint(texts)
+        if reader and not any(texts):
+            raise InputError(
+                "adapter.signal = sequence tunes what reads texts, and no item with events has one: give "
+                "items texts, or set adapter.name = frozen",
+                field="adapter.signal",
+            )
         return cls(reader, space, users=users) if reader else None
 
     def __call__(

@@ -137,10 +137,10 @@ def held_apart(training: Training, params: Mapping[str, Any], n_items: int) -> b
     group, how = processes(), training.item_rows
     if group.count == 1 or how == "whole":
         return False
-    needed = n_items * params["width"] * 4 * COPIES
-    room = SHARE * memory_left(choose_device(training.device)) / group.of_machine
-    if how == "auto" and (needed <= room or params["loss"] == "full"):
-        return False
+    if how == "auto":
+        needed = n_items * params["width"] * 4 * COPIES
+        room = SHARE * memory_left(choose_device(training.device)) / group.of_machine
+        return params["loss"] != "full" and any(group.all_told(needed > room))
     if params["loss"] == "full":
         raise InputError(
             "item_rows = apart wants a loss over items that are drawn, got loss = full, which looks at all: "

@@ -29,7 +29,7 @@ from acclimate.models.joint import Along
 from acclimate.models.nearness import Nearness
 from acclimate.models.sequence_fit import held, learn, weighed
 from acclimate.models.sequence_net import ITS_OWN, SequenceNet, known_states, scored
-from acclimate.models.sequence_params import check, check_learns, check_reads
+from acclimate.models.sequence_params import check, check_learns, check_placed, check_reads, told_of_memory
 from acclimate.models.transfer import Start
 from acclimate.models.user_text import UserReader
 from acclimate.training import Fitted, Training
@@ -198,13 +198,14 @@ class SequenceModel:
         """
         self._start = Start.of(other, catalogue).checked(self.params, self.encoder)
 
+    @told_of_memory
     def fit(self, data: Dataset) -> None:
         """Learn from the positive events of ``data``, oldest first.
 
         Raises:
             InputError: There is no positive event.
         """
-        check_learns(self.params, started=self._start is not None)
+        check_learns(self.params, self.training.device, started=self._start is not None)
         self.params["baskets"] &= data.timed and bool((data.time[-1:] > data.time[:1]).any())
         histories = data.histories() if self.params["feedback"] else data.histories().liked()
         warm = np.unique(histories.items[histories.weights > 0])
@@ -225,9 +226,8 @@ class SequenceModel:
             reader = UserReader(self.encoder, self._space, UserTexts(titles, labels))
         along = None
         if self._reads and self._known is None:
-            along = Along.of(
-                self.encoder, [data.texts[item] for item in warm], self._space, self._reads_users
-            )
+            read = [data.texts[item] for item in warm]
+            along = Along.of(self.encoder, read, self._space, self._reads_users)
         self.fitted = learn(net, own, self.training, self.name, reader, along=along)
         if along and along.done and self._space:
             self.encoder.take(along.reader)  # type: ignore[union-attr]
@@ -247,9 +247,8 @@ class SequenceModel:
 
     def _heard(self, histories: Histories) -> Histories:
         """Return the events that count."""
-        if not self.params["feedback"]:
-            return histories.liked()
-        return histories.where(~self._items.blank[histories.items])
+        every = self.params["feedback"]
+        return histories.where(~self._items.blank[histories.items]) if every else histories.liked()
 
     @property
     def refit(self) -> dict[str, Any]:
@@ -289,6 +288,7 @@ class SequenceModel:
                 self.encoder.fit([data.texts[item] for item in warm], seen.liked())
             vectors = self.encoder.encode(data.texts)
             self._space = self._known or TextSpace.fit(vectors[warm], self.params["width"], length=LENGTH)
+            check_placed(self.params, self._space.axes)
             if self._reads:
                 return self._space.place(vectors), vectors
         return np.zeros((data.n_items, self.params["width"]), np.float32), None

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection
+from functools import wraps
 from typing import Any
 
-from acclimate.errors import SEEDS, InputError, is_number, shown
+from acclimate.data.dataset import Dataset
+from acclimate.devices import choose_device, memory_left, memory_told
+from acclimate.errors import SEEDS, AcclimateError, InputError, is_number, shown
 from acclimate.models import heads
 from acclimate.models.augment import AUGMENTATIONS
 from acclimate.models.common import check_choice, check_flag, check_positive, check_whole
@@ -16,6 +19,7 @@ from acclimate.models.neural import check_share
 from acclimate.models.user_text import USER_TEXT
 from acclimate.optimisers import SCHEDULES, check_optimiser
 from acclimate.training import Recipe
+from acclimate.types import Floats
 
 _NAMED: dict[str, tuple[str, Collection[str]]] = {
     "block": ("block", MIXERS),
@@ -35,8 +39,9 @@ def check(params: dict[str, Any]) -> None:
     """Raise InputError for an argument of `SequenceModel` that is of another kind, or out of range."""
     for name in FLAGS:
         check_flag(name, params[name])
-    for name in ("width", "layers", "heads", "max_length", "patience", "batch_tokens"):
+    for name in ("width", "heads", "max_length", "patience", "batch_tokens"):
         check_whole(name, params[name], 1, 10**9)
+    check_whole("layers", params["layers"], 1, 1000)
     for name in ("epochs", "validation_users"):
         check_whole(name, params[name], 0, 10**9)
     check_whole("seed", params["seed"], 0, SEEDS)
@@ -77,8 +82,40 @@ def check(params: dict[str, Any]) -> None:
         check_choice("augment", way, AUGMENTATIONS, "augmentation")
 
 
-def check_learns(params: dict[str, Any], *, started: bool) -> None:
-    """Raise InputError if a model shall learn nothing that does not start from another."""
+def check_size(params: dict[str, Any], device: str) -> None:
+    """Raise AcclimateError if the net of these arguments would not fit into the memory that is free.
+
+    Counted are its weights, their gradient, two moments and what steps and checkpoints take beside them,
+    without those of single items: an operating system hands out more memory than there is, and kills who
+    uses it.
+    """
+    width, layers, reach = params["width"], params["layers"], params["max_length"]
+    needed = 4 * 6 * (width * reach + layers * 16 * width**2)
+    free = memory_left(choose_device(device))
+    if needed > free:
+        raise AcclimateError(
+            f"out of memory: a net with width {width}, layers {layers} and max_length {reach} takes about "
+            f"{needed / 1e9:,.1f} GB to fit, and {free / 1e9:,.1f} GB are free: lower train.params.width, "
+            "layers or max_length",
+            code="out_of_memory",
+        )
+
+
+def told_of_memory(fit: Callable[[Any, Dataset], None]) -> Callable[[Any, Dataset], None]:
+    """Let ``fit`` of a sequence model say which settings to lower where memory runs out."""
+
+    @wraps(fit)
+    def told(self: Any, data: Dataset) -> None:
+        names = ("batch_tokens", "width", "max_length")
+        with memory_told("lower train.params." + ", or ".join(f"{n}, now {self.params[n]}" for n in names)):
+            fit(self, data)
+
+    return told
+
+
+def check_learns(params: dict[str, Any], device: str, *, started: bool) -> None:
+    """Raise InputError if a model shall learn nothing that does not start from another; see `check_size`."""
+    check_size(params, device)
     if not (params["epochs"] or started):
         raise InputError(
             "epochs must be 1..1000000000, got 0; 0 is for a model that starts from another",
@@ -100,6 +137,16 @@ def check_reads(params: dict[str, Any], told: bool | None) -> None:
     if params["user_text"] != "off" and told is None:
         given = params["user_text"]
         raise InputError(f"user_text={given!r} needs an encoder; 'off' does without", field="user_text")
+
+
+def check_placed(params: dict[str, Any], axes: Floats) -> None:
+    """Raise InputError if items shall stand by their texts alone, and ``axes`` tell no two texts apart."""
+    if params["item_vector"] == "text" and not axes.any():
+        raise InputError(
+            "item_vector='text' needs texts that differ, those of the items with events are all blank or all "
+            "alike; 'fused' does without",
+            field="item_vector",
+        )
 
 
 def recipe(params: dict[str, Any]) -> Recipe:

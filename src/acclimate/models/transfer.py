@@ -101,9 +101,11 @@ class Start:
         """
         for name in SHAPE:
             if params[name] != self.params[name]:
+                had = self.params[name]
+                wanted = str(had).lower() if isinstance(had, bool) else had
                 raise InputError(
-                    f"what is started from has {name} {self.params[name]!r}, this model {params[name]!r}: "
-                    f"set train.params.{name}={self.params[name]}, or train from scratch",
+                    f"what is started from has {name} {had!r}, this model {params[name]!r}: "
+                    f"set train.params.{name}={wanted}, or train from scratch",
                     code="other_shape",
                     field=f"train.params.{name}",
                 )

@@ -27,6 +27,7 @@ from acclimate.progress import counting
 from acclimate.tracking import check_tracking, make_logger
 
 if TYPE_CHECKING:
+    from lightning.pytorch import Trainer
     from torch import Tensor, nn
 
 
@@ -163,8 +164,6 @@ def fit(
         InputError: There is no such tracking, or its package is missing.
         GivenUp: What watches it raised that.
     """
-    from lightning.pytorch import Trainer
-
     from acclimate.training import checkpoints, loop
 
     check_tracking(training.tracking)
@@ -182,25 +181,14 @@ def fit(
         label = f"training {name}{' until it no longer improves' if measured else ''}, epoch"
         shown = training.progress and group.first
         with counting(recipe.epochs, label, shown=shown, lines=100, at_most=measured) as tell:
-            plan = loop.make_loop(module, batches, recipe, figure, tell, training.watch, group, apart=apart)
-            trainer = Trainer(
-                max_epochs=recipe.epochs,
-                accelerator={"auto": "auto", "cpu": "cpu"}.get(training.device, "gpu"),
-                devices=_device(training.device, group),
-                gradient_clip_val=recipe.clip,
-                callbacks=checkpoints.callbacks(folder, recipe, measured=measured, kept=writes),
-                enable_checkpointing=writes,
-                logger=logger,
-                reload_dataloaders_every_n_epochs=1,
-                log_every_n_steps=10,
-                enable_progress_bar=False,
-                enable_model_summary=False,
-                num_sanity_val_steps=0,
-            )
+            plan = loop.Plan(module, batches, recipe, figure)
+            steps = loop.Loop(plan, tell, training.watch, group, apart=apart)
+            kept = checkpoints.callbacks(folder, recipe, measured=measured, kept=writes)
+            trainer = _trainer(recipe, training, group, kept, logger)
             try:
-                with _ctrl_c():
+                with _ctrl_c(), checkpoints.written(folder):
                     last = folder / checkpoints.LAST if resumed else None
-                    trainer.fit(plan, ckpt_path=last, weights_only=True)
+                    trainer.fit(steps, ckpt_path=last, weights_only=True)
             except GivenUp:
                 checkpoints.forget(folder, apart=apart)
                 raise
@@ -216,7 +204,30 @@ def fit(
                 tell(0, f"epoch {epochs} was the best")
         if writes:
             checkpoints.forget(folder, apart=apart)
-    return Fitted(epochs, plan.curve[epochs - 1]["figure"], resumed, plan.curve)
+    return Fitted(epochs, steps.curve[epochs - 1]["figure"], resumed, steps.curve)
+
+
+def _trainer(
+    recipe: Recipe, training: Training, group: Processes, callbacks: list[Any], logger: Any
+) -> Trainer:
+    """Return what runs a fit, with ``callbacks``, the last of which may write it down."""
+    from lightning.pytorch import Trainer
+    from lightning.pytorch.callbacks import Checkpoint
+
+    return Trainer(
+        max_epochs=recipe.epochs,
+        accelerator={"auto": "auto", "cpu": "cpu"}.get(training.device, "gpu"),
+        devices=_device(training.device, group),
+        gradient_clip_val=recipe.clip,
+        callbacks=callbacks,
+        enable_checkpointing=any(isinstance(each, Checkpoint) for each in callbacks),
+        logger=logger,
+        reload_dataloaders_every_n_epochs=1,
+        log_every_n_steps=10,
+        enable_progress_bar=False,
+        enable_model_summary=False,
+        num_sanity_val_steps=0,
+    )
 
 
 def _device(name: str, group: Processes) -> int | list[int]:

@@ -1,20 +1,26 @@
-"""What a fit writes down after each epoch, and goes on from."""
+"""What a fit writes down after each epoch, and goes on from; slow to import."""
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import shutil
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from pickle import UnpicklingError
+from typing import Any
 
+import torch
+from lightning.pytorch import LightningModule, Trainer
+from lightning.pytorch.callbacks import EarlyStopping, ModelCheckpoint
+from torch import nn
+
+from acclimate.errors import AcclimateError, machine_error
 from acclimate.parallel import Processes
+from acclimate.training import Recipe
 
-if TYPE_CHECKING:
-    from torch import nn
-
-    from acclimate.training import Recipe
-
+FULL = (errno.ENOSPC, errno.EFBIG, errno.EDQUOT)
 LAST, BEST = "last.ckpt", "best.ckpt"
 
 
@@ -36,6 +42,27 @@ def unfinished(folder: Path, group: Processes, *, apart: bool) -> bool:
     return found[0] >= 0 and len(set(found)) == 1
 
 
+@contextmanager
+def written(folder: Path) -> Iterator[None]:
+    """Say where a checkpoint could not be written, and what to do.
+
+    Raises:
+        AcclimateError: The disk is full, or a file may not grow as large.
+    """
+    try:
+        yield
+    except (OSError, RuntimeError) as error:
+        full = isinstance(error, OSError) and error.errno in FULL
+        if not full and "inline_container" not in str(error):  # torch's own word for a file cut short
+            raise
+        why = machine_error(error) or "the disk or the memory is full"
+        raise AcclimateError(
+            f"{folder}: a checkpoint cannot be written, {why}: free some space and call it again; it goes on"
+            " from the last whole one",
+            code="checkpoint",
+        ) from error
+
+
 def forget(folder: Path, *, apart: bool) -> None:
     """Throw away what was written in ``folder``; with ``apart`` the last process takes what is around it."""
     shutil.rmtree(folder, ignore_errors=True)
@@ -46,18 +73,14 @@ def forget(folder: Path, *, apart: bool) -> None:
 
 def _epoch(file: Path) -> int:
     """Return the epoch that a checkpoint was written after, -1 if there is none that can be read."""
-    import torch
-
     try:
-        return int(torch.load(file, map_location="cpu", weights_only=True)["epoch"])
-    except (OSError, RuntimeError, EOFError, KeyError, ValueError):
+        return int(torch.load(file, map_location="cpu", weights_only=True, mmap=True)["epoch"])
+    except (OSError, RuntimeError, EOFError, KeyError, ValueError, UnpicklingError):
         return -1
 
 
 def take_best(module: nn.Module, folder: Path) -> int:
     """Load the best weights into ``module`` and return how many epochs they have seen."""
-    import torch
-
     best = torch.load(folder / BEST, map_location="cpu", weights_only=True, mmap=True)
     weights = best["state_dict"]
     prefix = "mean.module." if any(name.startswith("mean.") for name in weights) else "module."
@@ -66,18 +89,22 @@ def take_best(module: nn.Module, folder: Path) -> int:
     return int(best["epoch"]) + 1
 
 
+class Stop(EarlyStopping):  # type: ignore[misc]
+    """Stops when the figure no longer improves, but not before ``settled`` steps."""
+
+    def __init__(self, recipe: Recipe) -> None:
+        super().__init__("figure", mode="max", patience=recipe.patience, check_on_train_epoch_end=True)
+        self.settled = recipe.settled
+
+    def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Look at the figure; while it is early, do not count that it was no better."""
+        if trainer.global_step <= self.settled:
+            self.wait_count = -1  # what is no better raises it to 0, below any patience
+        super().on_train_epoch_end(trainer, pl_module)
+
+
 def callbacks(folder: Path, recipe: Recipe, *, measured: bool, kept: bool) -> list[Any]:
     """Return what stops a fit if it is ``measured``, and what writes it down if it is ``kept``."""
-    from lightning.pytorch import LightningModule, Trainer
-    from lightning.pytorch.callbacks import EarlyStopping, ModelCheckpoint
-
-    class Stop(EarlyStopping):  # type: ignore[misc]
-        def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-            if trainer.global_step <= recipe.settled:
-                self.wait_count = -1  # what is no better raises it to 0, below any patience
-            super().on_train_epoch_end(trainer, pl_module)
-
-    stop = Stop("figure", mode="max", patience=recipe.patience, check_on_train_epoch_end=True)
     keep = ModelCheckpoint(
         folder,
         filename="best",
@@ -87,4 +114,4 @@ def callbacks(folder: Path, recipe: Recipe, *, measured: bool, kept: bool) -> li
         save_on_train_epoch_end=True,
         enable_version_counter=False,
     )
-    return [*([stop] if measured else []), *([keep] if kept else [])]
+    return [*([Stop(recipe)] if measured else []), *([keep] if kept else [])]

@@ -1,20 +1,23 @@
-"""What Lightning runs: the steps of a fit, and what is measured after each epoch."""
+"""What Lightning runs: the steps of a fit, and what is measured after each epoch; slow to import."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, nullcontext, suppress
-from typing import TYPE_CHECKING, Any
+from typing import Any, NamedTuple
+
+import torch
+from lightning.pytorch import LightningModule
+from torch import Tensor, nn
+from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from acclimate.errors import AcclimateError
+from acclimate.optimisers import SCHEDULES, make_optimiser
 from acclimate.parallel import Processes
 from acclimate.progress import Tell
 from acclimate.rng import generator
 from acclimate.training import GivenUp, Recipe
-
-if TYPE_CHECKING:
-    from torch import Tensor, nn
 
 
 class Epoch:
@@ -27,121 +30,146 @@ class Epoch:
         return iter(self.batches(self.epoch))
 
 
-def make_loop(
-    module: nn.Module,
-    batches: Callable[[int], Iterable[Any]],
-    recipe: Recipe,
-    figure: Callable[[], float] | None,
-    tell: Tell,
-    watch: Callable[[int, float], None] | None,
-    group: Processes,
-    *,
-    apart: bool,
-) -> Any:
-    """Return the LightningModule, made here because Lightning takes seconds to import."""
-    import torch
-    from lightning.pytorch import LightningModule
-    from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
+class Plan(NamedTuple):
+    """What is fitted, and how; see `acclimate.training.fit`."""
 
-    from acclimate.optimisers import SCHEDULES, make_optimiser
+    module: nn.Module
+    batches: Callable[[int], Iterable[Any]]
+    recipe: Recipe
+    figure: Callable[[], float] | None
 
-    shape = SCHEDULES[recipe.schedule]
-    shared = group.count > 1 and hasattr(module, "part")
-    rows: list[Tensor] = list(module.apart) if apart else []  # type: ignore[arg-type]
-    learned: list[Tensor] = [weight for weight in module.parameters() if weight.requires_grad]
-    held = [weight for weight in learned if not any(weight is each for each in rows)]
 
-    class Loop(LightningModule):  # type: ignore[misc]
-        def __init__(self) -> None:
-            super().__init__()
-            self.module = module
-            if recipe.averaging:
-                self.mean = AveragedModel(module, multi_avg_fn=get_ema_multi_avg_fn(recipe.averaging))  # type: ignore[no-untyped-call]
-            self.curve: list[dict[str, float]] = []
-            self.losses: list[float] = []
+class Loop(LightningModule):  # type: ignore[misc]
+    """One fit, as Lightning wants it; arguments as of `acclimate.training.fit`.
 
-        def train_dataloader(self) -> Any:
-            return Epoch(batches, self.current_epoch)
+    Args:
+        plan: What is fitted, and how.
+        tell: Shows how far it is.
+        watch: Hears of each epoch.
+        group: The processes that fit it.
+        apart: Whether they hold some rows each.
+    """
 
-        def configure_optimizers(self) -> Any:
-            optimizer = make_optimiser(module, recipe)
-            rate = torch.optim.lr_scheduler.LambdaLR(optimizer, self.factor)
-            return {"optimizer": optimizer, "lr_scheduler": {"scheduler": rate, "interval": "step"}}
+    def __init__(
+        self,
+        plan: Plan,
+        tell: Tell,
+        watch: Callable[[int, float], None] | None,
+        group: Processes,
+        *,
+        apart: bool,
+    ) -> None:
+        super().__init__()
+        self.module, self.plan, self.tell, self.watch = plan.module, plan, tell, watch
+        self.group, self.apart = group, apart
+        self.shared = group.count > 1 and hasattr(self.module, "part")
+        self.rows: list[Tensor] = list(self.module.apart) if apart else []  # type: ignore[arg-type]
+        learned: list[Tensor] = [weight for weight in self.module.parameters() if weight.requires_grad]
+        self.held = [weight for weight in learned if not any(weight is each for each in self.rows)]
+        if share := plan.recipe.averaging:
+            self.mean = AveragedModel(self.module, multi_avg_fn=get_ema_multi_avg_fn(share))  # type: ignore[no-untyped-call]
+        self.curve: list[dict[str, float]] = []
+        self.losses: list[float] = []
 
-        def factor(self, step: int) -> float:
-            done = self.current_epoch / recipe.epochs if self._trainer else 0.0
-            return min(1.0, (step + 1) / recipe.warmup) * shape(done)
+    def train_dataloader(self) -> Any:
+        """Return the batches of the epoch that begins."""
+        return Epoch(self.plan.batches, self.current_epoch)
 
-        def on_train_start(self) -> None:
-            if self.current_epoch:
-                tell(self.current_epoch, "resumed", earlier=True)
-            for row in self.curve:
-                self.heard(int(row["epoch"]), row["figure"])
+    def configure_optimizers(self) -> Any:
+        """Return optimiser and learning rate."""
+        optimizer = make_optimiser(self.module, self.plan.recipe)
+        rate = torch.optim.lr_scheduler.LambdaLR(optimizer, self.factor)
+        return {"optimizer": optimizer, "lr_scheduler": {"scheduler": rate, "interval": "step"}}
 
-        def on_train_epoch_start(self) -> None:
-            mine = [group.mine] if shared and not group.first else []  # each drops others of its own
-            drawn = generator(recipe.seed, "epoch", self.current_epoch, *mine).integers(2**62)
-            torch.manual_seed(int(drawn))
-            self.module.train()
-            self.losses = []
+    def factor(self, step: int) -> float:
+        """Return what the learning rate is multiplied by at a step."""
+        recipe = self.plan.recipe
+        done = self.current_epoch / recipe.epochs if self._trainer else 0.0
+        return min(1.0, (step + 1) / recipe.warmup) * SCHEDULES[recipe.schedule](done)
 
-        def training_step(self, batch: Any, index: int) -> Tensor:
-            part, weight = batch, 1.0
-            if shared:
-                part, weight = module.part(batch, group.mine, group.count)  # type: ignore[operator]
-            loss: Tensor = self.module.loss(part)  # type: ignore[operator]
-            loss = weight * (loss + self.l1(held)) + self.l1(rows)
-            self.losses.append(float(group.sum(loss) if shared else loss.detach()))
-            if not math.isfinite(self.losses[-1]):
-                raise AcclimateError(
-                    f"the loss is {self.losses[-1]} in epoch {self.current_epoch + 1}, step {index + 1}: "
-                    f"try a learning_rate below {recipe.learning_rate:g}",
-                    code="loss_not_finite",
-                )
-            return loss
+    def on_train_start(self) -> None:
+        """Tell of the epochs before, if it goes on."""
+        if self.current_epoch:
+            self.tell(self.current_epoch, "resumed", earlier=True)
+        for row in self.curve:
+            self.heard(int(row["epoch"]), row["figure"])
 
-        def l1(self, weights: list[Tensor]) -> Tensor | float:
-            return recipe.l1 * sum(each.abs().sum() for each in weights) if recipe.l1 else 0.0
+    def on_train_epoch_start(self) -> None:
+        """Draw dropout by (seed, epoch) alone."""
+        group = self.group
+        mine = [group.mine] if self.shared and not group.first else []  # each drops others of its own
+        drawn = generator(self.plan.recipe.seed, "epoch", self.current_epoch, *mine).integers(2**62)
+        torch.manual_seed(int(drawn))
+        self.module.train()
+        self.losses = []
 
-        def on_after_backward(self) -> None:
-            if shared:
-                group.add_gradients(held)
+    def training_step(self, batch: Any, index: int) -> Tensor:
+        """Return the loss of what this process takes of a batch; raise AcclimateError if it is not finite."""
+        part, weight, group = batch, 1.0, self.group
+        if self.shared:
+            part, weight = self.module.part(batch, group.mine, group.count)  # type: ignore[operator]
+        loss: Tensor = self.module.loss(part)  # type: ignore[operator]
+        loss = weight * (loss + self.l1(self.held)) + self.l1(self.rows)
+        self.losses.append(float(group.sum(loss) if self.shared else loss.detach()))
+        if not math.isfinite(self.losses[-1]):
+            raise AcclimateError(
+                f"the loss is {self.losses[-1]} in epoch {self.current_epoch + 1}, step {index + 1}: "
+                f"try a learning_rate below {self.plan.recipe.learning_rate:g}, or less of what is set beside"
+                " it: weight_decay, l1, contrast, perturbation",
+                code="loss_not_finite",
+            )
+        return loss
 
-        def configure_gradient_clipping(self, optimizer: Any, *args: Any, **named: Any) -> None:
-            if apart:
-                group.clip(held, rows, recipe.clip)
-            else:
-                super().configure_gradient_clipping(optimizer, *args, **named)
+    def l1(self, weights: list[Tensor]) -> Tensor | float:
+        """Return what the magnitudes of ``weights`` add to the loss."""
+        share = self.plan.recipe.l1
+        return share * sum(each.abs().sum() for each in weights) if share else 0.0
 
-        def on_train_batch_end(self, *_: Any) -> None:
-            if recipe.averaging:
-                self.mean.update_parameters(module)
+    def on_after_backward(self) -> None:
+        """Add up what all processes have learned."""
+        if self.shared:
+            self.group.add_gradients(self.held)
 
-        def on_train_epoch_end(self) -> None:
-            loss = sum(self.losses) / max(len(self.losses), 1)
-            self.module.eval()
-            with _as(module, self.mean.module) if recipe.averaging else nullcontext():
-                if apart and figure:
-                    module.look_whole()  # type: ignore[operator]
-                value = figure() if figure and group.first else math.nan
-            value = group.told(value)
-            self.curve.append({"epoch": self.current_epoch, "loss": loss, "figure": value})
-            self.log_dict({"loss": loss, "figure": value} if figure else {"loss": loss})
-            tell(1, f"loss {loss:.3f}" + (f", NDCG@10 {value:.4f}" if figure else ""))
-            self.heard(self.current_epoch, value)
+    def configure_gradient_clipping(self, optimizer: Any, *args: Any, **named: Any) -> None:
+        """Clip by the norm over all processes, where some hold what others do not."""
+        if self.apart:
+            self.group.clip(self.held, self.rows, self.plan.recipe.clip)
+        else:
+            super().configure_gradient_clipping(optimizer, *args, **named)
 
-        def heard(self, epoch: int, value: float) -> None:
-            if watch:
-                with suppress(GivenUp) if epoch + 1 == recipe.epochs else nullcontext():
-                    watch(epoch, value)
+    def on_train_batch_end(self, *_: Any) -> None:
+        """Take the step into the running mean."""
+        if self.plan.recipe.averaging:
+            self.mean.update_parameters(self.module)
 
-        def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-            checkpoint["curve"] = self.curve
+    def on_train_epoch_end(self) -> None:
+        """Measure, and say so."""
+        loss = sum(self.losses) / max(len(self.losses), 1)
+        figure, group = self.plan.figure, self.group
+        self.module.eval()
+        with _as(self.module, self.mean.module) if self.plan.recipe.averaging else nullcontext():
+            if self.apart and figure:
+                self.module.look_whole()  # type: ignore[operator]
+            value = figure() if figure and group.first else math.nan
+        value = group.told(value)
+        self.curve.append({"epoch": self.current_epoch, "loss": loss, "figure": value})
+        self.log_dict({"loss": loss, "figure": value} if figure else {"loss": loss})
+        self.tell(1, f"loss {loss:.3f}" + (f", NDCG@10 {value:.4f}" if figure else ""))
+        self.heard(self.current_epoch, value)
 
-        def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-            self.curve = checkpoint["curve"]
+    def heard(self, epoch: int, value: float) -> None:
+        """Tell who watches; after the last epoch there is nothing to give up."""
+        if self.watch:
+            with suppress(GivenUp) if epoch + 1 == self.plan.recipe.epochs else nullcontext():
+                self.watch(epoch, value)
 
-    return Loop()
+    def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """Keep the curve."""
+        checkpoint["curve"] = self.curve
+
+    def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """Take the curve over."""
+        self.curve = checkpoint["curve"]
 
 
 @contextmanager
