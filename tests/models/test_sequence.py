@@ -357,12 +357,3 @@ def test_where_memory_runs_out_the_settings_to_lower_are_named(monkeypatch: pyte
     monkeypatch.setattr("acclimate.models.sequence.learn", fail)
     with pytest.raises(AcclimateError, match=r"out of memory: lower train\.params\.batch_tokens, now 512"):
         SequenceModel(**SMALL).fit(ring())
-
-
-def test_texts_that_are_all_alike_are_no_item_vectors() -> None:
-    data = ring()
-    alike = [Item(item, title="kind 3") for item in data.items.ids]
-    data = Dataset(data.users, data.items, data.user, data.item, data.time, catalogue=alike)
-    model = SequenceModel(OneHot(), **SMALL, item_vector="text")
-    with pytest.raises(InputError, match="needs texts that differ"):
-        model.fit(data)
