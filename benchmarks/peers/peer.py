@@ -10,6 +10,7 @@ import itertools
 import json
 import resource
 import time
+import zlib
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -20,7 +21,7 @@ import torch
 from implicit.als import AlternatingLeastSquares
 from implicit.nearest_neighbours import BM25Recommender, CosineRecommender, TFIDFRecommender
 from pytorch_lightning import Trainer, seed_everything
-from pytorch_lightning.callbacks import EarlyStopping, ModelCheckpoint
+from pytorch_lightning.callbacks import Callback, EarlyStopping, ModelCheckpoint
 from rectools import Columns
 from rectools.dataset import Dataset
 from rectools.models import (
@@ -56,21 +57,60 @@ def last_of_some(events: pd.DataFrame, seed: int) -> np.ndarray:
     return (last & events[Columns.User].isin(users)).to_numpy()
 
 
+class Resumed(Trainer):
+    """Goes on from the last epoch that was written down; a fit takes hours."""
+
+    def fit(self, *args: Any, **more: Any) -> None:
+        last = Path(self.checkpoint_callback.dirpath) / "last.ckpt"
+        super().fit(*args, ckpt_path=last if last.is_file() else None, **more)
+
+
+class Clock(Callback):
+    """CPU and wall seconds since the start, of all the processes that the fit took.
+
+    They are written down with the weights.
+    """
+
+    def __init__(self) -> None:
+        self.before = {"cpu": 0.0, "wall": 0.0}
+        self.start = {"cpu": time.process_time(), "wall": time.perf_counter()}
+
+    def now(self) -> dict[str, float]:
+        """Return seconds by kind."""
+        ticks = {"cpu": time.process_time(), "wall": time.perf_counter()}
+        return {kind: self.before[kind] + ticks[kind] - self.start[kind] for kind in ticks}
+
+    def on_validation_end(self, trainer: Trainer, pl_module: Any) -> None:
+        """Tell that an epoch is done."""
+        told = {key: round(float(value), 4) for key, value in trainer.callback_metrics.items()}
+        print(f"epoch {trainer.current_epoch + 1}: {told}, {self.now()['cpu']:.0f} CPU s", flush=True)
+
+    def state_dict(self) -> dict[str, float]:
+        """Return what is kept."""
+        return self.now()
+
+    def load_state_dict(self, state_dict: dict[str, float]) -> None:
+        """Go on from there."""
+        self.before = state_dict
+
+
 def fitted_net(
     kind: str, events: pd.DataFrame, seed: int, params: dict[str, Any], how: argparse.Namespace
 ) -> tuple[Any, dict[str, Any]]:
     """Return the net with its best weights, by the loss on what is held out, and how the fit went."""
     seed_everything(seed, workers=True)
-    folder = Path(params.pop("folder"))
+    folder, clock = Path(params.pop("folder")), Clock()
 
     def trainer(**_: Any) -> Trainer:
         stop = EarlyStopping("val_loss", patience=how.patience)
-        keep = ModelCheckpoint(folder, monitor="val_loss", filename="best", enable_version_counter=False)
-        return Trainer(
+        keep = ModelCheckpoint(
+            folder, monitor="val_loss", filename="best", enable_version_counter=False, save_last=True
+        )
+        return Resumed(
             max_epochs=how.epochs,
             precision=how.precision,
             accelerator="cpu",
-            callbacks=[stop, keep],
+            callbacks=[clock, stop, keep],
             logger=False,
             enable_progress_bar=False,
             enable_model_summary=False,
@@ -85,7 +125,14 @@ def fitted_net(
     model.fit(Dataset.construct(events))
     best = torch.load(folder / "best.ckpt", weights_only=False)
     model.lightning_model.load_state_dict(best["state_dict"])
-    return model, {"epochs": int(best["epoch"]) + 1, "epochs_run": int(model.fit_trainer.current_epoch)}
+    (folder / "last.ckpt").unlink()
+    took = next(each for each in model.fit_trainer.callbacks if isinstance(each, Clock)).now()
+    return model, {
+        "fit_seconds": round(took["wall"], 1),
+        "fit_cpu_seconds": round(took["cpu"], 1),
+        "epochs": int(best["epoch"]) + 1,
+        "epochs_run": int(model.fit_trainer.current_epoch),
+    }
 
 
 def classic(kind: str, params: dict[str, Any], seed: int) -> Any:
@@ -151,8 +198,9 @@ def main() -> None:
     events = frame(*(arrays[name] for name in ("user", "item", "time")))
     wall, cpu = time.perf_counter(), time.process_time()
     if args.model in NETS:
-        folder = {"folder": str(args.out.with_suffix(""))}
-        model, how = fitted_net(args.model, events, args.seed, params | folder, args)
+        same = json.dumps([params, args.epochs, args.patience, args.precision], sort_keys=True)
+        folder = args.out.with_suffix("").with_name(f"{args.out.stem}-{zlib.crc32(same.encode()):08x}")
+        model, how = fitted_net(args.model, events, args.seed, params | {"folder": str(folder)}, args)
         how |= {"params": params, "precision": args.precision}
     else:
         model, how = fitted_classic(args.model, events, args.seed, params["grid"])

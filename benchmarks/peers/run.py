@@ -167,7 +167,7 @@ def wanted() -> argparse.Namespace:
     parser.add_argument("--again", action="store_true", help="measure anew what is there already")
     parser.add_argument("--reach", action="store_true", help="measure how soon ours is as good, and end")
     parser.add_argument("--cache", type=Path, default=Home().cache / "benchmarks")
-    parser.add_argument("--try", nargs="*", default=[], dest="tried", help="for peer.py; writes no results")
+    parser.add_argument("--try", action="append", default=[], dest="tried", help="for peer.py; keeps nothing")
     return parser.parse_args()
 
 
