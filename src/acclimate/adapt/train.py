@@ -17,6 +17,7 @@ from acclimate.adapt.choices import again_told, best
 from acclimate.adapt.feedback import Gathered, check_data, gather
 from acclimate.adapt.gate import first_verdict
 from acclimate.adapt.start import Started, check_adapter
+from acclimate.adapt.unused import unused, unused_by
 from acclimate.config import Home, Settings
 from acclimate.data.dataset import Dataset
 from acclimate.data.split import split_last
@@ -98,6 +99,7 @@ class Trainer:
         """Where and how neural models are fitted."""
         self._refit: dict[str, dict[str, Any]] = {}
         self._replaced: list[str] = []
+        self._unused: list[str] = []
 
     @cached_property
     def encoder(self) -> Encoder:
@@ -114,11 +116,11 @@ class Trainer:
 
     @property
     def notes(self) -> list[str]:
-        """What a user should know by now: that the encoder stands in for a missing one, if it was used, and
-        that what was replaced had the better figure.
+        """What a user should know by now: that the encoder stands in for a missing one, if it was used, which
+        settings changed nothing, and that what was replaced had the better figure.
         """
         used = vars(self).get("encoder")
-        return [*([used.note] if used is not None and used.note else []), *self._replaced]
+        return [*([used.note] if used is not None and used.note else []), *self._unused, *self._replaced]
 
     def alone(self) -> AbstractContextManager[None]:
         """Be the only one that fits models in this home: who resumes a fit must not find that of another.
@@ -163,6 +165,14 @@ class Trainer:
         if self.start:
             check_adapter(self.start, self.settings)
             self.build(self.start.model.name)
+        self._tell_unused(unused(self.settings, names))
+
+    def _tell_unused(self, found: Sequence[str]) -> None:
+        """Say now what of the settings changes nothing, before it costs any time."""
+        for note in found:
+            if note not in self._unused:
+                self._unused.append(note)
+                self.say(f"note: {note}")
 
     def _check_tuned(self, names: Sequence[str]) -> None:
         tuned = self.settings.train.tuned
@@ -221,6 +231,7 @@ class Trainer:
         Raises:
             InputError: No such protocol, or nothing can be held out.
         """
+        self._tell_unused(unused_by(self.settings, names, data))
         first = self.settings.train.seed
         models = {
             name: [self.build(name, seed=seed) for seed in range(first, first + seeds)]

@@ -205,7 +205,7 @@ class SequenceModel:
         Raises:
             InputError: There is no positive event.
         """
-        check_learns(self.params, self.training.device, started=self._start is not None)
+        check_learns(self.params, self.training.device, data, started=self._start is not None)
         self.params["baskets"] &= data.timed and bool((data.time[-1:] > data.time[:1]).any())
         histories = data.histories() if self.params["feedback"] else data.histories().liked()
         warm = np.unique(histories.items[histories.weights > 0])

@@ -75,7 +75,8 @@ def check(params: dict[str, Any]) -> None:
     ways = params["augment"]
     if not isinstance(ways, list | tuple) or not ways:
         raise InputError(
-            f"augment must be a list of one or more of {', '.join(AUGMENTATIONS)}, got {ways!r}",
+            f"augment must be a list of one or more of {', '.join(AUGMENTATIONS)}, such as "
+            f'["{AUGMENTATIONS[0]}"], got {ways!r}',
             field="augment",
         )
     for way in ways:
@@ -113,9 +114,13 @@ def told_of_memory(fit: Callable[[Any, Dataset], None]) -> Callable[[Any, Datase
     return told
 
 
-def check_learns(params: dict[str, Any], device: str, *, started: bool) -> None:
-    """Raise InputError if a model shall learn nothing that does not start from another; see `check_size`."""
+def check_learns(params: dict[str, Any], device: str, data: Dataset, *, started: bool) -> None:
+    """Raise InputError if a model shall learn nothing that does not start from another, or hear of times that
+    ``data`` do not have; see `check_size`.
+    """
     check_size(params, device)
+    if params["time"]:
+        data.check_timed("The sequence model with time=true")
     if not (params["epochs"] or started):
         raise InputError(
             "epochs must be 1..1000000000, got 0; 0 is for a model that starts from another",
