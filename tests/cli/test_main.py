@@ -15,7 +15,7 @@ from acclimate.cli.errors import describe
 from acclimate.errors import BusyError
 from tests.cli.conftest import Run
 
-COMMANDS = ("demo", "data", "train", "evaluate", "recommend", "serve", "snapshots", "doctor")
+COMMANDS = ("demo", "data", "train", "evaluate", "recommend", "serve", "snapshots", "models", "doctor")
 SLOW = ("torch", "transformers", "polars", "sklearn", "lightning", "litestar", "uvicorn", "numpy")
 
 

@@ -16,7 +16,19 @@ from typer.core import TyperCommand, TyperGroup, TyperOption
 from typer.main import get_command
 
 from acclimate import __version__
-from acclimate.cli import data, demo, doctor, evaluate, recommend, replay, serve, snapshots, train, tune
+from acclimate.cli import (
+    data,
+    demo,
+    doctor,
+    evaluate,
+    models,
+    recommend,
+    replay,
+    serve,
+    snapshots,
+    train,
+    tune,
+)
 from acclimate.cli.errors import INTERRUPTED, report, terminable
 from acclimate.errors import InputError
 from acclimate.parallel import processes
@@ -52,6 +64,7 @@ app.add_typer(data.app, name="data")
 app.command("train")(train.train)
 app.command("tune")(tune.tune)
 app.command("evaluate")(evaluate.evaluate)
+app.command("models")(models.models)
 app.command("replay")(replay.replay)
 app.command("recommend")(recommend.recommend)
 app.command("serve")(serve.serve)

@@ -45,13 +45,13 @@ def make_model(name: str, encoder: Encoder | None = None, **params: Any) -> Mode
         NotFoundError: No such model; names the nearest.
         InputError: No such argument; names the nearest.
     """
-    kind, allowed = _kind(name), arguments(name)
+    made_by, allowed = kind(name), arguments(name)
     if "encoder" in allowed:
         params["encoder"] = encoder
     for key in params:
         if key not in allowed:
             raise InputError(f"{name} has no argument {key!r}: {nearest(key, allowed)}", field=key)
-    model: Model = kind(**params)
+    model: Model = made_by(**params)
     return model
 
 
@@ -65,7 +65,7 @@ def arguments(name: str) -> tuple[str, ...]:
         >>> arguments("ease")
         ('l2',)
     """
-    return tuple(inspect.signature(_kind(name)).parameters)
+    return tuple(inspect.signature(kind(name)).parameters)
 
 
 def defaults(name: str) -> dict[str, Any]:
@@ -78,7 +78,7 @@ def defaults(name: str) -> dict[str, Any]:
         >>> defaults("ease")
         {'l2': 200.0}
     """
-    return {key: each.default for key, each in inspect.signature(_kind(name)).parameters.items()}
+    return {key: each.default for key, each in inspect.signature(kind(name)).parameters.items()}
 
 
 def learns(name: str) -> bool:
@@ -91,7 +91,7 @@ def learns(name: str) -> bool:
         >>> learns("ease")
         False
     """
-    return hasattr(_kind(name), "learn")
+    return hasattr(kind(name), "learn")
 
 
 def starts_from(name: str) -> bool:
@@ -104,14 +104,23 @@ def starts_from(name: str) -> bool:
         >>> starts_from("sequence"), starts_from("ease")
         (True, False)
     """
-    return hasattr(_kind(name), "start_from")
+    return hasattr(kind(name), "start_from")
 
 
-def _kind(name: str) -> type[Model]:
+def kind(name: str) -> type[Model]:
+    """Return the class of a registered model.
+
+    Raises:
+        NotFoundError: No such model; names the nearest.
+
+    Example:
+        >>> kind("ease").__name__
+        'EASE'
+    """
     if name not in MODELS:
         raise NotFoundError(
             f"no model {name!r}: {nearest(name, MODELS)}", code="unknown_model", field="model"
         )
     file, cls = MODELS[name].split(":")
-    kind: type[Model] = getattr(import_module(f"acclimate.models.{file}"), cls)
-    return kind
+    found: type[Model] = getattr(import_module(f"acclimate.models.{file}"), cls)
+    return found

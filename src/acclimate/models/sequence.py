@@ -57,7 +57,7 @@ class SequenceModel:
             ``"off"``; ``"on"``: its reading is joined to the state of the sequence by a learned gate;
             ``"alone"``: it is the state. A search then moves the next list. Costs one reading for each
             window in a fit (`acclimate.models.user_text.Readings`) and one for each question.
-        block: A key of `acclimate.models.mixers.MIXERS`: how a block mixes what came before.
+        block: What mixes events: ``"attention"``, ``"hstu"``, ``"gru"``, ``"convolution"``, ``"decay"``.
         layers: Blocks.
         heads: Attention heads; ``gru`` and ``convolution`` have none.
         places: Whether attention hears how many events lie between two.
@@ -76,8 +76,8 @@ class SequenceModel:
             by ``"mse"`` or ``"mae"``. Wants ``feedback``, and values.
         click: Whether a head learns along, by log loss, whether what comes next is liked; negatives are the
             events of weight 0 or below. Wants ``feedback``.
-        loss: A name of `acclimate.models.losses.LOSSES`: over all items, or for very large catalogues over
-            some that are drawn.
+        loss: Over all items, ``"full"``, or for a large catalogue over some that are drawn: ``"sampled"``,
+            ``"gbce"`` or ``"bpr"``.
         negatives: How many are drawn for a batch.
         drawn_by: Power of an item's count by which it is drawn, 0 (all alike) to 1.
         label_smoothing: Share of a target that is spread over all items, with ``loss="full"``; 0..1.
@@ -88,8 +88,8 @@ class SequenceModel:
         epochs: Passes over the data at most; 0 only for a model that starts from another, which it then is.
         patience: Epochs without a better validation NDCG@10 before it stops, from step 300 on.
         learning_rate: Of the optimiser, 0..1.
-        optimiser: As in `acclimate.training.Recipe`, like the next four.
-        schedule: How the learning rate falls over the epochs.
+        optimiser: ``"rowwise-adagrad"``, or a class of ``torch.optim`` in any case.
+        schedule: How the learning rate goes over the epochs: ``"constant"``, ``"cosine"`` or ``"linear"``.
         weight_decay: For matrices.
         averaging: Share of the running mean of the weights that stays at each step; 0 for no mean.
         l1: Weight of the sum of all weights' magnitudes in the loss.
@@ -97,7 +97,7 @@ class SequenceModel:
             one, for a second loss at each step; 0 for none. It doubles the time of a step.
         contrast: Weight of a loss by which a window that is told in two other ways is known as the same;
             0 for none. It triples the time of a step.
-        augment: In which ways it is told: one or more of `acclimate.models.augment.AUGMENTATIONS`.
+        augment: In which ways it is told, one or more of "crop", "mask", "reorder" and "substitute".
         batch_tokens: Events in a batch.
         validation_users: At most so many users have their last event held out to watch the fit.
         seed: Decides start, order, dropout and validation users.
