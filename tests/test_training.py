@@ -138,6 +138,32 @@ def test_a_killed_fit_goes_on_and_ends_as_if_nothing_had_happened(
     assert list(tmp_path.rglob("events.out.tfevents*"))
 
 
+def test_a_fit_that_ended_and_was_kept_costs_nothing_until_it_is_forgotten(tmp_path: Path) -> None:
+    training = Training(tmp_path, keep=True)
+    first, again = Line(), Line()
+    done = fit(first, batches, RECIPE, training, figure=lambda: error_of(first), key="a")
+    assert not done.resumed
+    heard: list[int] = []
+    watched = replace(training, watch=lambda epoch, figure: heard.append(epoch))
+    kept = fit(again, lambda epoch: [], RECIPE, watched, figure=lambda: math.nan, key="a")
+    assert kept == replace(done, resumed=True)
+    assert heard == [row["epoch"] for row in done.curve]
+    assert torch.equal(first.layer.weight, again.layer.weight)
+    assert not fit(Line(), batches, RECIPE, training, key="b").resumed
+    assert not fit(Line(), batches, RECIPE, replace(training, resume=False), key="a").resumed
+    training.forget_finished()
+    assert not list(tmp_path.rglob("*.ckpt")) + list(tmp_path.rglob("done.json"))
+
+
+def test_a_kept_fit_that_is_damaged_is_done_again(tmp_path: Path) -> None:
+    training = Training(tmp_path, keep=True)
+    module = Line()
+    done = fit(module, batches, RECIPE, training, figure=lambda: error_of(module), key="a")
+    (file,) = tmp_path.rglob("done.json")
+    file.write_text("[{")
+    assert fit(Line(), batches, RECIPE, training, figure=lambda: 0.0, key="a").curve != done.curve
+
+
 def test_a_fit_of_something_else_is_not_resumed(kill: Callable[..., None], tmp_path: Path) -> None:
     kill()
     assert list(tmp_path.rglob("last.ckpt"))

@@ -1,8 +1,10 @@
 """What is published is what was measured, fitted again on everything."""
 
 import math
+from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from acclimate.adapt.train import Trainer
@@ -30,6 +32,37 @@ def test_the_best_model_is_fitted_on_everything_for_the_epochs_that_were_best(tm
     assert 1 <= fitted.epochs <= TINY["epochs"]
     assert fitted.epochs == trained.model.state()[1]["params"]["epochs"]
     assert trained.report is not None
+
+
+def test_after_a_stop_what_was_compared_is_not_fitted_again(tmp_path: Path) -> None:
+    file = tmp_path / "ratings.csv"
+    rows = [f"u{u},i{(u + t) % 9},5,{100 * t + u}" for u in range(30) for t in range(6)]
+    file.write_text("\n".join(["user_id,item_id,rating,timestamp", *rows]))
+    home = Home(tmp_path / "home")
+    Store(home.data).add(read_tables([file]))
+    settings = Settings(train=Train(model="sequence", encoder="tfidf", params=TINY))
+    trainer = Trainer(home, settings, keep=True)
+
+    def stop(epoch: int, figure: float) -> None:
+        if math.isnan(figure):  # the fit on everything: nobody is held out
+            raise KeyboardInterrupt
+
+    trainer.training = replace(trainer.training, watch=stop)
+    with pytest.raises(KeyboardInterrupt), trainer.alone():
+        trainer.train(["sequence"])
+    logs = set(home.cache.rglob("events.out.tfevents*"))
+    assert len(logs) > 1, "the comparison and the fit on everything"
+    trainer = Trainer(home, settings, keep=True)
+    with trainer.alone():
+        again = trainer.train(["sequence"])
+    assert len(set(home.cache.rglob("events.out.tfevents*")) - logs) == 1, "the fit on everything alone"
+    assert not list(home.cache.rglob("*.ckpt"))
+    fresh = Trainer(Home(tmp_path / "other"), settings)
+    Store(fresh.home.data).add(read_tables([file]))
+    whole = fresh.train(["sequence"])
+    assert whole.metrics == again.metrics
+    weights, same = whole.model.state()[0], again.model.state()[0]
+    assert all(np.array_equal(weights[name], same[name]) for name in weights)
 
 
 def test_what_replaces_a_better_snapshot_says_so(tmp_path: Path) -> None:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import AbstractContextManager
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import cached_property
 from time import perf_counter
@@ -76,6 +76,7 @@ class Trainer:
         progress: Whether fits and encoders say on stderr how far they are.
         say: Hears one line when a new part of the work begins.
         start: What fits of the same model start from; the encoder is then the one that was learned with.
+        keep: Whether fits that end are kept until `alone` ends, so that none is redone after a kill.
     """
 
     def __init__(
@@ -86,6 +87,7 @@ class Trainer:
         progress: bool = False,
         say: Callable[[str], None] = lambda line: None,
         start: Started | None = None,
+        keep: bool = False,
     ) -> None:
         self.home, self.settings, self.progress, self.say = home, settings, progress, say
         self.start = start
@@ -95,6 +97,7 @@ class Trainer:
             progress,
             tracking=settings.train.tracking,
             item_rows=settings.train.item_rows,
+            keep=keep,
         )
         """Where and how neural models are fitted."""
         self._refit: dict[str, dict[str, Any]] = {}
@@ -122,13 +125,18 @@ class Trainer:
         used = vars(self).get("encoder")
         return [*([used.note] if used is not None and used.note else []), *self._unused, *self._replaced]
 
-    def alone(self) -> AbstractContextManager[None]:
+    @contextmanager
+    def alone(self) -> Iterator[None]:
         """Be the only one that fits models in this home: who resumes a fit must not find that of another.
+
+        What ``keep`` has kept is thrown away at the end, unless there was an error.
 
         Raises:
             BusyError: Another process does; names it, and since when.
         """
-        return lock(self.home.path / "training.lock", what=f"training or evaluating in {self.home.path}")
+        with lock(self.home.path / "training.lock", what=f"training or evaluating in {self.home.path}"):
+            yield
+            self.training.forget_finished()
 
     def check(self, names: Sequence[str]) -> None:
         """Look at what was asked for, before any work is done.

@@ -59,7 +59,7 @@ def evaluate(
     from acclimate.evaluate.report import print_table, write_html
 
     check_protocol(protocol)
-    trainer = Trainer(home, settings, progress=True, say=out.step)
+    trainer = Trainer(home, settings, progress=True, say=out.step, keep=True)
     names = models or candidates("auto", settings.repeat.again)
     trainer.check(names)
     with trainer.alone():

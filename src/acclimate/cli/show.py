@@ -64,7 +64,7 @@ class Show:
         tuned = train.tuned | {name: short | train.tuned.get(name, {}) for name, short in SHORT.items()}
         settings = replace(settings, train=replace(train, tuned=tuned))
         self.out, self.home, self.settings = out, home, settings
-        self.trainer = Trainer(home, settings, progress=True, say=out.step)
+        self.trainer = Trainer(home, settings, progress=True, say=out.step, keep=True)
         self.diary_file = home.path / "demo.json"
         self.page = home.path / "reports" / "evaluate.html"
 

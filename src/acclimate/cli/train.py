@@ -50,7 +50,7 @@ def train(
         start = started(call.home, source, names, chosen=settings.train.model != "auto")
     first = processes().first
     say = out.step if first else lambda line: None
-    trainer = Trainer(call.home, settings, progress=first, say=say, start=start)
+    trainer = Trainer(call.home, settings, progress=first, say=say, start=start, keep=True)
     trainer.check(names)
     if not first:
         trainer.follow(names)

@@ -30,6 +30,8 @@ if TYPE_CHECKING:
     from lightning.pytorch import Trainer
     from torch import Tensor, nn
 
+    from acclimate.training.loop import Loop
+
 
 class GivenUp(Exception):
     """Raised by `Training.watch`: the fit ends for good, and leaves no checkpoint."""
@@ -51,6 +53,8 @@ class Training:
             A fit that goes on tells of the epochs before, too.
         item_rows: One of `acclimate.parallel.ITEM_ROWS`: whether each of several processes holds all item
             vectors (``"whole"``) or some of them (``"apart"``); ``"auto"``: apart where all would not fit.
+        keep: Keep the weights of fits that ended as well, so that the same fit costs nothing until
+            `forget_finished`: work of many fits that is killed loses none of them.
     """
 
     folder: Path | None = None
@@ -60,6 +64,14 @@ class Training:
     tracking: str = "tensorboard"
     watch: Callable[[int, float], None] | None = None
     item_rows: str = "auto"
+    keep: bool = False
+
+    def forget_finished(self) -> None:
+        """Throw away what ``keep`` has kept."""
+        from acclimate.training import checkpoints
+
+        if self.folder:
+            checkpoints.forget_finished(self.folder)
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,27 +186,19 @@ def fit(
         folder = (training.folder or Path(scratch)) / checkpoints.digest(name, key, recipe)
         if apart:
             folder /= f"{group.mine}-of-{group.count}"
-        logger: Any = group.first and make_logger(training.tracking, training.folder, name)
-        writes = group.first or apart
-        resumed = checkpoints.unfinished(folder, group, apart=apart) if training.resume else False
-        measured = figure is not None
+        curve = checkpoints.finished(folder, group, apart=apart) if training.resume else None
+        resumed, measured = curve is not None, figure is not None
         label = f"training {name}{' until it no longer improves' if measured else ''}, epoch"
         shown = training.progress and group.first
         with counting(recipe.epochs, label, shown=shown, lines=100, at_most=measured) as tell:
-            plan = loop.Plan(module, batches, recipe, figure)
-            steps = loop.Loop(plan, tell, training.watch, group, apart=apart)
-            kept = checkpoints.callbacks(folder, recipe, measured=measured, kept=writes)
-            trainer = _trainer(recipe, training, group, kept, logger)
-            try:
-                with _ctrl_c(), checkpoints.written(folder):
-                    last = folder / checkpoints.LAST if resumed else None
-                    trainer.fit(steps, ckpt_path=last, weights_only=True)
-            except GivenUp:
-                checkpoints.forget(folder, apart=apart)
-                raise
-            finally:
-                if training.tracking == "wandb" and logger:
-                    logger.experiment.finish()
+            steps = loop.Loop(
+                loop.Plan(module, batches, recipe, figure), tell, training.watch, group, apart=apart
+            )
+            if curve is None:
+                resumed = _run(steps, training, folder, name)
+            else:
+                steps.recall(curve)
+            writes = group.first or apart
             epochs = group.told(checkpoints.take_best(module, folder) if writes else 0)
             module.cpu().eval().requires_grad_(False)
             if apart:
@@ -202,9 +206,38 @@ def fit(
             group.copy_weights(module)
             if measured:
                 tell(0, f"epoch {epochs} was the best")
-        if writes:
+        if writes and training.keep and training.folder:
+            checkpoints.keep(folder, steps.curve)
+        elif writes:
             checkpoints.forget(folder, apart=apart)
     return Fitted(epochs, steps.curve[epochs - 1]["figure"], resumed, steps.curve)
+
+
+def _run(steps: Loop, training: Training, folder: Path, name: str) -> bool:
+    """Run a fit from where it was stopped; return whether it was.
+
+    Raises:
+        GivenUp: What watches it raised that; nothing of it is left.
+    """
+    from acclimate.training import checkpoints
+
+    group, apart, recipe = steps.group, steps.apart, steps.plan.recipe
+    logger: Any = group.first and make_logger(training.tracking, training.folder, name)
+    resumed = checkpoints.unfinished(folder, group, apart=apart) if training.resume else False
+    measured, writes = steps.plan.figure is not None, group.first or apart
+    kept = checkpoints.callbacks(folder, recipe, measured=measured, kept=writes)
+    trainer = _trainer(recipe, training, group, kept, logger)
+    try:
+        with _ctrl_c(), checkpoints.written(folder):
+            last = folder / checkpoints.LAST if resumed else None
+            trainer.fit(steps, ckpt_path=last, weights_only=True)
+    except GivenUp:
+        checkpoints.forget(folder, apart=apart)
+        raise
+    finally:
+        if training.tracking == "wandb" and logger:
+            logger.experiment.finish()
+    return resumed
 
 
 def _trainer(

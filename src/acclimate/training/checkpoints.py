@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import hashlib
+import json
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -16,12 +17,13 @@ from lightning.pytorch import LightningModule, Trainer
 from lightning.pytorch.callbacks import EarlyStopping, ModelCheckpoint
 from torch import nn
 
+from acclimate.durable import replace_file
 from acclimate.errors import AcclimateError, machine_error
 from acclimate.parallel import Processes
 from acclimate.training import Recipe
 
 FULL = (errno.ENOSPC, errno.EFBIG, errno.EDQUOT)
-LAST, BEST = "last.ckpt", "best.ckpt"
+LAST, BEST, DONE = "last.ckpt", "best.ckpt", "done.json"
 
 
 def digest(name: str, key: str, recipe: Recipe) -> str:
@@ -40,6 +42,35 @@ def unfinished(folder: Path, group: Processes, *, apart: bool) -> bool:
         return bool(group.told((folder / LAST).exists()))
     found = group.all_told(_epoch(folder / LAST))
     return found[0] >= 0 and len(set(found)) == 1
+
+
+def finished(folder: Path, group: Processes, *, apart: bool) -> list[dict[str, float]] | None:
+    """Return the curve of a fit that ended and was kept, None if there is none; all processes have to ask.
+
+    Where each has its own rows (``apart``), all must have kept them.
+    """
+    found = group.all_told(_curve(folder))
+    kept = found if apart else found[:1]
+    return None if any(curve is None for curve in kept) else kept[0]
+
+
+def _curve(folder: Path) -> list[dict[str, float]] | None:
+    with suppress(OSError, ValueError, KeyError):
+        rows: list[dict[str, float]] = json.loads((folder / DONE).read_bytes())
+        return rows if (folder / BEST).is_file() else None
+    return None
+
+
+def keep(folder: Path, curve: list[dict[str, float]]) -> None:
+    """Keep the best weights of a fit that ended, for one who asks for the same; throw the rest away."""
+    replace_file(folder / DONE, json.dumps(curve).encode())  # NaN stays NaN
+    (folder / LAST).unlink(missing_ok=True)
+
+
+def forget_finished(folder: Path) -> None:
+    """Throw away all fits below ``folder`` that ended; those that were killed stay."""
+    for done in list(folder.glob(f"**/{DONE}")):
+        forget(done.parent, apart=done.parent.parent != folder)
 
 
 @contextmanager

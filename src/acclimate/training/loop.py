@@ -89,9 +89,14 @@ class Loop(LightningModule):  # type: ignore[misc]
 
     def on_train_start(self) -> None:
         """Tell of the epochs before, if it goes on."""
-        if self.current_epoch:
-            self.tell(self.current_epoch, "resumed", earlier=True)
-        for row in self.curve:
+        self.recall(self.curve)
+
+    def recall(self, curve: list[dict[str, float]]) -> None:
+        """Tell of epochs that are done: ``curve`` has a row for each."""
+        if curve:
+            self.tell(len(curve), "resumed", earlier=True)
+        self.curve = curve
+        for row in curve:
             self.heard(int(row["epoch"]), row["figure"])
 
     def on_train_epoch_start(self) -> None:
