@@ -68,14 +68,21 @@ def tuning_of(way: str, tuning: dict[str, Any], seed: int) -> Tuning | None:
     return Tuning(kind, "pairs", **tuning, seed=seed) if kind in TUNED else None
 
 
-def trial(data: Dataset, way: str, part: str, seed: int, cache: Path) -> dict[str, Any]:
-    """Fit one way, and measure it on warm and on cold items."""
+def trial(data: Dataset, way: str, part: str, seed: int, cache: Path, where: Path) -> dict[str, Any]:
+    """Fit one way, and measure it on warm and on cold items.
+
+    What the sequence model of a way has tuned is kept in ``where``: nearness of texts reads by it as well.
+    """
     how, training = PARTS[part], Training(cache / "training", progress=True)
     train, warm, cold = questions(data, seed)
     CachedEncoder(TextEncoder("minilm", progress=True), cache / "vectors").encode(
         train.texts
     )  # the same for all
-    own = TextEncoder("minilm", tuning=tuning_of(way, how["tuning"], seed), progress=True, training=training)
+    tuned, tuning = where / f"adapter-{way.rpartition(' ')[2]}-{seed}", tuning_of(way, how["tuning"], seed)
+    known = tuned if way.startswith("content,") and tuned.is_dir() else None
+    own = TextEncoder(
+        "minilm", adapter=known, tuning=None if known else tuning, progress=True, training=training
+    )
     encoder = CachedEncoder(own, cache / "vectors")
     model: Model
     if way.startswith("content"):
@@ -86,6 +93,8 @@ def trial(data: Dataset, way: str, part: str, seed: int, cache: Path) -> dict[st
     wall, cpu = time.perf_counter(), time.process_time()
     model.fit(train)
     wall, cpu = time.perf_counter() - wall, time.process_time() - cpu
+    if own.adapter:
+        own.adapter.save(tuned)
     answers = {split.protocol: run(model, Scene(split), [10]) for split in (warm, cold)}
     per_user = [answers["last"].per_user, answers["cold-item"].per_user]
     per_user += [answers["cold-item"].parts["among the cold"][2]]
@@ -151,7 +160,7 @@ def main() -> int:
         for seed, way in ((seed, way) for seed in args.seeds for way in args.ways):
             if str(seed) in found.get(way, {"runs": {}})["runs"] and not args.again:
                 continue
-            done = trial(data, way, args.part, seed, args.cache)
+            done = trial(data, way, args.part, seed, args.cache, where)
             per_user = done.pop("per_user")
             np.savez(where / f"{way}-{seed}.npz", **per_user)
             done["ndcg@10"] = {group: round(float(values.mean()), 5) for group, values in per_user.items()}
