@@ -11,6 +11,7 @@ import pytest
 from acclimate.data.dataset import Dataset
 from acclimate.data.vocab import Vocabulary
 from acclimate.errors import InputError
+from acclimate.models import sequence_fit
 from acclimate.models.nearness import (
     HALF_LIFE,
     LEVEL,
@@ -210,6 +211,24 @@ def test_a_weight_may_be_given_and_with_few_users_is_the_usual() -> None:
     unwatched.fit(alike(n_users=60))
     assert unwatched.refit == {}
     assert unwatched.state()[1]["nearness"] == USUAL
+
+
+def test_held_out_users_are_ranked_a_few_at_a_time_to_the_same_figure(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def fitted(cells: int) -> SequenceModel:
+        monkeypatch.setattr(sequence_fit, "CELLS", cells)
+        model = SequenceModel(Brands(), **QUICK, nearness=0.4)
+        model.fit(alike())
+        return model
+
+    whole, parted = fitted(10**9), fitted(700)
+    assert whole.fitted
+    assert parted.fitted
+    assert 0.1 < whole.fitted.figure < 1
+    assert whole.fitted.figure == pytest.approx(parted.fitted.figure, abs=1e-6)
+    curves = [[row["figure"] for row in model.fitted.curve] for model in (whole, parted) if model.fitted]
+    assert curves[0] == pytest.approx(curves[1], abs=1e-6)
 
 
 @pytest.mark.parametrize("given", [-0.1, float("nan"), "much", True])

@@ -127,9 +127,7 @@ class Nearness:
             scale: Inverse temperature of the scores, from which the search starts.
             again: Whether what a user had may come again.
         """
-        few = slice(0, max(ENOUGH, CELLS // max(len(items), 1)))
-        asked, targets = asked[few], targets[few]
-        parts = np.stack([scores[few], self.near(asked, items, again=again)])
+        parts = np.stack([scores, self.near(asked, items, again=again)])
         out = asked.where(np.full(len(asked.items), not again))
         trusted, read = conditional_logit(
             parts, targets, (out.rows, out.items), [scale, 0.0], lowest=[TRUST * scale, 0.0]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from typing import Any
 
@@ -16,7 +16,7 @@ from acclimate.metrics import rank_metrics
 from acclimate.models.augment import beside, view
 from acclimate.models.heads import Answers, wanted
 from acclimate.models.joint import Along
-from acclimate.models.nearness import ENOUGH, USUAL, Nearness
+from acclimate.models.nearness import CELLS, ENOUGH, USUAL, Nearness
 from acclimate.models.repeats import Had
 from acclimate.models.rows import held_apart
 from acclimate.models.sequence_net import Asked, Batch, SequenceNet, Steps, cosines, told
@@ -62,7 +62,7 @@ def learn(
     users = None if reader is None else reader.place(asked)
 
     def ndcg() -> float:
-        return _ndcg(heard_out(net, asked, users), asked, targets, again=p["repeats"])
+        return _ndcg(heard_out(net, asked, users), asked, targets, len(text), again=p["repeats"])
 
     known: list[NDArray[Any]] = [train.items, train.offsets, targets, text]
     known += [train.times] if p["time"] or p["repeats"] or p["baskets"] else []
@@ -81,13 +81,22 @@ def learn(
     return done
 
 
-def heard_out(net: SequenceNet, asked: Histories, users: Floats | None) -> Floats:
-    """Return what ``net`` says of the items that it learns, float32[n, n_items], to n users."""
+def heard_out(net: SequenceNet, asked: Histories, users: Floats | None) -> Callable[[slice], Floats]:
+    """Return what says, of a slice of ``asked``, what ``net`` thinks of the items that it learns.
+
+    The slice of n users gives float32[n, n_items]; ``users`` are readings of all of them, if they are read.
+    """
     table = net.items()
-    scores = cosines(net, table, F.normalize(table, dim=1), asked, users=users)
-    if net.terms:
-        net.terms.add(scores, asked, float(net.scale))
-    return scores
+    unit = F.normalize(table, dim=1)
+
+    def says(part: slice) -> Floats:
+        some = asked[part]
+        scores = cosines(net, table, unit, some, users=None if users is None else users[part])
+        if net.terms:
+            net.terms.add(scores, some, float(net.scale))
+        return scores
+
+    return says
 
 
 def weighed(
@@ -111,18 +120,37 @@ def weighed(
     asked, targets = held(own, net.params)[1:]
     if not len(asked):
         return fitted
-    scores = heard_out(net, asked, None if reader is None else reader.place(asked))
+    heard = heard_out(net, asked, None if reader is None else reader.place(asked))
     if given is None and len(asked) >= ENOUGH:
-        near.choose(scores, asked, targets, warm, scale=float(net.scale), again=again)
-    scores += near.weight * near.near(asked, warm, again=again)
-    return replace(fitted, figure=_ndcg(scores, asked, targets, again=again))
+        few = slice(0, max(ENOUGH, CELLS // max(len(warm), 1)))
+        near.choose(heard(few), asked[few], targets[few], warm, scale=float(net.scale), again=again)
+
+    def both(part: slice) -> Floats:
+        return heard(part) + near.weight * near.near(asked[part], warm, again=again)
+
+    return replace(fitted, figure=_ndcg(both, asked, targets, len(warm), again=again))
 
 
-def _ndcg(scores: Floats, asked: Histories, targets: Codes, *, again: bool) -> float:
-    """Return the mean NDCG@10 of scores float32[n, n_items], where ``targets`` int32[n] came next."""
-    out = asked.where(np.full(len(asked.items), not again))
-    ends = np.arange(len(asked) + 1)
-    return float(rank_metrics(scores, targets, ends, out.rows, out.items)["ndcg@10"].mean())
+def _ndcg(
+    says: Callable[[slice], Floats], asked: Histories, targets: Codes, n_items: int, *, again: bool
+) -> float:
+    """Return the mean NDCG@10 of users whose ``targets`` int32[n] came next.
+
+    Args:
+        says: Gives the scores of a slice of them, float32[some, n_items]; it is asked for few at a time.
+        asked: The users.
+        targets: What came next.
+        n_items: Items that are ranked.
+        again: Whether what a user had is ranked as well.
+    """
+    found, few = [], max(1, CELLS // n_items)
+    for first in range(0, len(asked), few):
+        part = slice(first, first + few)
+        some = asked[part]
+        out = some.where(np.full(len(some.items), not again))
+        ends = np.arange(len(some) + 1)
+        found.append(rank_metrics(says(part), targets[part], ends, out.rows, out.items)["ndcg@10"])
+    return float(np.concatenate(found).mean())
 
 
 def held(own: Histories, params: dict[str, Any]) -> tuple[Histories, Histories, Codes]:
