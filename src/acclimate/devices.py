@@ -29,7 +29,8 @@ def choose_device(name: str) -> torch.device:
         torch.empty(0, device=device)
     except (RuntimeError, AssertionError, NotImplementedError) as error:
         raise InputError(
-            f"no device {name!r} here: use 'auto', 'cpu', or 'cuda' on a machine with a GPU", field="device"
+            f"no device {name!r} here: use 'auto' or 'cpu', 'cuda' on a machine with a GPU, 'mps' on a Mac",
+            field="device",
         ) from error
     return device
 

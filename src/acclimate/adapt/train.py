@@ -22,9 +22,8 @@ from acclimate.config import Home, Settings
 from acclimate.data.dataset import Dataset
 from acclimate.data.split import split_last
 from acclimate.devices import choose_device
-from acclimate.encode import ENCODERS, make_encoder
+from acclimate.encode import check_encoder, make_encoder
 from acclimate.encode.tuning import Tuning
-from acclimate.encode.weights import check_name
 from acclimate.errors import AcclimateError, InputError, NotFoundError, nearest
 from acclimate.evaluate.compare import Interval
 from acclimate.evaluate.protocols import evaluate
@@ -156,8 +155,7 @@ class Trainer:
                 )
         check_tracking(self.settings.train.tracking)
         make_policy(self.settings.policy)
-        if self.settings.train.encoder not in ENCODERS:
-            check_name(self.settings.train.encoder)
+        check_encoder(self.settings.train.encoder)
         tuning_of(self.settings)
         check_data(self.home)
         self._check_tuned(names)

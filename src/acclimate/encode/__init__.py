@@ -6,7 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from acclimate.encode.weights import PACKAGED
+from acclimate.encode.weights import PACKAGED, check_name
 from acclimate.errors import InputError, NotFoundError, nearest
 from acclimate.types import Encoder
 
@@ -45,6 +45,21 @@ ENCODERS: dict[str, Callable[..., Encoder]] = {"minilm": _text, "tfidf": _tfidf,
 """Registered name -> what makes it of (name, device, progress), and how it is tuned."""
 
 
+def check_encoder(name: str) -> None:
+    """Raise NotFoundError unless ``name`` is a registered encoder, a folder, or like a hub id.
+
+    Nothing is downloaded and no weights are read.
+
+    Example:
+        >>> check_encoder("auto")
+    """
+    if name not in ENCODERS and "/" not in name and not Path(name).is_dir():
+        allowed = f"{nearest(name, ENCODERS)}, a folder, or a hub id like 'owner/model'"
+        raise NotFoundError(f"no encoder {name!r}: {allowed}", code="unknown_encoder", field="encoder")
+    if name not in ENCODERS:
+        check_name(name)
+
+
 def make_encoder(
     name: str,
     *,
@@ -73,9 +88,7 @@ def make_encoder(
         >>> make_encoder("tfidf").name
         'tfidf'
     """
-    if name not in ENCODERS and "/" not in name and not Path(name).is_dir():
-        allowed = f"{nearest(name, ENCODERS)}, a folder, or a hub id like 'owner/model'"
-        raise NotFoundError(f"no encoder {name!r}: {allowed}", code="unknown_encoder", field="encoder")
+    check_encoder(name)
     make: Callable[..., Encoder] = ENCODERS.get(name, _text)
     encoder = make(name, device, progress, tuning=tuning, training=training)
     if cache is None or encoder.name == "tfidf":  # tfidf is as fast as its cache would be
