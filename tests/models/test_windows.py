@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from acclimate.models.sequence_fit import held
 from acclimate.models.windows import Windows, hold_out
 from acclimate.types import Histories
 
@@ -62,3 +64,12 @@ def test_at_most_so_many_are_held_out() -> None:
     assert len(asked) == 4
     assert left.lengths.sum() == 56
     assert hold_out(histories, most=0, seed=0)[0].lengths.sum() == 60
+
+
+@pytest.mark.parametrize(("events", "users"), [(20, 1024), (160, 1645), (600, 4096)])
+def test_more_users_are_held_out_of_larger_data_unless_told_how_many(events: int, users: int) -> None:
+    own = Histories.of([list(range(events))] * 2000 + [[1, 2, 3]] * 3000)
+    params = {"repeats": False, "baskets": False, "validation_users": None, "seed": 0}
+    assert len(held(own, params)[1]) == users
+    assert len(held(own, params | {"validation_users": 7})[1]) == 7
+    assert not len(held(own, params | {"validation_users": 0})[1])

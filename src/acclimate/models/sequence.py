@@ -65,8 +65,7 @@ class SequenceModel:
             lies between an event and a question. Figures of such a model are not comparable with those of
             models that are not told when the question is asked.
         feedback: Whether also events that are not liked are read, each with its weight and value.
-        item_bias: Whether a learned number for each item is added to its scores, which starts from how often
-            it was chosen.
+        item_bias: Whether a learned number of each item, at first how often it was had, is added to scores.
         repeats: Whether items that the user has had are scored by how often, how long ago and how near, in
             place of cosine and bias (see `acclimate.models.repeats`): for shops where things are bought
             again. Wants ``loss="full"``. Ages count at the user's last event, with ``time`` at the question.
@@ -99,7 +98,8 @@ class SequenceModel:
             0 for none. It triples the time of a step.
         augment: In which ways it is told, one or more of "crop", "mask", "reorder" and "substitute".
         batch_tokens: Events in a batch.
-        validation_users: At most so many users have their last event held out to watch the fit.
+        validation_users: At most so many users have their last event held out to watch the fit. None: as many
+            as 200 events have one, but 1,024 at least and 4,096 at most.
         seed: Decides start, order, dropout and validation users.
         training: Where and how the fit runs.
 
@@ -161,7 +161,7 @@ class SequenceModel:
         contrast: float = 0.0,
         augment: Sequence[str] = AUGMENTATIONS,
         batch_tokens: int = 4096,
-        validation_users: int = 1024,
+        validation_users: int | None = None,
         seed: int = 0,
         training: Training | None = None,
     ) -> None:

@@ -29,6 +29,8 @@ from acclimate.types import Codes, Floats, Histories
 
 FILLED = 256
 """The states of a batch are filled up to a multiple of it: fast kernels are made for a size, and kept."""
+WATCHED, HELD_OUT = (1024, 4096), 200
+"""How many users are held out at least and at most; between, one for so many events."""
 
 
 def learn(
@@ -155,8 +157,10 @@ def _ndcg(
 
 def held(own: Histories, params: dict[str, Any]) -> tuple[Histories, Histories, Codes]:
     """Return `hold_out` as the arguments of the model want it."""
-    again, together = params["repeats"], params["baskets"]
-    return hold_out(own, params["validation_users"], params["seed"], again=again, together=together)
+    again, together, most = params["repeats"], params["baskets"], params["validation_users"]
+    if most is None:
+        most = int(np.clip(len(own.items) // HELD_OUT, *WATCHED))
+    return hold_out(own, most, params["seed"], again=again, together=together)
 
 
 class Batches:

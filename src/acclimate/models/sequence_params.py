@@ -42,8 +42,9 @@ def check(params: dict[str, Any]) -> None:
     for name in ("width", "heads", "max_length", "patience", "batch_tokens"):
         check_whole(name, params[name], 1, 10**9)
     check_whole("layers", params["layers"], 1, 1000)
-    for name in ("epochs", "validation_users"):
-        check_whole(name, params[name], 0, 10**9)
+    check_whole("epochs", params["epochs"], 0, 10**9)
+    if params["validation_users"] is not None:
+        check_whole("validation_users", params["validation_users"], 0, 10**9)
     check_whole("seed", params["seed"], 0, SEEDS)
     check_whole("negatives", params["negatives"], 1, 10**6)
     for name, (what, allowed) in _NAMED.items():
