@@ -2,7 +2,7 @@
 
 make bench-accuracy                              # what is not in results.json yet
 make bench-accuracy QUICK=1                      # a small part anew, beside what is there; minutes
-make bench-accuracy ARGS="--sets ml-100k --models ease sequence --seeds 3 --again"
+make bench-accuracy ARGS="--sets ml-100k --models ease sequence --seeds 0 1 --again"
 """
 
 from __future__ import annotations
