@@ -35,7 +35,10 @@ RESULTS = HERE / "results.json"
 CLAIM = "Models of RecTools and implicit, fitted by their own library, and our sequence model: same targets"
 NETS: dict[str, dict[str, Any]] = {
     "sasrec": {"n_blocks": 2, "n_heads": 1, "n_factors": 64, "dropout_rate": 0.1, "lr": 1e-3},
-    "hstu": {"n_blocks": 2, "n_heads": 1, "n_factors": 64, "dropout_rate": 0.1, "lr": 1e-3},
+    "hstu": {
+        **{"n_blocks": 2, "n_heads": 1, "n_factors": 64, "dropout_rate": 0.2, "lr": 1e-3},
+        **{"loss": "sampled_softmax", "n_negatives": 128, "lightning_module_kwargs": {"logits_t": 0.05}},
+    },
     "recbole-sasrec": {
         **{"n_layers": 2, "n_heads": 1, "hidden_size": 64, "inner_size": 256, "learning_rate": 1e-3},
         **{"hidden_dropout_prob": 0.1, "attn_dropout_prob": 0.1, "MAX_ITEM_LIST_LENGTH": 50},
