@@ -41,6 +41,12 @@ def steps(net: Net, optimiser: torch.optim.Optimizer, n: int) -> None:
 EVERY = torch.tensor([0, 1, 2])
 
 
+@pytest.mark.parametrize("name", ["Rowwise-Adagrad", "SGD", "AdamW"])
+def test_a_name_may_be_in_any_case(name: str) -> None:
+    made, same = (make_optimiser(Net(), Recipe(1, 0.01, optimiser=each)) for each in (name, name.lower()))
+    assert type(made) is type(same)
+
+
 @pytest.mark.parametrize("name", names())
 def test_every_optimiser_learns(name: str) -> None:
     net = Net()

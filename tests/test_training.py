@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import errno
 import math
+import os
 import signal
+import time
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -155,13 +157,65 @@ def test_a_fit_that_ended_and_was_kept_costs_nothing_until_it_is_forgotten(tmp_p
     assert not list(tmp_path.rglob("*.ckpt")) + list(tmp_path.rglob("done.json"))
 
 
-def test_a_kept_fit_that_is_damaged_is_done_again(tmp_path: Path) -> None:
+def spoil(file: Path, how: str) -> None:
+    """Damage a file."""
+    data = bytearray(file.read_bytes())
+    if how == "zeros":
+        data[len(data) // 2 : len(data) // 2 + 400] = bytes(400)
+    file.write_bytes({"cut": data[: len(data) // 2], "empty": b"", "zeros": data}[how])
+
+
+@pytest.mark.parametrize("how", ["cut", "empty", "zeros", "gone", *("[{", "[]", "{}", '[{"epoch": 0}]', "3")])
+def test_a_kept_fit_that_is_damaged_is_done_again(how: str, tmp_path: Path) -> None:
     training = Training(tmp_path, keep=True)
+    first, again = Line(), Line()
+    done = fit(first, batches, RECIPE, training, figure=lambda: error_of(first), key="a")
+    (told,), (best,) = tmp_path.rglob("done.json"), tmp_path.rglob("best.ckpt")
+    if how in {"cut", "empty", "zeros"}:
+        spoil(best, how)
+    elif how == "gone":
+        best.unlink()
+    else:
+        told.write_text(how)
+    assert fit(again, batches, RECIPE, training, figure=lambda: error_of(again), key="a") == done
+    assert torch.equal(first.layer.weight, again.layer.weight)
+
+
+@pytest.mark.parametrize("file", ["last.ckpt", "best.ckpt"])
+@pytest.mark.parametrize("how", ["cut", "empty"])
+def test_a_damaged_checkpoint_is_as_if_it_were_not_there(
+    kill: Callable[..., None], tmp_path: Path, file: str, how: str
+) -> None:
+    kill()
+    (found,) = tmp_path.rglob(file)
+    spoil(found, how)
     module = Line()
-    done = fit(module, batches, RECIPE, training, figure=lambda: error_of(module), key="a")
-    (file,) = tmp_path.rglob("done.json")
-    file.write_text("[{")
-    assert fit(Line(), batches, RECIPE, training, figure=lambda: 0.0, key="a").curve != done.curve
+    done = fit(module, batches, RECIPE, Training(tmp_path), figure=lambda: error_of(module), key="a")
+    assert not done.resumed
+    assert len(done.curve) == RECIPE.epochs
+
+
+def test_a_killed_fit_goes_on_from_its_last_epoch_and_not_from_its_best(tmp_path: Path) -> None:
+    told = [0.9, 0.5, 0.4, 0.3]
+    with pytest.raises(IndexError):
+        fit(Line(), batches, RECIPE, Training(tmp_path), figure=lambda: told.pop(0), key="a")
+    rest = Line()
+    done = fit(rest, batches, RECIPE, Training(tmp_path), figure=lambda: 0.2, key="a")
+    assert [row["figure"] for row in done.curve] == [0.9, 0.5, 0.4, 0.3, 0.2, 0.2]
+    assert (done.resumed, done.epochs) == (True, 1)
+
+
+def test_what_was_stopped_long_ago_is_thrown_away_with_what_ended(
+    kill: Callable[..., None], tmp_path: Path
+) -> None:
+    kill()
+    training = Training(tmp_path)
+    training.forget_finished()
+    (best,) = tmp_path.rglob("best.ckpt")
+    long_ago = time.time() - 40 * 86_400
+    os.utime(best, (long_ago, long_ago))
+    training.forget_finished()
+    assert not list(tmp_path.rglob("*.ckpt"))
 
 
 def test_a_fit_of_something_else_is_not_resumed(kill: Callable[..., None], tmp_path: Path) -> None:
@@ -180,6 +234,17 @@ def test_a_loss_that_is_not_finite_says_where() -> None:
         AcclimateError, match=r"the loss is nan in epoch 2, step 2: try a learning_rate below"
     ):
         fit(Line(), broken, RECIPE, Training())
+
+
+def test_what_was_best_before_a_loss_went_wrong_is_kept_and_named(tmp_path: Path) -> None:
+    def broken(epoch: int) -> list[Pair]:
+        return batches(epoch) if epoch < 2 else [Pair(batches(0)[0].x * math.nan, batches(0)[0].y)]
+
+    with pytest.raises(AcclimateError, match="the loss is nan in epoch 3, step 1") as caught:
+        fit(Line(), broken, RECIPE, Training(tmp_path), figure=lambda: 0.5, key="a")
+    (best,) = tmp_path.rglob("best.ckpt")
+    assert caught.value.message.endswith(f"What was best until then is kept: {best}")
+    assert torch.load(best, weights_only=True)["epoch"] == 0
 
 
 def test_progress_says_the_loss_on_stderr_only(capsys: pytest.CaptureFixture[str]) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,6 +12,19 @@ from acclimate.errors import AcclimateError, InputError
 
 if TYPE_CHECKING:
     import torch
+
+KINDS = ("cpu", "cuda", "mps")
+"""Devices that we know what to do with."""
+GROUPS = (
+    (Path("/sys/fs/cgroup"), "memory.max", "memory.current", "inactive_file"),
+    (
+        Path("/sys/fs/cgroup/memory"),
+        "memory.limit_in_bytes",
+        "memory.usage_in_bytes",
+        "total_inactive_file",
+    ),
+)
+"""Where a container tells its limit, what it uses, and what of that is free, in both versions."""
 
 
 def choose_device(name: str) -> torch.device:
@@ -27,12 +40,29 @@ def choose_device(name: str) -> torch.device:
     try:
         device = torch.device(name)
         torch.empty(0, device=device)
+        if device.type not in KINDS:
+            raise NotImplementedError
     except (RuntimeError, AssertionError, NotImplementedError) as error:
         raise InputError(
             f"no device {name!r} here: use 'auto' or 'cpu', 'cuda' on a machine with a GPU, 'mps' on a Mac",
             field="device",
         ) from error
     return device
+
+
+def fitting_device(name: str) -> torch.device:
+    """Return where a model is fitted if ``name`` is asked for: on a GPU of CUDA's, or else on the CPU.
+
+    Models hold times in seconds as float64, which ``mps`` does not have; there texts alone are read.
+
+    Example:
+        >>> fitting_device("cpu").type
+        'cpu'
+    """
+    import torch
+
+    device = choose_device(name)
+    return device if device.type == "cuda" else torch.device("cpu")
 
 
 def bf16_helps(device: torch.device) -> bool:
@@ -52,10 +82,24 @@ def memory_left(device: torch.device) -> int:
     if device.type == "cuda":
         return int(torch.cuda.mem_get_info(device)[0])
     info = Path("/proc/meminfo")
+    free = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
     for line in info.read_text().splitlines() if info.is_file() else []:
         if line.startswith("MemAvailable:"):
-            return int(line.split()[1]) * 1024
-    return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+            free = int(line.split()[1]) * 1024
+    return min([free, *_contained()])
+
+
+def _contained() -> list[int]:
+    """Return how many bytes the container of this process leaves it, as control groups tell; none without.
+
+    What it holds of files that nobody reads is free.
+    """
+    for folder, most, used, kept in GROUPS:
+        with suppress(OSError, ValueError, KeyError):  # "max": there is no limit
+            told = dict(line.split() for line in (folder / "memory.stat").read_text().splitlines())
+            limit, taken = (int((folder / name).read_text()) for name in (most, used))
+            return [max(0, limit - taken + int(told[kept]))]
+    return []
 
 
 @contextmanager

@@ -112,22 +112,23 @@ def make_optimiser(module: nn.Module, recipe: Recipe) -> Optimizer:
         InputError: No such optimiser; names the nearest.
     """
     check_optimiser(recipe.optimiser)
+    name = recipe.optimiser.lower()
     weights = {name: p for name, p in module.named_parameters() if p.requires_grad}
-    ids = [name for name in weights if recipe.optimiser == ROWWISE and name.endswith("items.ids")]
-    rest = [p for name, p in weights.items() if name not in ids]
+    ids = [each for each in weights if name == ROWWISE and each.endswith("items.ids")]
+    rest = [p for each, p in weights.items() if each not in ids]
     groups = [
         {"params": [p for p in rest if p.ndim > 1], "weight_decay": recipe.weight_decay},
         {"params": [p for p in rest if p.ndim <= 1], "weight_decay": 0.0},
     ]
     kinds: dict[str, Any] = {
-        name.lower(): kind for name, kind in inspect.getmembers(torch.optim, inspect.isclass)
+        each.lower(): kind for each, kind in inspect.getmembers(torch.optim, inspect.isclass)
     }
-    kind = kinds["adamw" if recipe.optimiser == ROWWISE else recipe.optimiser.lower()]
+    kind = kinds["adamw" if name == ROWWISE else name]
     extra = {"momentum": 0.9} if kind is torch.optim.SGD else {}
     made: Optimizer = kind(groups, lr=recipe.learning_rate, **extra)
     if not ids:
         return made
-    rows = RowwiseAdagrad([weights[name] for name in ids], lr=10 * recipe.learning_rate)
+    rows = RowwiseAdagrad([weights[each] for each in ids], lr=10 * recipe.learning_rate)
     return Together([made, rows])
 
 

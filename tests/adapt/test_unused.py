@@ -46,6 +46,34 @@ def test_settings_that_change_nothing_are_named(
 
 
 @pytest.mark.parametrize(
+    ("params", "name"),
+    [
+        ({"loss": "sampled", "label_smoothing": 0.1}, "label_smoothing"),
+        ({"negatives": 50}, "negatives"),
+        ({"drawn_by": 0.5}, "drawn_by"),
+        ({"id_share": 0.2}, "id_share"),
+        ({"item_vector": "text", "id_dropout": 0.2}, "id_dropout"),
+        ({"augment": ["crop"]}, "augment"),
+        ({"user_text": "alone", "nearness": 0.2}, "nearness"),
+        ({"item_vector": "id", "nearness": 0.2}, "nearness"),
+        ({"block": "gru", "heads": 4}, "heads"),
+        ({"validation_users": 0, "patience": 3}, "patience"),
+    ],
+)
+def test_arguments_that_change_nothing_beside_the_others_are_named(params: dict[str, Any], name: str) -> None:
+    (line,) = unused(Settings(train=Train(params=params)), ["sequence", "ease"])
+    assert line.startswith(f"train.params.{name} changes nothing: ")
+    assert not unused(Settings(train=Train(params=params)), ["ease"])
+
+
+def test_an_adapter_beside_ids_alone_is_named() -> None:
+    settings = Settings(adapter=Adapter(name="lora"), train=Train(params={"item_vector": "id"}))
+    assert unused(settings, ["sequence"]) == [
+        "adapter.name='lora' changes nothing in sequence: item_vector='id' reads no texts"
+    ]
+
+
+@pytest.mark.parametrize(
     ("params", "timed", "told"),
     [
         ({"baskets": True, "user_text": "off"}, True, []),

@@ -312,7 +312,13 @@ def check_small_worlds(make: Make) -> None:
         [("u", "i", 1.0), ("v", "j", 1.0)],
     ):
         data = Dataset.of(rows, value=np.full(len(rows), 4.0))
-        scores = fitted(make, data).score(data.histories())
+        try:
+            model = fitted(make, data)
+        except InputError:
+            if data.histories().lengths.max() < 2:
+                continue  # there is no order to learn
+            raise
+        scores = model.score(data.histories())
         assert scores.shape == (data.n_users, data.n_items)
         assert not np.isinf(scores).any()
     assert fitted(make, world(text=False)).score(questions()).shape[1] == N_ITEMS

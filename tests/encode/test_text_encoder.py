@@ -166,7 +166,9 @@ def test_wrong_arguments_say_what_is_allowed(tiny: Path, options: dict[str, obje
         TextEncoder(tiny, **options)  # type: ignore[arg-type]
 
 
-@pytest.mark.parametrize("device", ["gpu", "cuda:99", "cuda" if not torch.cuda.is_available() else "xpu"])
+@pytest.mark.parametrize(
+    "device", ["gpu", "meta", "cuda:99", "cuda" if not torch.cuda.is_available() else "xpu"]
+)
 def test_a_missing_device_is_named(device: str) -> None:
     with pytest.raises(InputError, match=f"no device '{device}' here"):
         choose_device(device)

@@ -133,6 +133,15 @@ def test_adalora_drops_ranks(bert: Path) -> None:
     assert (values != 0).mean() == pytest.approx(2 / 3, abs=0.05)  # three ranks to begin with, two at the end
 
 
+@pytest.mark.parametrize("steps", [1, 2, 3])
+def test_adalora_may_be_short(bert: Path, steps: int) -> None:
+    encoder = TextEncoder(bert, tuning=Tuning("adalora", size=2, epochs=1, steps=steps, batch=8))
+    before = encoder.encode(TEXTS)
+    encoder.fit(TEXTS, world(len(TEXTS), 4))
+    assert encoder.adapter is not None
+    assert not np.array_equal(before, encoder.encode(TEXTS))
+
+
 def test_a_tuned_encoder_travels_as_arrays_and_json(bert: Path, tmp_path: Path, processes: Processes) -> None:
     encoder = TextEncoder(bert, tuning=Tuning("bottleneck", epochs=1, steps=3, batch=8))
     encoder.fit(TEXTS, world(len(TEXTS), 4))

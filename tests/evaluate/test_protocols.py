@@ -13,15 +13,17 @@ import pytest
 from acclimate.data.dataset import Dataset
 from acclimate.data.split import SPLITS, Split, split_last, split_time
 from acclimate.data.vocab import Vocabulary
-from acclimate.errors import InputError, NotFoundError
+from acclimate.errors import AcclimateError, InputError, NotFoundError
 from acclimate.evaluate import ranking
 from acclimate.evaluate.protocols import evaluate
 from acclimate.evaluate.ranking import measure
 from acclimate.evaluate.scene import ENOUGH, Scene, item_vectors
 from acclimate.models import ease
 from acclimate.models.ease import EASE
+from acclimate.models.hybrid import Hybrid
 from acclimate.models.item_knn import ItemKNN
 from acclimate.models.popularity import Popularity
+from acclimate.models.sequence import SequenceModel
 from acclimate.state.histories import UserHistories
 from acclimate.types import Codes, Floats, Histories, Item, User
 
@@ -274,6 +276,31 @@ def test_a_model_that_refuses_the_data_is_left_out_and_named(monkeypatch: pytest
     assert report.document()["left_out"].keys() == {"ease"}
     with pytest.raises(InputError, match="it takes up to 3 items: use item-knn"):
         evaluate([EASE()], world())
+
+
+@pytest.mark.parametrize("code", ["loss_not_finite", "out_of_memory"])
+def test_a_fit_that_fails_leaves_the_other_models_in_the_report(
+    code: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def failing(self: ItemKNN, data: Dataset) -> None:
+        raise AcclimateError("the loss is nan", code=code)
+
+    monkeypatch.setattr(ItemKNN, "fit", failing)
+    report = evaluate([Popularity(), ItemKNN()], world())
+    assert report.left_out == {"item-knn": "the loss is nan"}
+    assert [each.name for each in report.models] == ["popularity"]
+    with pytest.raises(AcclimateError, match="the loss is nan"):
+        evaluate([ItemKNN()], world())
+
+
+def test_a_model_that_knows_when_it_is_asked_stands_apart() -> None:
+    small: dict[str, Any] = {"width": 8, "heads": 1, "layers": 1, "epochs": 1, "validation_users": 0}
+    blind, aware = SequenceModel(**small), SequenceModel(**small, time=True)
+    both = Hybrid(sources=[SequenceModel(**small, time=True), Popularity()])
+    report = evaluate([blind, aware, both], world())
+    told = ["knows when it is asked (time=true)" in " ".join(each.notes) for each in report.models]
+    assert told == [False, True, True]
+    assert str(report).count("its figures stand apart from those of models that do not") == 2
 
 
 def test_several_lengths_at_once() -> None:

@@ -8,7 +8,8 @@ from msgspec.structs import asdict
 
 from acclimate.config import Adapter, Settings
 from acclimate.data.dataset import Dataset
-from acclimate.models import MODELS, arguments
+from acclimate.models import MODELS, arguments, defaults
+from acclimate.models.idle import idle
 from acclimate.parallel import processes
 
 
@@ -16,8 +17,8 @@ def unused(settings: Settings, names: Sequence[str]) -> list[str]:
     """Return a line for each setting that changes nothing in fits of the models ``names``.
 
     Example:
-        >>> unused(Settings(adapter=Adapter(size=4)), ["ease"])
-        ["adapter.size is set, and adapter.name is 'frozen': nothing is tuned. Name one, such as lora"]
+        >>> unused(Settings(adapter=Adapter(epochs=4)), ["sequence"])
+        ["adapter.epochs is set, and adapter.name is 'frozen': nothing is tuned. Name one, such as lora"]
     """
     adapter, found = settings.adapter, []
     set_to = [
@@ -33,10 +34,24 @@ def unused(settings: Settings, names: Sequence[str]) -> list[str]:
         readers = ", ".join(name for name in MODELS if "encoder" in arguments(name))
         who = f"{' and '.join(names)} {'reads' if len(names) == 1 else 'read'}"
         found.append(f"adapter.name={adapter.name!r} changes nothing: {who} no texts. These do: {readers}")
+    ids = "sequence" in names and settings.train.params.get("item_vector") == "id"
+    if adapter.name != "frozen" and ids and settings.train.params.get("user_text", "off") == "off":
+        found.append(
+            f"adapter.name={adapter.name!r} changes nothing in sequence: item_vector='id' reads no texts"
+        )
+    found += _idle(settings) if "sequence" in names else []
     rows = settings.train.item_rows
     if rows != "auto" and processes().count == 1:
         found.append(f"train.item_rows={rows!r} changes nothing in one process: it is for torchrun")
     return found
+
+
+def _idle(settings: Settings) -> list[str]:
+    """Return a line for each argument of the sequence model that does nothing beside the others."""
+    known, given = defaults("sequence"), settings.train.params
+    mine = {name: value for name, value in given.items() if name in known}
+    params = known | settings.train.tuned.get("sequence", {}) | mine
+    return [f"train.params.{name} changes nothing: {why}" for name, why in idle(params, mine).items()]
 
 
 def unused_by(settings: Settings, names: Sequence[str], data: Dataset) -> list[str]:

@@ -243,6 +243,7 @@ class AdaLoRA(_Peft):
         config = self._config
         final = config.total_step - config.tfinal
         learned = any(weight.grad is not None for weight in self.weights().values())
+        learned &= self.done < final or bool(self.network.base_model.rankallocator.ipt)  # too few steps
         if (0 < self.done <= final and learned) or (self.done > final and config.rank_pattern):
             self.network.base_model.update_and_allocate(self.done)
         self.done += 1

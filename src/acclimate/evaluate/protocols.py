@@ -10,12 +10,15 @@ from time import perf_counter
 from acclimate.data.dataset import Dataset
 from acclimate.data.held_out import targets_sha256
 from acclimate.data.split import SPLITS
-from acclimate.errors import InputError, NotFoundError, nearest
+from acclimate.errors import AcclimateError, InputError, NotFoundError, nearest
 from acclimate.evaluate.leaks import Leak, find_leaks, find_model_leak
 from acclimate.evaluate.ranking import check_targets, lengths, run, summary
 from acclimate.evaluate.results import ModelReport, Report, against_the_best
 from acclimate.evaluate.scene import Scene
 from acclimate.types import Model
+
+FAILED = ("loss_not_finite", "out_of_memory")
+"""Codes of errors by which one model is left out, so that the others still are measured."""
 
 
 def evaluate(
@@ -72,7 +75,9 @@ def evaluate(
     for name, group in zip(_names([group[0] for group in groups]), groups, strict=True):
         try:
             reports.append(_one(name, group, scenes, ks, seed, progress, leaks))
-        except InputError as refused:
+        except AcclimateError as refused:
+            if not isinstance(refused, InputError) and refused.code not in FAILED:
+                raise
             left_out[name] = refused.message
             if len(left_out) == len(groups):
                 raise

@@ -370,5 +370,15 @@ def _notes(model: Model, ranked: _Ranked) -> tuple[str, ...]:
         lines.append(
             f"{ranked.unscored:,} of {counted(ranked.n_targets, 'target')} cannot be scored and {rank} last"
         )
+    if told_when(model):
+        lines.append(
+            "knows when it is asked (time=true): its figures stand apart from those of models that do not"
+        )
     note = getattr(model.encoder, "note", None)
     return (*lines, note) if note else tuple(lines)
+
+
+def told_when(model: Model) -> bool:
+    """Return whether a model, or one of its sources, reads how long after the last event it is asked."""
+    sources = getattr(model, "sources", ())
+    return bool(getattr(model, "params", {}).get("time")) or any(map(told_when, sources))

@@ -8,10 +8,28 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 from acclimate.errors import InputError
+from acclimate.models.heads import wanted
 from acclimate.models.user_text import Read
 
 if TYPE_CHECKING:
     from acclimate.models.sequence_net import Batch
+
+
+def check_parted(params: Mapping[str, Any]) -> None:
+    """Raise InputError if several processes cannot share the loss that these arguments make; names them."""
+    for name in ("contrast", "perturbation"):
+        if params[name]:
+            raise InputError(
+                f"{name}={params[name]:g} looks at a batch as a whole, which several processes cannot share: "
+                f"set train.params.{name}=0, or fit in one process",
+                field=f"train.params.{name}",
+            )
+    if wanted(params):
+        raise InputError(
+            "rating and click are means of their own over a batch, which several processes cannot share: set "
+            "train.params.rating=off and train.params.click=false, or fit in one process",
+            field="train.params.rating",
+        )
 
 
 def part_of_batch(batch: Batch, mine: int, count: int, params: Mapping[str, Any]) -> tuple[Batch, float]:
@@ -30,19 +48,7 @@ def part_of_batch(batch: Batch, mine: int, count: int, params: Mapping[str, Any]
     Raises:
         InputError: A part of the loss is not a mean over what is to be foreseen; names the argument.
     """
-    for name in ("contrast", "perturbation"):
-        if params[name]:
-            raise InputError(
-                f"{name}={params[name]:g} looks at a batch as a whole, which several processes cannot share: "
-                f"set train.params.{name}=0, or fit in one process",
-                field=f"train.params.{name}",
-            )
-    if batch.answers is not None:
-        raise InputError(
-            "rating and click are means of their own over a batch, which several processes cannot share: set "
-            "train.params.rating=off and train.params.click=false, or fit in one process",
-            field="train.params.rating",
-        )
+    check_parted(params)
     lengths = batch.steps.lengths
     ends = torch.cumsum(lengths, 0)
     if len(lengths) < count:

@@ -78,7 +78,7 @@ class SequenceModel:
         loss: Over all items, ``"full"``, or for a large catalogue over some that are drawn: ``"sampled"``,
             ``"gbce"`` or ``"bpr"``.
         negatives: How many are drawn for a batch.
-        drawn_by: Power of an item's count by which it is drawn, 0 (all alike) to 1.
+        drawn_by: Power of an item's count by which it is drawn, 0 (all alike) to 1. None: .75, with gbce 0.
         label_smoothing: Share of a target that is spread over all items, with ``loss="full"``; 0..1.
         dropout: Share of inputs and of branches dropped in training.
         id_dropout: Share of items that stand by their text alone in a training step; where there is no
@@ -144,7 +144,7 @@ class SequenceModel:
         click: bool = False,
         loss: str = "full",
         negatives: int = 1024,
-        drawn_by: float = 0.75,
+        drawn_by: float | None = None,
         label_smoothing: float = 0.0,
         dropout: float = 0.2,
         id_dropout: float = 0.0,

@@ -12,6 +12,7 @@ import torch
 from numpy.typing import NDArray
 from torch.nn import functional as F
 
+from acclimate.errors import InputError
 from acclimate.metrics import rank_metrics
 from acclimate.models.augment import beside, view
 from acclimate.models.heads import Answers, wanted
@@ -51,10 +52,19 @@ def learn(
         name: What the progress bar says.
         reader: Reads users of such codes as texts; None if they are not read.
         along: Fits the net on together with the language model of its texts; None if that stays as it is.
+
+    Raises:
+        InputError: Nobody did two things: there is no order.
     """
     p = net.params
     train, asked, targets = held(own, p)
-    if train.lengths.max(initial=0) < 2 or not p["epochs"]:  # nobody did two things: there is no order
+    if train.lengths.max(initial=0) < 2 and p["epochs"]:
+        raise InputError(
+            f"{name} needs a user with at least two positive events, the data has none: what follows what "
+            "cannot be learned. Take popularity until there are some",
+            field="data",
+        )
+    if not p["epochs"]:
         net.eval().requires_grad_(False)
         return Fitted(0, float("nan"), False, [])
     if net.foretells is not None:

@@ -22,6 +22,7 @@ from acclimate.models.mixers import BIASED, make_block
 from acclimate.models.parts import part_of_batch
 from acclimate.models.remembered import Remembered, keys_of
 from acclimate.models.repeats import Had, ItemTerms
+from acclimate.models.sequence_params import drawn_by
 from acclimate.models.touched import touched
 from acclimate.models.user_text import Join, Read
 from acclimate.parallel import Processes
@@ -140,7 +141,7 @@ class SequenceNet(nn.Module):
     ) -> None:
         super().__init__()
         counts = np.zeros(len(items.text), np.int64) if counts is None else counts
-        chances = torch.from_numpy(counts.astype(np.float32) ** params["drawn_by"])
+        chances = torch.from_numpy(counts.astype(np.float32) ** drawn_by(params))
         width = items.text.shape[1]
         self.items, self.params = items, dict(params)
         self.register_buffer("chances", chances / chances.sum(), persistent=False)

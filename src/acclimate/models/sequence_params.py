@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping
 from functools import wraps
 from typing import Any
 
 from acclimate.data.dataset import Dataset
-from acclimate.devices import choose_device, memory_left, memory_told
+from acclimate.devices import fitting_device, memory_left, memory_told
 from acclimate.errors import SEEDS, AcclimateError, InputError, is_number, shown
 from acclimate.models import heads
 from acclimate.models.augment import AUGMENTATIONS
@@ -16,8 +16,10 @@ from acclimate.models.item_vectors import ITEM_VECTORS
 from acclimate.models.losses import LOSSES
 from acclimate.models.mixers import BIASED, MIXERS
 from acclimate.models.neural import check_share
+from acclimate.models.parts import check_parted
 from acclimate.models.user_text import USER_TEXT
 from acclimate.optimisers import SCHEDULES, check_optimiser
+from acclimate.parallel import processes
 from acclimate.training import Recipe
 from acclimate.types import Floats
 
@@ -64,7 +66,7 @@ def check(params: dict[str, Any]) -> None:
     share, power = params["id_share"], params["drawn_by"]
     if not is_number(share) or not 0 < share <= 1:
         raise InputError(f"id_share must be above 0 and at most 1, got {shown(share)}", field="id_share")
-    if not is_number(power) or not 0 <= power <= 1:
+    if power is not None and (not is_number(power) or not 0 <= power <= 1):
         raise InputError(f"drawn_by must be 0..1, got {shown(power)}", field="drawn_by")
     for name in ("dropout", "id_dropout", "label_smoothing", "averaging"):
         check_share(name, params[name])
@@ -84,16 +86,34 @@ def check(params: dict[str, Any]) -> None:
         check_choice("augment", way, AUGMENTATIONS, "augmentation")
 
 
-def check_size(params: dict[str, Any], device: str) -> None:
-    """Raise AcclimateError if the net of these arguments would not fit into the memory that is free.
+def drawn_by(params: Mapping[str, Any]) -> float:
+    """Return the power of an item's count by which it is drawn; gBCE's calibration wants all alike."""
+    given: float | None = params["drawn_by"]
+    return (0.0 if params["loss"] == "gbce" else 0.75) if given is None else given
 
-    Counted are its weights, their gradient, two moments and what steps and checkpoints take beside them,
-    without those of single items: an operating system hands out more memory than there is, and kills who
-    uses it.
+
+def check_size(params: dict[str, Any], device: str, n_items: int = 0) -> None:
+    """Raise AcclimateError if what these arguments ask for would not fit into the memory that is free.
+
+    Counted are the weights of the net, their gradient, two moments and what steps and checkpoints take beside
+    them, without those of single items; and what is said of each item, or of those that are drawn, at each
+    event of a batch, and its gradient. An operating system hands out more memory than there is, and kills
+    who uses it.
     """
     width, layers, reach = params["width"], params["layers"], params["max_length"]
     needed = 4 * 6 * (width * reach + layers * 16 * width**2)
-    free = memory_left(choose_device(device))
+    free = memory_left(fitting_device(device))
+    said = n_items if params["loss"] == "full" else params["negatives"]
+    batch = 4 * 2 * said * params["batch_tokens"]
+    if batch > free and batch > needed:
+        full = params["loss"] == "full"
+        lower = "batch_tokens, or take loss='sampled'" if full else "negatives or batch_tokens"
+        raise AcclimateError(
+            f"out of memory: {said:,} scores for each of the {params['batch_tokens']:,} events of a batch "
+            f"(batch_tokens) take about {batch / 1e9:,.1f} GB to fit, and {free / 1e9:,.1f} GB are free: "
+            f"lower train.params.{lower}",
+            code="out_of_memory",
+        )
     if needed > free:
         raise AcclimateError(
             f"out of memory: a net with width {width}, layers {layers} and max_length {reach} takes about "
@@ -108,7 +128,8 @@ def told_of_memory(fit: Callable[[Any, Dataset], None]) -> Callable[[Any, Datase
 
     @wraps(fit)
     def told(self: Any, data: Dataset) -> None:
-        names = ("batch_tokens", "width", "max_length")
+        drawn = [] if self.params["loss"] == "full" else ["negatives"]
+        names = (*drawn, "batch_tokens", "width", "max_length")
         with memory_told("lower train.params." + ", or ".join(f"{n}, now {self.params[n]}" for n in names)):
             fit(self, data)
 
@@ -119,7 +140,9 @@ def check_learns(params: dict[str, Any], device: str, data: Dataset, *, started:
     """Raise InputError if a model shall learn nothing that does not start from another, or hear of times that
     ``data`` do not have; see `check_size`.
     """
-    check_size(params, device)
+    check_size(params, device, data.n_items)
+    if processes().count > 1:
+        check_parted(params)
     if params["time"]:
         data.check_timed("The sequence model with time=true")
     if not (params["epochs"] or started):

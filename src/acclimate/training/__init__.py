@@ -22,11 +22,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
+from acclimate.devices import fitting_device
+from acclimate.errors import AcclimateError
 from acclimate.parallel import Processes, processes
 from acclimate.progress import counting
 from acclimate.tracking import check_tracking, make_logger
 
 if TYPE_CHECKING:
+    import torch
     from lightning.pytorch import Trainer
     from torch import Tensor, nn
 
@@ -43,7 +46,7 @@ class Training:
 
     Args:
         folder: Checkpoints and ``logs`` go here; None keeps nothing.
-        device: ``"auto"``, ``"cpu"`` or ``"cuda"``.
+        device: As in `acclimate.devices.choose_device`; what is no GPU of CUDA's fits on the CPU.
         progress: Whether to show a progress bar.
         resume: Go on with a killed fit of the same thing if ``folder`` has one.
         tracking: A name of `acclimate.tracking.TRACKING`: what is written into ``folder/logs``. W&B takes
@@ -67,7 +70,7 @@ class Training:
     keep: bool = False
 
     def forget_finished(self) -> None:
-        """Throw away what ``keep`` has kept."""
+        """Throw away what ``keep`` has kept, and fits that were stopped long ago and not gone on with."""
         from acclimate.training import checkpoints
 
         if self.folder:
@@ -234,6 +237,12 @@ def _run(steps: Loop, training: Training, folder: Path, name: str) -> bool:
     except GivenUp:
         checkpoints.forget(folder, apart=apart)
         raise
+    except AcclimateError as error:
+        best = folder / checkpoints.BEST
+        if error.code == "loss_not_finite" and training.folder and best.is_file():
+            error.message += f". What was best until then is kept: {best}"
+            error.args = (error.message,)
+        raise
     finally:
         if training.tracking == "wandb" and logger:
             logger.experiment.finish()
@@ -247,10 +256,11 @@ def _trainer(
     from lightning.pytorch import Trainer
     from lightning.pytorch.callbacks import Checkpoint
 
+    device = fitting_device(training.device)
     return Trainer(
         max_epochs=recipe.epochs,
-        accelerator={"auto": "auto", "cpu": "cpu"}.get(training.device, "gpu"),
-        devices=_device(training.device, group),
+        accelerator="gpu" if device.type == "cuda" else "cpu",
+        devices=_device(device, group),
         gradient_clip_val=recipe.clip,
         callbacks=callbacks,
         enable_checkpointing=any(isinstance(each, Checkpoint) for each in callbacks),
@@ -263,12 +273,15 @@ def _trainer(
     )
 
 
-def _device(name: str, group: Processes) -> int | list[int]:
+def _device(device: torch.device, group: Processes) -> int | list[int]:
     """Return what Lightning calls ``devices``: one, or the one of this process among those of its machine."""
     import torch
 
-    many = group.count > 1 and name != "cpu" and torch.cuda.is_available()
-    return [group.local % torch.cuda.device_count()] if many else 1
+    if device.type != "cuda":
+        return 1
+    if group.count > 1:
+        return [group.local % torch.cuda.device_count()]
+    return [device.index or 0]
 
 
 @contextmanager

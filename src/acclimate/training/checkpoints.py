@@ -6,6 +6,7 @@ import errno
 import hashlib
 import json
 import shutil
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -23,6 +24,7 @@ from acclimate.parallel import Processes
 from acclimate.training import Recipe
 
 FULL = (errno.ENOSPC, errno.EFBIG, errno.EDQUOT)
+OLD = 30
 LAST, BEST, DONE = "last.ckpt", "best.ckpt", "done.json"
 
 
@@ -35,13 +37,12 @@ def digest(name: str, key: str, recipe: Recipe) -> str:
 def unfinished(folder: Path, group: Processes, *, apart: bool) -> bool:
     """Return whether a fit was killed that can go on; all processes have to ask.
 
-    Where each has checkpoints of its own in ``folder`` (``apart``), all must be of the same epoch: a kill may
-    have come between two writes.
+    What cannot be read is as if it were not there. Where each has checkpoints of its own in ``folder``
+    (``apart``), all must be of the same epoch: a kill may have come between two writes.
     """
-    if not apart:
-        return bool(group.told((folder / LAST).exists()))
-    found = group.all_told(_epoch(folder / LAST))
-    return found[0] >= 0 and len(set(found)) == 1
+    here = _epoch(folder / LAST) if _epoch(folder / BEST) >= 0 else -1
+    found = group.all_told(here)
+    return found[0] >= 0 and (not apart or len(set(found)) == 1)
 
 
 def finished(folder: Path, group: Processes, *, apart: bool) -> list[dict[str, float]] | None:
@@ -55,22 +56,30 @@ def finished(folder: Path, group: Processes, *, apart: bool) -> list[dict[str, f
 
 
 def _curve(folder: Path) -> list[dict[str, float]] | None:
-    with suppress(OSError, ValueError, KeyError):
-        rows: list[dict[str, float]] = json.loads((folder / DONE).read_bytes())
-        return rows if (folder / BEST).is_file() else None
+    """Return what `keep` wrote; None if it is not there, or not what was written."""
+    with suppress(OSError, ValueError, KeyError, TypeError):
+        told = json.loads((folder / DONE).read_bytes())
+        with (folder / BEST).open("rb") as file:
+            same = hashlib.file_digest(file, "sha256").hexdigest() == told["sha256"]
+        rows: list[dict[str, float]] = [dict(row) for row in told["curve"]]
+        return rows if same and _epoch(folder / BEST) < len(rows) else None
     return None
 
 
 def keep(folder: Path, curve: list[dict[str, float]]) -> None:
     """Keep the best weights of a fit that ended, for one who asks for the same; throw the rest away."""
-    replace_file(folder / DONE, json.dumps(curve).encode())  # NaN stays NaN
+    with (folder / BEST).open("rb") as file:
+        told = {"sha256": hashlib.file_digest(file, "sha256").hexdigest(), "curve": curve}
+    replace_file(folder / DONE, json.dumps(told).encode())  # NaN stays NaN
     (folder / LAST).unlink(missing_ok=True)
 
 
 def forget_finished(folder: Path) -> None:
-    """Throw away all fits below ``folder`` that ended; those that were killed stay."""
-    for done in list(folder.glob(f"**/{DONE}")):
-        forget(done.parent, apart=done.parent.parent != folder)
+    """Throw away all fits in ``folder`` that ended, and those that nobody has gone on with for `OLD` days."""
+    for file in [*folder.glob(f"*/**/{DONE}"), *folder.glob(f"*/**/{BEST}")]:
+        with suppress(OSError):
+            if file.name == DONE or time.time() - file.stat().st_mtime > OLD * 86_400:
+                forget(file.parent, apart=file.parent.parent != folder)
 
 
 @contextmanager
@@ -135,14 +144,14 @@ class Stop(EarlyStopping):  # type: ignore[misc]
 
 
 def callbacks(folder: Path, recipe: Recipe, *, measured: bool, kept: bool) -> list[Any]:
-    """Return what stops a fit if it is ``measured``, and what writes it down if it is ``kept``."""
-    keep = ModelCheckpoint(
-        folder,
-        filename="best",
-        monitor="figure" if measured else None,
-        mode="max",
-        save_last=True,
-        save_on_train_epoch_end=True,
-        enable_version_counter=False,
+    """Return what stops a fit if it is ``measured``, and what writes it down if it is ``kept``.
+
+    Written are the best weights, and after each epoch where it stands: ``save_last`` would write that only
+    where it became better.
+    """
+    each: dict[str, Any] = {"save_on_train_epoch_end": True, "enable_version_counter": False}
+    best = ModelCheckpoint(
+        folder, filename="best", monitor="figure" if measured else None, mode="max", **each
     )
-    return [*([Stop(recipe)] if measured else []), *([keep] if kept else [])]
+    last = ModelCheckpoint(folder, filename="last", **each, every_n_epochs=1)
+    return [*([Stop(recipe)] if measured else []), *([best, last] if kept else [])]
