@@ -20,6 +20,7 @@ from acclimate.tracking import TRACKING
 
 RANGES = {
     "train.seed": (0, SEEDS),
+    "train.max_tokens": (2, 100_000),
     "policy.epsilon": (0, 1),
     "policy.seed": (0, SEEDS),
     "serve.port": (0, 65_535),
@@ -120,8 +121,17 @@ class Repeat(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         return "never" if self.default == "auto" else self.default
 
 
+POOLINGS = ("mean", "cls", "last")
+"""Of which token vectors that of a text is made."""
+PRECISIONS = ("auto", "fp32", "bf16")
+"""How precisely a language model computes."""
+
+
 class Train(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """How a model is fitted. ``params`` go to every model that takes them, ``tuned`` to the one named."""
+    """How a model is fitted. ``params`` go to every model that takes them, ``tuned`` to the one named.
+
+    ``pooling``, ``max_tokens`` and ``precision`` are those of `acclimate.encode.text.TextEncoder`.
+    """
 
     model: str = "auto"
     encoder: str = "auto"
@@ -132,12 +142,17 @@ class Train(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     tuned: dict[str, dict[str, Any]] = {}
     tracking: str = "tensorboard"
     item_rows: str = "auto"
+    pooling: str = "mean"
+    max_tokens: int = 64
+    precision: str = "auto"
 
     def __post_init__(self) -> None:
         check_numbers("train", self)
         for name, given, allowed in (
             ("tracking", self.tracking, TRACKING),
             ("item_rows", self.item_rows, ITEM_ROWS),
+            ("pooling", self.pooling, POOLINGS),
+            ("precision", self.precision, PRECISIONS),
         ):
             if given not in allowed:
                 message = f"no {name} {given!r}: {nearest(given, allowed)}"

@@ -15,6 +15,8 @@ from acclimate.data.store import Store
 from acclimate.data.tables import read_tables
 from acclimate.errors import InputError
 from acclimate.models.sequence import SequenceModel
+from acclimate.types import Item
+from tests.encode.tiny_bert import save_tiny_bert
 
 EVENTS = [(f"u{u}", f"i{(u + t) % 5}", float(100 * t + u)) for u in range(9) for t in range(4)]
 
@@ -91,6 +93,28 @@ def test_params_that_the_data_cannot_serve_are_named(
     assert len(found) == len(told)
     assert all(line.startswith(part) for part, line in zip(told, found, strict=True))
     assert not unused_by(settings, ["popularity"], data), "popularity takes none of them"
+
+
+def test_texts_that_are_not_read_to_their_end_are_told_of() -> None:
+    long = [Item(f"i{n}", title="word " * (80 if n else 3)) for n in range(5)]
+    data = Dataset.of(EVENTS, catalogue=long)
+    (line,) = unused_by(Settings(), ["sequence"], data)
+    assert line.startswith("4 items of 5 have a text of more than 64 words, and no more than 64 tokens")
+    assert not unused_by(Settings(train=Train(max_tokens=128)), ["sequence"], data)
+    assert not unused_by(Settings(), ["ease"], data)
+
+
+def test_how_texts_are_read_is_set(tmp_path: Path) -> None:
+    train = Train(encoder=str(save_tiny_bert(tmp_path)), pooling="cls", max_tokens=9, precision="fp32")
+    encoder = Trainer(Home(tmp_path / "home"), Settings(train=train)).encoder
+    told = encoder.state()[1]
+    assert (told["pooling"], told["max_length"], told["precision"]) == ("cls", 9, "fp32")
+    for wrong, message in (
+        ({"pooling": "max"}, "no pooling 'max'"),
+        ({"max_tokens": 1}, "max_tokens must be"),
+    ):
+        with pytest.raises(InputError, match=message):
+            Train(**wrong)  # type: ignore[arg-type]
 
 
 def test_they_are_said_before_anything_is_fitted_and_once(tmp_path: Path) -> None:

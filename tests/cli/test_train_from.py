@@ -12,6 +12,7 @@ import pytest
 from acclimate.config import Home
 from acclimate.snapshot import Registry
 from tests.cli.conftest import SMALL, Run
+from tests.encode.tiny_bert import save_tiny_bert
 
 ONE = (*SMALL, "--set", "train.params.validation_users=0", "--set", "train.params.heads=1")
 FIT = ("train", "--model", "sequence", *ONE, "--json")
@@ -101,3 +102,16 @@ def test_another_encoder_or_adapter_is_refused(run: Run, home: Path, trained: st
     ]:
         ran = run(*FIT, "--set", word, "--home", home, "--from", trained)
         assert (ran.code, message in ran.document["error"]["message"]) == (2, True), ran.out
+
+
+def test_a_base_with_other_weights_is_named(run: Run, home: Path, tmp_path: Path) -> None:
+    base = save_tiny_bert(tmp_path / "bert")
+    mine = ["--set", f"train.encoder={base}", "--home", home]
+    first = run(*FIT, *mine)
+    assert first.code == 0, first.err
+    save_tiny_bert(base, seed=1)
+    ran = run(*FIT, *mine, "--from", first.document["snapshot"])
+    assert ran.code == 2
+    message = ran.document["error"]["message"]
+    assert f"no fit can start from snapshot {first.document['snapshot']} here" in message
+    assert "are not those that the vectors were made with" in message

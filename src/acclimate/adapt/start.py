@@ -92,6 +92,12 @@ def started(home: Home, given: str, names: Sequence[str], *, chosen: bool) -> St
             field="from",
         )
     loaded = snapshot.load(home.cache / "vectors")
+    if loaded.notes and snapshot.manifest["params"].get("item_vector") != "id":
+        raise InputError(
+            f"no fit can start from snapshot {snapshot.id} here: {'; '.join(loaded.notes)}",
+            code="encoder_missing",
+            field="from",
+        )
     return Started(snapshot, loaded.model, tuple(loaded.state.catalogue))
 
 

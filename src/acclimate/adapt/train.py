@@ -114,6 +114,9 @@ class Trainer:
             progress=self.progress,
             tuning=None if self.start else tuning_of(self.settings),
             training=replace(self.training, watch=None),
+            pooling=train.pooling,
+            max_length=train.max_tokens,
+            precision=train.precision,
         )
 
     @property

@@ -11,6 +11,7 @@ from acclimate.data.dataset import Dataset
 from acclimate.models import MODELS, arguments, defaults
 from acclimate.models.idle import idle
 from acclimate.parallel import processes
+from acclimate.words import counted
 
 
 def unused(settings: Settings, names: Sequence[str]) -> list[str]:
@@ -55,7 +56,7 @@ def _idle(settings: Settings) -> list[str]:
 
 
 def unused_by(settings: Settings, names: Sequence[str], data: Dataset) -> list[str]:
-    """Return a line for each of ``train.params`` that changes nothing with these data."""
+    """Return a line for each of ``train.params`` that changes nothing with these data, and for long texts."""
     given, found = settings.train.params, []
     taken = {argument for name in names for argument in arguments(name)}
     if given.get("baskets") and "baskets" in taken and not data.timed:
@@ -65,5 +66,12 @@ def unused_by(settings: Settings, names: Sequence[str], data: Dataset) -> list[s
         found.append(
             f"train.params.user_text={given['user_text']!r} has nothing to read: neither items nor searches "
             "have a text"
+        )
+    most = settings.train.max_tokens
+    long = sum(len(text.split()) > most for text in data.texts) if settings.train.encoder != "tfidf" else 0
+    if long and any("encoder" in arguments(name) for name in names):
+        found.append(
+            f"{counted(long, 'item')} of {data.n_items:,} have a text of more than {most} words, and no more "
+            f"than {most} tokens of a text are read (train.max_tokens)"
         )
     return found

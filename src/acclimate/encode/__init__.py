@@ -68,6 +68,7 @@ def make_encoder(
     progress: bool = True,
     tuning: Tuning | None = None,
     training: Training | None = None,
+    **reads: Any,
 ) -> Encoder:
     """Build a registered encoder, or read a Hugging Face model from a folder or the hub.
 
@@ -79,6 +80,7 @@ def make_encoder(
         progress: Whether to say on stderr how far it is.
         tuning: How it is tuned when it is fitted; None leaves a language model as it is.
         training: Where and how it is tuned.
+        reads: ``pooling``, ``max_length`` and ``precision`` of `TextEncoder`; tfidf has none of them.
 
     Raises:
         NotFoundError: No such encoder (names the nearest), or its package is not installed.
@@ -90,7 +92,7 @@ def make_encoder(
     """
     check_encoder(name)
     make: Callable[..., Encoder] = ENCODERS.get(name, _text)
-    encoder = make(name, device, progress, tuning=tuning, training=training)
+    encoder = make(name, device, progress, tuning=tuning, training=training, **reads)
     if cache is None or encoder.name == "tfidf":  # tfidf is as fast as its cache would be
         return encoder
     from acclimate.encode.cache import CachedEncoder
