@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import numpy as np
@@ -15,7 +16,7 @@ from acclimate.encode.cache import CachedEncoder
 from acclimate.encode.signals import Pairs, PairsNet, Words
 from acclimate.encode.text import TextEncoder
 from acclimate.encode.transformer import read_model
-from acclimate.encode.tuning import SIGNALS, Tuning
+from acclimate.encode.tuning import SIGNALS, Tuning, forget_older
 from acclimate.encode.weights import PACKAGED
 from acclimate.errors import AcclimateError, CorruptError, InputError, NotFoundError
 from acclimate.training import Training
@@ -131,6 +132,16 @@ def test_adalora_drops_ranks(bert: Path) -> None:
         [array.ravel() for name, array in encoder.adapter.weights.items() if "lora_E" in name]
     )
     assert (values != 0).mean() == pytest.approx(2 / 3, abs=0.05)  # three ranks to begin with, two at the end
+
+
+def test_the_newest_adapters_are_kept(tmp_path: Path) -> None:
+    forget_older(tmp_path)
+    for number in range(6):
+        folder = tmp_path / "adapters" / f"{5 - number}"
+        folder.mkdir(parents=True)
+        os.utime(folder, (number, number))
+    forget_older(tmp_path)
+    assert sorted(each.name for each in (tmp_path / "adapters").iterdir()) == ["0", "1", "2", "3"]
 
 
 @pytest.mark.parametrize("steps", [1, 2, 3])

@@ -23,7 +23,7 @@ from acclimate.data.dataset import Dataset
 from acclimate.data.split import split_last
 from acclimate.devices import choose_device
 from acclimate.encode import check_encoder, make_encoder
-from acclimate.encode.tuning import Tuning
+from acclimate.encode.tuning import Tuning, forget_older
 from acclimate.errors import AcclimateError, InputError, NotFoundError, nearest
 from acclimate.evaluate.compare import Interval
 from acclimate.evaluate.protocols import evaluate
@@ -139,6 +139,7 @@ class Trainer:
         with lock(self.home.path / "training.lock", what=f"training or evaluating in {self.home.path}"):
             yield
             self.training.forget_finished()
+            forget_older(self.home.cache / "training")
 
     def check(self, names: Sequence[str]) -> None:
         """Look at what was asked for, before any work is done.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import math
+import shutil
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass
@@ -30,6 +31,8 @@ SIGNALS: dict[str, str] = {
     "sequence": "the sequence model's loss, end to end; sequence alone has it",
 }
 """Registered name -> what the language model learns from."""
+KEPT = 4
+"""Adapters that a folder keeps: those of a comparison, and of the fit on everything."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -234,6 +237,13 @@ def tune(
     if kept:
         adapter.save(kept)
     return adapter
+
+
+def forget_older(folder: Path) -> None:
+    """Throw away all but the `KEPT` newest adapters that `tune` has kept in ``folder``."""
+    found = [(each.stat().st_mtime, each) for each in (folder / "adapters").glob("*")]
+    for _, each in sorted(found)[:-KEPT]:
+        shutil.rmtree(each, ignore_errors=True)
 
 
 def finished(net: TextNet, base: Base, tuning: Tuning, **told: float) -> Adapter:

@@ -75,7 +75,7 @@ def described(name: str) -> Described:
         Argument(each, preset[each], about.get(each, ""), ELSEWHERE.get(each, f"train.params.{each}"))
         for each in arguments(name)
     ]
-    summary = " ".join(text.partition("\n\n")[0].split())
+    summary = _plain(" ".join(text.partition("\n\n")[0].split()))
     return Described(name, summary, cls.new_user, cls.new_item, learns(name), starts_from(name), found)
 
 
@@ -93,6 +93,7 @@ def told_arguments(text: str) -> dict[str, str]:
 
 
 def _plain(text: str) -> str:
-    """Take the marks off, and the rooms before a name."""
+    """Take the marks off, the rooms before a name, and where else to read."""
+    text = re.sub(r" \((?:see|as in) `acclimate[^)]*\)", "", text)
     text = re.sub(r"`(?:acclimate\.)(?:\w+\.)*(\w+)`", r"\1", text)
     return text.replace("`", "")

@@ -71,8 +71,8 @@ class SequenceModel:
             again. Wants ``loss="full"``. Ages count at the user's last event, with ``time`` at the question.
         baskets: Whether all that a user did in one second is foreseen together, from what was before it, and
             not one event from the other; without times there is no telling.
-        rating: Whether a head learns along how what comes next is rated, of `acclimate.models.heads.RATINGS`:
-            by ``"mse"`` or ``"mae"``. Wants ``feedback``, and values.
+        rating: Whether a head learns along how what comes next is rated, ``"off"`` or by ``"mse"`` or
+            ``"mae"``. Wants ``feedback``, and values.
         click: Whether a head learns along, by log loss, whether what comes next is liked; negatives are the
             events of weight 0 or below. Wants ``feedback``.
         loss: Over all items, ``"full"``, or for a large catalogue over some that are drawn: ``"sampled"``,
