@@ -18,6 +18,7 @@ from lightning.pytorch import LightningModule, Trainer
 from lightning.pytorch.callbacks import EarlyStopping, ModelCheckpoint
 from torch import nn
 
+from acclimate import __version__
 from acclimate.durable import replace_file
 from acclimate.errors import AcclimateError, machine_error
 from acclimate.parallel import Processes
@@ -29,8 +30,8 @@ LAST, BEST, DONE = "last.ckpt", "best.ckpt", "done.json"
 
 
 def digest(name: str, key: str, recipe: Recipe) -> str:
-    """Return the name of the folder of a fit."""
-    told = hashlib.sha256(f"{key} {recipe}".encode()).hexdigest()
+    """Return the name of the folder of a fit; another version of Acclimate may fit otherwise."""
+    told = hashlib.sha256(f"{__version__} {key} {recipe}".encode()).hexdigest()
     return f"{name}-{told[:16]}"
 
 
