@@ -106,6 +106,8 @@ class Histories:
         values: Ratings or amounts float32[total], NaN where there is none; None if nothing is known of them.
         users: Code of each user int32[n], -1 for a stranger; None if nobody is known.
         searches: What each of them searched for by then; None if nobody did.
+        kinds: Type of each event int8[total], a place in `acclimate.config.EVENT_TYPES`, -1 where it is not
+            known; None if it is of none.
 
     Example:
         >>> h = Histories.of([[3, 4], [], [5]])
@@ -113,7 +115,7 @@ class Histories:
         (3, [2, 0, 1], [5], [0, 0, 2])
     """
 
-    __slots__ = ("items", "now", "offsets", "searches", "times", "users", "values", "weights")
+    __slots__ = ("items", "kinds", "now", "offsets", "searches", "times", "users", "values", "weights")
 
     def __init__(
         self,
@@ -126,8 +128,10 @@ class Histories:
         values: NDArray[Any] | None = None,
         users: NDArray[Any] | None = None,
         searches: Searched | None = None,
+        kinds: NDArray[Any] | None = None,
     ) -> None:
         self.searches = searches
+        self.kinds: NDArray[np.int8] | None = None if kinds is None else _frozen(kinds, np.int8)
         self.items: Codes = _frozen(items, np.int32)
         self.times: Times = _frozen(times, np.float64)
         self.weights: Floats = _frozen(weights, np.float32)
@@ -156,6 +160,7 @@ class Histories:
         *,
         values: Sequence[Sequence[float]] | None = None,
         users: Sequence[int] | None = None,
+        kinds: Sequence[Sequence[int]] | None = None,
     ) -> Histories:
         """Build from lists of lists; times count 0, 1, 2, ... and weights are 1 unless given."""
         lengths = [len(row) for row in items]
@@ -173,6 +178,7 @@ class Histories:
             None if now is None else np.array(now),
             values=None if values is None else flat(values),
             users=None if users is None else np.array(users),
+            kinds=None if kinds is None else flat(kinds),
         )
 
     def __len__(self) -> int:
@@ -202,6 +208,7 @@ class Histories:
             values=None if self.values is None else self.values[take],
             users=None if self.users is None else self.users[index],
             searches=self._searched(index, lengths),
+            kinds=None if self.kinds is None else self.kinds[take],
         )
 
     def _searched(self, index: NDArray[Any], lengths: NDArray[Any]) -> Searched | None:
@@ -226,6 +233,7 @@ class Histories:
             values=self.values,
             users=self.users,
             searches=self.searches if now is None or self.searches is None else self.searches.before(now),
+            kinds=self.kinds,
         )
 
     @property
@@ -251,6 +259,7 @@ class Histories:
             values=None if self.values is None else self.values[keep],
             users=self.users,
             searches=self.searches,
+            kinds=None if self.kinds is None else self.kinds[keep],
         )
 
     def liked(self) -> Histories:

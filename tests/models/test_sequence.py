@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from acclimate.config import EVENT_TYPES
 from acclimate.data.dataset import Dataset
 from acclimate.data.vocab import Vocabulary
 from acclimate.errors import AcclimateError, InputError
@@ -15,6 +16,7 @@ from acclimate.models.sequence import SequenceModel
 from acclimate.rng import generator
 from acclimate.types import Floats, Histories, Item, State
 
+LIKE, CART, BUY = map(EVENT_TYPES.index, ("like", "add_to_cart", "purchase"))
 SMALL = {
     "width": 32,
     "heads": 2,
@@ -295,6 +297,35 @@ def test_who_reads_feedback_knows_what_comes_after_a_dislike() -> None:
     again = SequenceModel()
     again.restore(model.state())
     np.testing.assert_array_equal(again.score(asked), model.score(asked))
+
+
+def test_who_reads_feedback_knows_what_comes_after_each_type_of_event() -> None:
+    told = told_world(by_time=False)  # what follows an event is known from its weight
+    kind = np.select([told.weight > 0, told.weight < 0], [BUY, CART], LIKE)
+    same = Dataset(
+        told.users, told.items, told.user, told.item, told.time, kind=kind
+    )  # the weight tells nothing
+    model = SequenceModel(**SMALL, feedback=True, epochs=30, validation_users=0)
+    model.fit(same)
+    asked = Histories.of([[5, 2], [5, 2]], kinds=[[BUY, LIKE], [BUY, CART]])
+    assert model.score(asked).argmax(axis=1).tolist() == [3, 4]
+    blind = model.score(Histories.of([[5, 2]]))
+    assert blind.shape == (1, same.n_items), "a table may not tell the types"
+    again = SequenceModel()
+    again.restore(model.state())
+    np.testing.assert_array_equal(again.score(asked), model.score(asked))
+
+
+def test_a_model_from_before_types_were_heard_still_answers() -> None:
+    model = SequenceModel(**SMALL, feedback=True, epochs=1, validation_users=0)
+    model.fit(ring())
+    arrays, document = model.state()
+    earlier = {name: array for name, array in arrays.items() if name != "net.kinds"}
+    assert len(earlier) < len(arrays)
+    again = SequenceModel()
+    again.restore((earlier, document))
+    asked = Histories.of([[1, 2]])
+    np.testing.assert_allclose(again.score(asked), model.score(asked), atol=1e-6)
 
 
 def test_smoothing_draws_the_cosines_together() -> None:

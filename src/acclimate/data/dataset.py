@@ -223,6 +223,7 @@ class Dataset:
             values=self.value[order],
             users=np.arange(self.n_users),
             searches=self.searches.by_user(self.n_users) if len(self.searches) else None,
+            kinds=self.kind[order] if (self.kind >= 0).any() else None,
         )
 
     def histories(self, users: Codes | None = None) -> Histories:

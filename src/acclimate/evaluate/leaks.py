@@ -284,5 +284,6 @@ def _renamed(split: Split) -> tuple[Dataset, Histories, NDArray[np.int64]]:
         values=told.values,
         users=None if told.users is None else users[told.users],
         searches=told.searches,
+        kinds=told.kinds,
     )
     return made, histories, items

@@ -64,7 +64,7 @@ class SequenceModel:
         time: Whether each event tells how long after it the next question came, and attention how much time
             lies between an event and a question. Figures of such a model are not comparable with those of
             models that are not told when the question is asked.
-        feedback: Whether also events that are not liked are read, each with its weight and value.
+        feedback: Whether also events that are not liked are read, each with its weight, value and type.
         item_bias: Whether a learned number of each item, at first how often it was had, is added to scores.
         repeats: Whether items that the user has had are scored by how often, how long ago and how near, in
             place of cosine and bias (see `acclimate.models.repeats`): for shops where things are bought

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from acclimate.config import EVENT_TYPES
 from acclimate.devices import bf16_helps
 from acclimate.errors import InputError
 from acclimate.models import repeats
@@ -29,7 +30,7 @@ from acclimate.parallel import Processes
 from acclimate.types import Floats, Histories
 
 TOLD = 3
-"""Figures that describe an event apart from its item: see `told`."""
+"""Figures that describe an event apart from its item and its type: see `told`."""
 FEW = 64
 """Users of one call, up to which it is a request and not an evaluation of everybody."""
 CONTRASTED = 1024
@@ -69,13 +70,13 @@ class Steps(NamedTuple):
 
 
 def told(histories: Histories) -> Floats:
-    """Return what is known of each event apart from its item and time, float32[total, 3].
+    """Return what is known of each event apart from its item and time, float32[total, TOLD + types].
 
-    Its weight; ``log(1 + value)`` with a minus for values below 0, or 0 where there is none; and whether
-    there is none.
+    Its weight; ``log(1 + value)`` with a minus for values below 0, or 0 where there is none; whether
+    there is none; and of each type of event whether it is one.
     """
-    values = histories.values
-    out = np.zeros((len(histories.items), TOLD), np.float32)
+    values, kinds = histories.values, histories.kinds
+    out = np.zeros((len(histories.items), TOLD + len(EVENT_TYPES)), np.float32)
     out[:, 0] = histories.weights
     if values is not None:
         known = np.isfinite(values)
@@ -83,6 +84,9 @@ def told(histories: Histories) -> Floats:
         out[~known, 2] = 1
     else:
         out[:, 2] = 1
+    if kinds is not None:
+        typed = np.flatnonzero(kinds >= 0)
+        out[typed, TOLD + kinds[typed].astype(np.int64)] = 1
     return out
 
 
@@ -149,6 +153,7 @@ class SequenceNet(nn.Module):
         self.norm_in, self.norm_out = nn.RMSNorm(width), nn.RMSNorm(width)
         self.positions = nn.Parameter(torch.randn(params["max_length"], width) * 0.02)
         self.feedback = nn.Linear(TOLD, width) if params["feedback"] else None
+        self.kinds = nn.Parameter(torch.zeros(len(EVENT_TYPES), width)) if params["feedback"] else None
         self.gaps = nn.Embedding(BUCKETS, width) if params["time"] else None
         self.dropout = nn.Dropout(params["dropout"])
         made = params["block"], width, params["heads"], params["dropout"]
@@ -176,6 +181,9 @@ class SequenceNet(nn.Module):
         """
         net = cls(ItemVectors(torch.zeros(0, params["width"]), id_width, 0.0), params)
         weights = {k[4:]: torch.from_numpy(np.array(v)) for k, v in arrays.items() if k.startswith("net.")}
+        if net.kinds is not None:  # an earlier version knew fewer types of events, or none
+            heard = weights.get("kinds", net.kinds[:0].detach())
+            weights["kinds"] = F.pad(heard, (0, 0, 0, len(net.kinds) - len(heard)))
         missing = net.load_state_dict(weights, strict=False).missing_keys
         if any(not name.startswith(ITS_OWN) for name in missing):
             raise InputError("these weights are of another version of sequence: train anew", field="model")
@@ -193,8 +201,8 @@ class SequenceNet(nn.Module):
         clock = (steps.times, steps.asked) if self.biased else ()
         layout = Layout.of(steps.lengths, *clock)
         x = self.norm_in(vectors) + self.positions[layout.position]
-        if self.feedback is not None:
-            x = x + self.feedback(steps.told)
+        if self.feedback is not None and self.kinds is not None:
+            x = x + self.feedback(steps.told[:, :TOLD]) + steps.told[:, TOLD:] @ self.kinds
         if self.gaps is not None:
             x = x + self.gaps(time_buckets(steps.asked - steps.times))
         x = self.dropout(x)

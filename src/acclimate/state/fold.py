@@ -275,6 +275,7 @@ class LiveState:
             values=events["value"],
             users=np.array(codes, np.int32),
             searches=Searched.of(searched) if any(searched) else None,
+            kinds=events["kind"],
         )
 
     def searched(self, user_id: str) -> list[tuple[float, str]]:
