@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import signal
 import socket
 import subprocess
@@ -281,6 +282,19 @@ def test_recommend_is_repeatable_with_a_seed(run: Run, home: Path) -> None:
     assert lists[0] == lists[1]
     assert lists[0] != lists[2]
     assert "did you mean 'epsilon'" in run(*asked, "--set", "policy.name=epsilo").err
+
+
+def test_a_snapshot_of_another_shop_is_no_way_back(run: Run, home: Path, tmp_path: Path) -> None:
+    made, other = train(run, home), tmp_path / "other"
+    rows = [f"u{u},sku{(u + t) % 7},{100 * t + u}" for u in range(8) for t in range(4)]
+    (tmp_path / "other.csv").write_text("\n".join(["user_id,item_id,timestamp", *rows]) + "\n")
+    assert run("data", "import", tmp_path / "other.csv", "--home", other).code == 0
+    train(run, other)
+    shutil.copytree(Home(home).snapshots / made, Home(other).snapshots / made)
+    back = run("snapshots", "rollback", made, "--home", other, "--json")
+    assert back.code == 2
+    assert back.document["error"]["code"] == "other_catalogue"
+    assert "knows none of the 7 items of this home" in back.document["error"]["message"]
 
 
 def test_snapshots_list_and_roll_back(run: Run, home: Path) -> None:

@@ -11,7 +11,8 @@ import typer
 from acclimate.cli.options import HomeOption, JsonOption
 from acclimate.cli.output import Output
 from acclimate.config import Home
-from acclimate.errors import CorruptError
+from acclimate.errors import CorruptError, InputError
+from acclimate.words import counted
 
 if TYPE_CHECKING:
     from acclimate.snapshot import Registry, Snapshot
@@ -43,6 +44,7 @@ def rollback(
     home, as_json = _given(context, home, as_json)
     out, registry = Output(as_json), _registry(home)
     _check_log(Home(home), registry.get(snapshot))
+    _check_catalogue(Home(home), registry.get(snapshot))
     registry.rollback(snapshot)
     out.note(f"{snapshot} is current now; a running server takes it up when it starts again")
     _list(out, registry)
@@ -58,6 +60,24 @@ def _check_log(home: Home, snapshot: Snapshot) -> None:
     with closing(SqliteLog(home.log, readonly=True)) as log:
         known = snapshot.manifest
         check_continues(log, known.get("log"), known["offset"], f"snapshot {snapshot.id}")
+
+
+def _check_catalogue(home: Home, snapshot: Snapshot) -> None:
+    """Raise InputError if the snapshot knows none of the items of the home: it is another shop's."""
+    from acclimate.data.store import Store
+
+    store = Store(home.data)
+    if store.empty or snapshot.broken:
+        return
+    ours = store.load().items.ids
+    known = {item.item_id for item in snapshot.load().state.catalogue}
+    if ours and known.isdisjoint(ours):
+        raise InputError(
+            f"snapshot {snapshot.id} knows none of the {counted(len(ours), 'item')} of this home: it was "
+            "made for another catalogue. Take one of this home, or acclimate train --from it",
+            code="other_catalogue",
+            field="snapshot",
+        )
 
 
 def _given(context: typer.Context, home: Any, as_json: bool) -> tuple[Any, bool]:
