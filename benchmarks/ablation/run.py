@@ -30,7 +30,7 @@ SETS = ("ml-100k", "amazon-beauty-2014")
 BASE: dict[str, Any] = {"width": 64}
 PARTS: dict[str, dict[str, Any]] = {
     "quick": {"epochs": 8, "batch_tokens": 1024, "validation_users": 0},
-    "full": {"epochs": 100, "patience": 5},
+    "full": {"epochs": 100, "patience": 10},
 }
 """How long is learned: few epochs and the last weights, or until a part of the training data says stop."""
 CHOICES: dict[str, dict[str, Any]] = {
@@ -62,8 +62,8 @@ CHOICES: dict[str, dict[str, Any]] = {
     "block=decay": {"block": "decay"},
     "layers=4": {"layers": 4},
     "width=128": {"width": 128},
-    "patience=10": {"patience": 10},
-    "validation_users=4096": {"validation_users": 4096},
+    "patience=5": {"patience": 5},
+    "validation_users=1024": {"validation_users": 1024},
 }
 """Name -> arguments that differ from the base: text and id in one space, width 64, the other defaults."""
 CLAIM = (

@@ -150,7 +150,7 @@ class SequenceModel:
         id_dropout: float = 0.0,
         max_length: int = 200,
         epochs: int = 60,
-        patience: int = 5,
+        patience: int = 10,
         learning_rate: float = 2e-3,
         optimiser: str = "adamw",
         schedule: str = "constant",
