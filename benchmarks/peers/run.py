@@ -56,9 +56,8 @@ MODELS = [*NETS, *GRIDS]
 RECBOLE = ("recbole-sasrec",)
 """Only on `SMALL` sets: it makes a sequence of each prefix, filled up, and large sets would take days."""
 SMALL = ("ml-latest-small-2016", "ml-100k")
-LENGTH = {"amazon-beauty-2014": 50, "ml-1m-liked": 100, "ml-1m-liked-time": 100}
-"""Newest events of a user that the nets read, else 200; with 200 an epoch of HSTU on ml-1m takes over five
-CPU minutes."""
+LENGTH = {"amazon-beauty-2014": 50}
+"""Newest events of a user that the nets read, else 200."""
 EPOCHS = (1, 2, 4, 8, 16, 32)
 """After how many ours is looked at, until it is as good as the best of the others."""
 
