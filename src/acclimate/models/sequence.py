@@ -149,7 +149,7 @@ class SequenceModel:
         dropout: float = 0.2,
         id_dropout: float = 0.0,
         max_length: int = 200,
-        epochs: int = 60,
+        epochs: int = 100,
         patience: int = 10,
         learning_rate: float = 2e-3,
         optimiser: str = "adamw",
