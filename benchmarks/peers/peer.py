@@ -60,9 +60,10 @@ def last_of_some(events: pd.DataFrame, seed: int) -> np.ndarray:
 class Resumed(Trainer):
     """Goes on from the last epoch that was written down; a fit takes hours."""
 
-    def fit(self, *args: Any, **more: Any) -> None:
+    def fit(self, model: Any, *args: Any, **more: Any) -> None:
         last = Path(self.checkpoint_callback.dirpath) / "last.ckpt"
-        super().fit(*args, ckpt_path=last if last.is_file() else None, **more)
+        model.is_fitted = last.is_file()  # else RecTools draws the weights anew
+        super().fit(model, *args, ckpt_path=last if model.is_fitted else None, **more)
 
 
 class Clock(Callback):
