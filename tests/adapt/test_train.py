@@ -16,12 +16,19 @@ from acclimate.errors import InputError
 TINY = {"width": 16, "heads": 1, "layers": 1, "batch_tokens": 64, "epochs": 6, "patience": 2}
 
 
-def test_the_best_model_is_fitted_on_everything_for_the_epochs_that_were_best(tmp_path: Path) -> None:
-    file = tmp_path / "ratings.csv"
+def shop(path: Path) -> Home:
+    """Return a home whose users go round nine items."""
+    path.mkdir()
+    file = path / "ratings.csv"
     rows = [f"u{u},i{(u + t) % 9},5,{100 * t + u}" for u in range(30) for t in range(6)]
     file.write_text("\n".join(["user_id,item_id,rating,timestamp", *rows]))
-    home = Home(tmp_path / "home")
+    home = Home(path)
     Store(home.data).add(read_tables([file]))
+    return home
+
+
+def test_the_best_model_is_fitted_on_everything_for_the_epochs_that_were_best(tmp_path: Path) -> None:
+    home = shop(tmp_path / "home")
     trainer = Trainer(home, Settings(train=Train(model="sequence", encoder="tfidf", params=TINY)))
     said: list[str] = []
     trainer.say = said.append
@@ -35,11 +42,7 @@ def test_the_best_model_is_fitted_on_everything_for_the_epochs_that_were_best(tm
 
 
 def test_after_a_stop_what_was_compared_is_not_fitted_again(tmp_path: Path) -> None:
-    file = tmp_path / "ratings.csv"
-    rows = [f"u{u},i{(u + t) % 9},5,{100 * t + u}" for u in range(30) for t in range(6)]
-    file.write_text("\n".join(["user_id,item_id,rating,timestamp", *rows]))
-    home = Home(tmp_path / "home")
-    Store(home.data).add(read_tables([file]))
+    home = shop(tmp_path / "home")
     settings = Settings(train=Train(model="sequence", encoder="tfidf", params=TINY))
     trainer = Trainer(home, settings, keep=True)
 
@@ -57,9 +60,7 @@ def test_after_a_stop_what_was_compared_is_not_fitted_again(tmp_path: Path) -> N
         again = trainer.train(["sequence"])
     assert len(set(home.cache.rglob("events.out.tfevents*")) - logs) == 1, "the fit on everything alone"
     assert not list(home.cache.rglob("*.ckpt"))
-    fresh = Trainer(Home(tmp_path / "other"), settings)
-    Store(fresh.home.data).add(read_tables([file]))
-    whole = fresh.train(["sequence"])
+    whole = Trainer(shop(tmp_path / "other"), settings).train(["sequence"])
     assert whole.metrics == again.metrics
     weights, same = whole.model.state()[0], again.model.state()[0]
     assert all(np.array_equal(weights[name], same[name]) for name in weights)

@@ -36,6 +36,12 @@ EVENTS = [(f"u{u}", f"i{(u + t) % 5}", float(100 * t + u)) for u in range(9) for
             ["sequence"],
             ["adapter.signal, adapter.epochs are"],
         ),
+        (Settings(train=Train(pooling="cls")), ["ease"], ["train.pooling set nothing: no language model"]),
+        (
+            Settings(train=Train(encoder="tfidf", max_tokens=9)),
+            ["sequence"],
+            ["train.max_tokens set nothing"],
+        ),
         (Settings(train=Train(item_rows="apart")), ["sequence"], ["train.item_rows='apart' changes nothing"]),
     ],
 )

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+from typing import Any
+
 import numpy as np
 import pytest
 import torch
 from torch.nn import functional as F
 
+from acclimate import devices
 from acclimate.data.dataset import Dataset
-from acclimate.errors import InputError
+from acclimate.errors import AcclimateError, InputError
+from acclimate.models import sequence_params
 from acclimate.models.item_vectors import ITEM_VECTORS, ItemVectors, TextSpace
 from acclimate.models.losses import contrast_loss, perturbed, softmax_loss
 from acclimate.models.sequence import SequenceModel
@@ -216,3 +221,34 @@ def test_the_recipe_is_that_of_the_arguments() -> None:
 def test_arguments_out_of_range_are_refused(params: dict[str, object], message: str) -> None:
     with pytest.raises(InputError, match=message):
         SequenceModel(**params)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("params", "setting"),
+    [
+        ({"loss": "sampled", "negatives": 10**6}, "lower train.params.negatives or batch_tokens"),
+        ({"batch_tokens": 10**8}, "lower train.params.batch_tokens, or take loss='sampled'"),
+        ({"width": 65_536}, "lower train.params.width, layers or max_length"),
+    ],
+)
+def test_what_would_not_fit_into_memory_names_the_setting_that_makes_it_large(
+    params: dict[str, Any], setting: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sequence_params, "memory_left", lambda device: 10**9)
+    given = SequenceModel(**params).params
+    with pytest.raises(AcclimateError, match="out of memory") as caught:
+        sequence_params.check_size(given, "cpu", 500)
+    assert setting in caught.value.message
+    sequence_params.check_size(SequenceModel().params, "cpu", 500)
+
+
+def test_a_container_tells_what_is_left(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(devices, "GROUPS", ((tmp_path, "most", "used", "inactive_file"),))
+    cpu = torch.device("cpu")
+    whole = devices.memory_left(cpu)
+    told = {"most": "max", "used": "800", "memory.stat": "anon 600\ninactive_file 150\n"}
+    for name, text in told.items():
+        (tmp_path / name).write_text(text)
+    assert devices.memory_left(cpu) > 0.5 * whole, "there is no limit"
+    (tmp_path / "most").write_text("1000")
+    assert devices.memory_left(cpu) == 1000 - 800 + 150

@@ -6,12 +6,15 @@ from collections.abc import Sequence
 
 from msgspec.structs import asdict
 
-from acclimate.config import Adapter, Settings
+from acclimate.config import Adapter, Settings, Train
 from acclimate.data.dataset import Dataset
 from acclimate.models import MODELS, arguments, defaults
 from acclimate.models.idle import idle
 from acclimate.parallel import processes
 from acclimate.words import counted
+
+READS = ("pooling", "max_tokens", "precision")
+"""Settings of a language model that reads."""
 
 
 def unused(settings: Settings, names: Sequence[str]) -> list[str]:
@@ -40,6 +43,11 @@ def unused(settings: Settings, names: Sequence[str]) -> list[str]:
         found.append(
             f"adapter.name={adapter.name!r} changes nothing in sequence: item_vector='id' reads no texts"
         )
+    read = [f"train.{key}" for key in READS if getattr(settings.train, key) != getattr(Train(), key)]
+    if read and (
+        settings.train.encoder == "tfidf" or not any("encoder" in arguments(name) for name in names)
+    ):
+        found.append(f"{' and '.join(read)} set nothing: no language model reads texts here")
     found += _idle(settings) if "sequence" in names else []
     rows = settings.train.item_rows
     if rows != "auto" and processes().count == 1:

@@ -76,10 +76,8 @@ def evaluate(
         try:
             reports.append(_one(name, group, scenes, ks, seed, progress, leaks))
         except AcclimateError as refused:
-            if not isinstance(refused, InputError) and refused.code not in FAILED:
-                raise
             left_out[name] = refused.message
-            if len(left_out) == len(groups):
+            if not leaves_others(refused) or len(left_out) == len(groups):
                 raise
     return Report(
         data.name,
@@ -94,6 +92,11 @@ def evaluate(
         leaks,
         again,
     )
+
+
+def leaves_others(error: AcclimateError) -> bool:
+    """Return whether a fit that ended with ``error`` leaves out its own model alone."""
+    return isinstance(error, InputError) or error.code in FAILED
 
 
 def check_protocol(name: str) -> None:
