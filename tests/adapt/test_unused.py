@@ -65,6 +65,7 @@ def test_settings_that_change_nothing_are_named(
         ({"user_text": "alone", "nearness": 0.2}, "nearness"),
         ({"item_vector": "id", "nearness": 0.2}, "nearness"),
         ({"block": "gru", "heads": 4}, "heads"),
+        ({"block": "gru+convolution", "heads": 4}, "heads"),
         ({"validation_users": 0, "patience": 3}, "patience"),
     ],
 )

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from acclimate.models.blocks import GatedBlock, Layout, place_buckets
-from acclimate.models.mixers import BIASED, MIXERS, Bias, CausalAttention, make_block
+from acclimate.models.mixers import BIASED, MIXERS, Bias, CausalAttention, kinds_of, make_block
 
 LENGTHS = [3, 1, 40, 2, 7]
 WIDTH = 8
@@ -101,6 +101,11 @@ def test_block_that_hears_of_places_and_time_keeps_it_too(name: str, check: Call
 def test_all_blocks_are_tested_with_all_checks() -> None:
     assert set(MIXERS) == set(STEPS) == {"attention", "hstu", "decay", "gru", "convolution"}
     assert len(CHECKS) == 5
+
+
+def test_kinds_take_turns_from_the_bottom_up() -> None:
+    assert kinds_of("gru", 2) == ["gru", "gru"]
+    assert kinds_of("decay+attention", 3) == ["decay", "attention", "decay"]
 
 
 @pytest.mark.parametrize("name", BIASED)

@@ -216,7 +216,7 @@ def test_a_changed_text_moves_a_cold_item_and_keeps_a_warm_items_id(reader: Sequ
     np.testing.assert_array_equal(model.state()[0]["ids"], ids)
 
 
-@pytest.mark.parametrize("block", ["gru", "convolution", "hstu", "decay"])
+@pytest.mark.parametrize("block", ["gru", "convolution", "hstu", "decay", "decay+attention"])
 def test_the_other_blocks_learn_the_chain_and_travel(block: str) -> None:
     model = SequenceModel(**SMALL, block=block, epochs=7, validation_users=0)
     model.fit(ring())
@@ -273,7 +273,7 @@ def world_of(rows: list[tuple[str, str, float, float]]) -> Dataset:
     )
 
 
-@pytest.mark.parametrize("block", ["attention", "hstu", "decay"])
+@pytest.mark.parametrize("block", ["attention", "hstu", "decay", "decay+attention"])
 def test_who_hears_of_time_knows_what_comes_after_a_wait(block: str) -> None:
     data, found = told_world(by_time=True), {}
     item = 3
@@ -354,6 +354,9 @@ def test_weights_of_another_version_are_told(walker: SequenceModel) -> None:
             "no block 'grru': did you mean 'gru'[?] Allowed: attention, convolution, decay, gru, hstu",
         ),
         ({"loss": "ful"}, "no loss 'ful': did you mean 'full'[?] Allowed: bpr, full, gbce, sampled"),
+        ({"block": "decay+atention"}, "no block 'atention': did you mean 'attention'"),
+        ({"block": "decay+"}, "no block ''"),
+        ({"block": 3}, "no block 3"),
         ({"places": True, "block": "gru"}, "places wants a block of attention or hstu, got gru"),
         ({"label_smoothing": 1.5}, "label_smoothing must be at least 0 and below 1, got 1.5"),
         ({"drawn_by": 2}, "drawn_by must be 0..1, got 2"),

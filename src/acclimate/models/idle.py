@@ -23,7 +23,7 @@ RULES: list[tuple[tuple[str, ...], Callable[[Params], bool], str]] = [
     (("augment",), lambda p: not p["contrast"], "contrast is 0, and nothing is told otherwise"),
     (("nearness",), lambda p: p["user_text"] == "alone", "with user_text='alone' there is none"),
     (("nearness",), lambda p: p["item_vector"] == "id", "with item_vector='id' no text is read"),
-    (("heads",), lambda p: p["block"] in {"gru", "convolution"}, "the block has none"),
+    (("heads",), lambda p: {"gru", "convolution"}.issuperset(p["block"].split("+")), "the block has none"),
     (("patience",), lambda p: p["validation_users"] == 0, "validation_users is 0, and nobody is held out"),
 ]
 """Arguments, when they change nothing, and why."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from itertools import cycle, islice
 
 import torch
 from torch import Tensor, nn
@@ -10,6 +11,7 @@ from torch.nn import functional as F
 from torch.nn.utils.rnn import PackedSequence
 
 from acclimate.models.blocks import BUCKETS, GatedBlock, Layout, place_buckets
+from acclimate.models.common import check_choice
 
 KERNEL = 3
 """Events that a convolution joins."""
@@ -339,9 +341,33 @@ BIASED: dict[str, type[CausalAttention | PointwiseAttention]] = {
 """Mixers that can hear of the places and the time between two events."""
 
 
+def kinds_of(block: str, layers: int) -> list[str]:
+    """Return the name of the mixer of each of ``layers`` blocks, from the bottom up.
+
+    Names joined by ``+`` take turns: recurrence or convolution for what is near beside attention for what is
+    far (De et al., "Griffin", 2024).
+
+    Raises:
+        InputError: There is no such mixer.
+
+    Example:
+        >>> kinds_of("decay+attention", 3)
+        ['decay', 'attention', 'decay']
+    """
+    kinds = block.split("+") if isinstance(block, str) else [block]
+    for kind in kinds:
+        check_choice("block", kind, MIXERS)
+    return list(islice(cycle(kinds), layers))
+
+
 def make_block(
     name: str, width: int, heads: int, dropout: float, depth: int, *, places: bool = False, time: bool = False
 ) -> GatedBlock:
-    """Return the block that stands on ``depth`` others, with the mixer of that name in `MIXERS`."""
-    biased = BIASED[name](width, heads, places=places, time=time) if places or time else None
+    """Return the block that stands on ``depth`` others, with the mixer of that name in `MIXERS`.
+
+    It hears of ``places`` and ``time`` if it is one of `BIASED`.
+    """
+    biased = (
+        BIASED[name](width, heads, places=places, time=time) if name in BIASED and (places or time) else None
+    )
     return GatedBlock(biased or MIXERS[name](width, heads, depth), width, dropout)

@@ -55,9 +55,10 @@ class SequenceModel:
             the users who are held out. 0: neither; nor with ``user_text="alone"``.
         user_text: Whether the encoder reads users as well, as a text of what they had and searched for:
             ``"off"``; ``"on"``: its reading is joined to the state of the sequence by a learned gate;
-            ``"alone"``: it is the state. A search then moves the next list. Costs one reading for each
-            window in a fit (`acclimate.models.user_text.Readings`) and one for each question.
-        block: What mixes events: ``"attention"``, ``"hstu"``, ``"gru"``, ``"convolution"``, ``"decay"``.
+            ``"alone"``: it is the state. A search then moves the next list. Costs a reading for each window
+            in a fit (`acclimate.models.user_text.Readings`) and for each question.
+        block: What mixes events: ``"attention"``, ``"hstu"``, ``"gru"``, ``"convolution"``, ``"decay"``; or
+            in turns, from the bottom up: ``"decay+attention"``.
         layers: Blocks.
         heads: Attention heads; ``gru`` and ``convolution`` have none.
         places: Whether attention hears how many events lie between two.
@@ -69,10 +70,9 @@ class SequenceModel:
         repeats: Whether items that the user has had are scored by how often, how long ago and how near, in
             place of cosine and bias (see `acclimate.models.repeats`): for shops where things are bought
             again. Wants ``loss="full"``. Ages count at the user's last event, with ``time`` at the question.
-        baskets: Whether all that a user did in one second is foreseen together, from what was before it, and
-            not one event from the other; without times there is no telling.
-        rating: Whether a head learns along how what comes next is rated, ``"off"`` or by ``"mse"`` or
-            ``"mae"``. Wants ``feedback``, and values.
+        baskets: Whether all of one second is foreseen together, from what was before; wants times.
+        rating: Whether a head learns along how what is next is rated: ``"off"``, ``"mse"``, ``"mae"``. Wants
+            ``feedback`` and values.
         click: Whether a head learns along, by log loss, whether what comes next is liked; negatives are the
             events of weight 0 or below. Wants ``feedback``.
         loss: Over all items, ``"full"``, or for a large catalogue over some that are drawn: ``"sampled"``,
@@ -90,12 +90,12 @@ class SequenceModel:
         optimiser: ``"rowwise-adagrad"``, or a class of ``torch.optim`` in any case.
         schedule: How the learning rate goes over the epochs: ``"constant"``, ``"cosine"`` or ``"linear"``.
         weight_decay: For matrices.
-        averaging: Share of the running mean of the weights that stays at each step; 0 for no mean.
+        averaging: Share of the running mean of the weights that stays at each step; 0: no mean.
         l1: Weight of the sum of all weights' magnitudes in the loss.
-        perturbation: How far the item vectors are moved to where the loss rises fastest, in mean lengths of
-            one, for a second loss at each step; 0 for none. It doubles the time of a step.
-        contrast: Weight of a loss by which a window that is told in two other ways is known as the same;
-            0 for none. It triples the time of a step.
+        perturbation: How far item vectors are moved to where the loss rises fastest, in mean lengths of one,
+            for a second loss at each step; doubles its time. 0 for none.
+        contrast: Weight of a loss by which a window told in two other ways is known as the same; triples
+            the time of a step. 0 for none.
         augment: In which ways it is told, one or more of "crop", "mask", "reorder" and "substitute".
         batch_tokens: Events in a batch.
         validation_users: At most so many users have their last event held out to watch the fit. None: as many

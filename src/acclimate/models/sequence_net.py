@@ -19,7 +19,7 @@ from acclimate.models.blocks import BUCKETS, Layout, time_buckets
 from acclimate.models.heads import Answers, Heads, wanted
 from acclimate.models.item_vectors import ItemVectors
 from acclimate.models.losses import SAMPLED, Added, Drawn, contrast_loss, pair_dots, perturbed, softmax_loss
-from acclimate.models.mixers import BIASED, make_block
+from acclimate.models.mixers import BIASED, kinds_of, make_block
 from acclimate.models.parts import part_of_batch
 from acclimate.models.remembered import Remembered, keys_of
 from acclimate.models.repeats import Had, ItemTerms
@@ -156,10 +156,11 @@ class SequenceNet(nn.Module):
         self.kinds = nn.Parameter(torch.zeros(len(EVENT_TYPES), width)) if params["feedback"] else None
         self.gaps = nn.Embedding(BUCKETS, width) if params["time"] else None
         self.dropout = nn.Dropout(params["dropout"])
-        made = params["block"], width, params["heads"], params["dropout"]
-        self.biased = params["time"] and params["block"] in BIASED
-        bias = {"places": params["places"], "time": self.biased}
-        self.blocks = nn.ModuleList(make_block(*made, depth, **bias) for depth in range(params["layers"]))
+        kinds = kinds_of(params["block"], params["layers"])
+        self.biased = params["time"] and not BIASED.keys().isdisjoint(kinds)
+        made = width, params["heads"], params["dropout"]
+        bias = {"places": params["places"], "time": params["time"]}
+        self.blocks = nn.ModuleList(make_block(k, *made, depth, **bias) for depth, k in enumerate(kinds))
         for part in (self.gaps, self.feedback):
             if part is not None:
                 nn.init.normal_(part.weight, std=0.02)

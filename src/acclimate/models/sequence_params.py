@@ -14,7 +14,7 @@ from acclimate.models.augment import AUGMENTATIONS
 from acclimate.models.common import check_choice, check_flag, check_positive, check_whole
 from acclimate.models.item_vectors import ITEM_VECTORS
 from acclimate.models.losses import LOSSES
-from acclimate.models.mixers import BIASED, MIXERS
+from acclimate.models.mixers import BIASED, kinds_of
 from acclimate.models.neural import check_share
 from acclimate.models.parts import check_parted
 from acclimate.models.user_text import USER_TEXT
@@ -24,7 +24,6 @@ from acclimate.training import Recipe
 from acclimate.types import Floats
 
 _NAMED: dict[str, tuple[str, Collection[str]]] = {
-    "block": ("block", MIXERS),
     "loss": ("loss", LOSSES),
     "item_vector": ("item vector", ITEM_VECTORS),
     "schedule": ("schedule", SCHEDULES),
@@ -53,7 +52,8 @@ def check(params: dict[str, Any]) -> None:
         check_choice(name, params[name], allowed, what)
     check_optimiser(params["optimiser"])
     heads.check(params)
-    if params["places"] and params["block"] not in BIASED:
+    kinds = kinds_of(params["block"], params["layers"])
+    if params["places"] and BIASED.keys().isdisjoint(kinds):
         raise InputError(
             f"places wants a block of {' or '.join(BIASED)}, got {params['block']}", field="places"
         )
