@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import time
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -18,6 +17,7 @@ from acclimate.data.split import Split
 from acclimate.evaluate.compare import paired
 from acclimate.evaluate.ranking import measure
 from acclimate.models.sequence import SequenceModel
+from acclimate.training.spent import spent
 from benchmarks.accuracy.run import triple
 from benchmarks.machine import machine, stamp
 
@@ -62,14 +62,13 @@ class Kept:
 
 def measured(model: SequenceModel, data: Dataset, split: Split) -> dict[str, Any]:
     """Fit ``model`` on ``data``, and measure how well it foresees the targets of ``split``."""
-    wall, cpu = time.perf_counter(), time.process_time()
-    model.fit(data)
-    wall, cpu = time.perf_counter() - wall, time.process_time() - cpu
+    with spent() as took:
+        model.fit(data)
     report = measure(model, split)
     return {
         "metrics": {name: triple(report.metrics[name]) for name in ("ndcg@10", "hr@10", "coverage@10")},
-        "fit_seconds": round(wall, 1),
-        "fit_cpu_seconds": round(cpu, 1),
+        "fit_seconds": round(took.seconds, 1),
+        "fit_cpu_seconds": round(took.cpu_seconds, 1),
         "epochs": model.fitted.epochs if model.fitted else None,
         "per_user": report.per_user["ndcg@10"],
         "targets_sha256": split.targets_sha256,

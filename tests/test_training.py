@@ -19,7 +19,8 @@ from torch import Tensor, nn
 
 from acclimate.errors import AcclimateError, InputError, MissingExtraError
 from acclimate.tracking import TRACKING
-from acclimate.training import GivenUp, Recipe, Training, checkpoints, fit
+from acclimate.training import Fitted, GivenUp, Recipe, Training, checkpoints, fit
+from acclimate.training.spent import spent
 from tests.processes import Processes
 
 
@@ -124,6 +125,31 @@ def kill(processes: Processes, tmp_path: Path) -> Callable[..., None]:
     return go
 
 
+def told_of(done: Fitted) -> list[dict[str, float]]:
+    return [{key: row[key] for key in ("epoch", "loss", "figure")} for row in done.curve]
+
+
+def test_what_was_spent_before_a_kill_counts(kill: Callable[..., None], tmp_path: Path) -> None:
+    kill()
+    module = Line()
+    with spent() as outer:
+        with spent() as took:
+            done = fit(module, batches, RECIPE, Training(tmp_path), figure=lambda: error_of(module), key="a")
+        assert outer.seconds < took.seconds, "this process has not been added yet"
+    for kind in ("seconds", "cpu_seconds"):
+        each = [row[kind] for row in done.curve]
+        assert min(each) >= 0
+        assert sum(each) <= getattr(took, kind) <= getattr(outer, kind)
+    kept = Training(tmp_path, keep=True)
+    first = fit(Line(), batches, RECIPE, kept, key="b")
+    with spent() as took:
+        fit(Line(), batches, RECIPE, kept, key="b")
+    assert took.seconds >= sum(row["seconds"] for row in first.curve)
+    with spent() as took:
+        pass
+    assert took.seconds < 1, "what is measured next knows nothing of it"
+
+
 def test_a_killed_fit_goes_on_and_ends_as_if_nothing_had_happened(
     kill: Callable[..., None], tmp_path: Path
 ) -> None:
@@ -135,7 +161,7 @@ def test_a_killed_fit_goes_on_and_ends_as_if_nothing_had_happened(
     assert done.resumed
     assert not clean.resumed
     assert torch.equal(resumed.layer.weight, whole.layer.weight)
-    assert done.curve == clean.curve
+    assert told_of(done) == told_of(clean)
     assert not list(tmp_path.rglob("*.ckpt")), "a fit that ended leaves no checkpoint"
     assert list(tmp_path.rglob("events.out.tfevents*"))
 
@@ -177,7 +203,9 @@ def test_a_kept_fit_that_is_damaged_is_done_again(how: str, tmp_path: Path) -> N
         best.unlink()
     else:
         told.write_text(how)
-    assert fit(again, batches, RECIPE, training, figure=lambda: error_of(again), key="a") == done
+    anew = fit(again, batches, RECIPE, training, figure=lambda: error_of(again), key="a")
+    assert not anew.resumed
+    assert told_of(anew) == told_of(done)
     assert torch.equal(first.layer.weight, again.layer.weight)
 
 

@@ -12,7 +12,6 @@ import json
 import os
 import resource
 import sys
-import time
 from concurrent.futures import ProcessPoolExecutor
 from functools import partial
 from multiprocessing import get_context
@@ -34,6 +33,7 @@ from acclimate.evaluate.compare import Interval, paired
 from acclimate.evaluate.ranking import measure
 from acclimate.models import MODELS, make_model
 from acclimate.training import Training
+from acclimate.training.spent import spent
 
 HERE = Path(__file__).parent
 RESULTS = HERE / "results.json"
@@ -99,15 +99,14 @@ def trial(name: str, model_name: str, seed: int, params: dict[str, Any], cache: 
     if model_name in SEEDED:
         params = params | {"seed": seed, "training": Training(cache / "training", progress=True)}
     model = make_model(model_name, make_encoder("minilm", cache=cache), **params)
-    wall, cpu = time.perf_counter(), time.process_time()
-    model.fit(split.train)
-    wall, cpu = time.perf_counter() - wall, time.process_time() - cpu
+    with spent() as took:
+        model.fit(split.train)
     report = measure(model, split)
     fitted = getattr(model, "fitted", None)
     return {
         "metrics": {m: triple(report.metrics[m]) for m in METRICS},
-        "fit_seconds": round(wall, 1),
-        "fit_cpu_seconds": round(cpu, 1),
+        "fit_seconds": round(took.seconds, 1),
+        "fit_cpu_seconds": round(took.cpu_seconds, 1),
         "score_seconds": round(report.score_seconds, 2),
         "epochs": fitted.epochs if fitted else None,
         "validation_ndcg@10": round(fitted.figure, 5) if fitted else None,

@@ -10,7 +10,6 @@ from __future__ import annotations
 import argparse
 import json
 import sys
-import time
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +30,7 @@ from acclimate.evaluate.ranking import run
 from acclimate.evaluate.scene import Scene
 from acclimate.models import make_model
 from acclimate.training import Training
+from acclimate.training.spent import spent
 from acclimate.types import Model
 
 HERE = Path(__file__).parent
@@ -90,9 +90,8 @@ def trial(data: Dataset, way: str, part: str, seed: int, cache: Path, where: Pat
     else:
         params = FIT | how["fit"] | ({"item_vector": "id"} if way == "id" else {})
         model = make_model("sequence", encoder, **params, seed=seed, training=training)
-    wall, cpu = time.perf_counter(), time.process_time()
-    model.fit(train)
-    wall, cpu = time.perf_counter() - wall, time.process_time() - cpu
+    with spent() as took:
+        model.fit(train)
     if own.adapter:
         own.adapter.save(tuned)
     answers = {split.protocol: run(model, Scene(split), [10]) for split in (warm, cold)}
@@ -100,8 +99,8 @@ def trial(data: Dataset, way: str, part: str, seed: int, cache: Path, where: Pat
     per_user += [answers["cold-item"].parts["among the cold"][2]]
     fitted = getattr(model, "fitted", None)
     return {
-        "fit_seconds": round(wall, 1),
-        "fit_cpu_seconds": round(cpu, 1),
+        "fit_seconds": round(took.seconds, 1),
+        "fit_cpu_seconds": round(took.cpu_seconds, 1),
         "epochs": fitted.epochs if fitted else None,
         "megabytes": round(sum(each.nbytes for each in own.adapter.weights.values()) / 1e6, 2)
         if own.adapter

@@ -13,7 +13,6 @@ import os
 import resource
 import sys
 import tarfile
-import time
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +27,7 @@ from acclimate.evaluate.ranking import measure
 from acclimate.models import make_model
 from acclimate.rng import generator
 from acclimate.training import Training
+from acclimate.training.spent import spent
 
 RESULTS = Path(__file__).parent / "results.json"
 CLAIM = (
@@ -91,9 +91,8 @@ def trial(name: str, split: Split, cache: Path) -> dict[str, Any]:
     """Fit and measure one model once."""
     given = {"training": Training(cache / "training", progress=True)} if name == "lightgcn" else {}
     model = make_model(name, **TRIED[name], **given)
-    wall, cpu = time.perf_counter(), time.process_time()
-    model.fit(split.train)
-    wall, cpu = time.perf_counter() - wall, time.process_time() - cpu
+    with spent() as took:
+        model.fit(split.train)
     report = measure(model, split, k=20, progress=True)
     fitted = getattr(model, "fitted", None)
     told = {
@@ -101,8 +100,8 @@ def trial(name: str, split: Split, cache: Path) -> dict[str, Any]:
     }
     return {
         **told,
-        "fit_seconds": round(wall, 1),
-        "fit_cpu_seconds": round(cpu, 1),
+        "fit_seconds": round(took.seconds, 1),
+        "fit_cpu_seconds": round(took.cpu_seconds, 1),
         "score_seconds": round(report.score_seconds or 0.0, 1),
         "peak_rss_gb": round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6, 2),
         "epochs": fitted.epochs if fitted else None,

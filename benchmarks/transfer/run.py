@@ -10,7 +10,6 @@ from __future__ import annotations
 import argparse
 import json
 import sys
-import time
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +26,7 @@ from acclimate.rng import generator
 from acclimate.snapshot import Registry, Snapshot
 from acclimate.state.fold import LiveState
 from acclimate.training import Training
+from acclimate.training.spent import spent
 
 HERE = Path(__file__).parent
 RESULTS = HERE / "results.json"
@@ -86,11 +86,11 @@ def source_of(name: str, part: str, seed: int, cache: Path) -> tuple[Snapshot, d
     encoder = make_encoder("minilm", cache=cache, progress=True)
     encoder.encode(data.texts)  # the same for all; they are kept
     model = SequenceModel(encoder, **params, seed=seed, training=Training(cache / "training", progress=True))
-    wall, cpu = time.perf_counter(), time.process_time()
-    model.fit(data)
+    with spent() as took:
+        model.fit(data)
     cost = {
-        "seconds": round(time.perf_counter() - wall, 1),
-        "cpu_seconds": round(time.process_time() - cpu, 1),
+        "seconds": round(took.seconds, 1),
+        "cpu_seconds": round(took.cpu_seconds, 1),
         "epochs": model.fitted.epochs if model.fitted else None,
         "events": len(data),
         "items": data.n_items,

@@ -7,7 +7,6 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import cached_property
-from time import perf_counter
 from typing import Any
 
 import msgspec
@@ -35,6 +34,7 @@ from acclimate.policies import make_policy
 from acclimate.snapshot import FORMAT, Registry, Snapshot
 from acclimate.tracking import check_tracking
 from acclimate.training import Training
+from acclimate.training.spent import spent
 from acclimate.types import Encoder, Model, Verdict
 
 BASELINE = "popularity"
@@ -291,9 +291,9 @@ class Trainer:
             name = best(report, names)
         model = self.build(name, **self._refit.get(name, {}))
         self.say(f"fitting {name} on all of {gathered.data!r}")
-        started = perf_counter()
-        model.fit(gathered.data)
-        return model, report, perf_counter() - started, missing
+        with spent() as took:
+            model.fit(gathered.data)
+        return model, report, took.seconds, missing
 
     def fingerprint(self, data: Dataset, names: Sequence[str]) -> str:
         """Return a hash of what decides `train`: imported data, settings, models, encoder."""

@@ -11,7 +11,6 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from multiprocessing.connection import Connection, wait
 from pathlib import Path
-from time import perf_counter
 from typing import Any, NamedTuple
 
 import msgspec
@@ -23,6 +22,7 @@ from acclimate.errors import AcclimateError
 from acclimate.evaluate.ranking import measure
 from acclimate.models import arguments
 from acclimate.training import GivenUp
+from acclimate.training.spent import spent
 
 METRIC = "ndcg@10"
 """What is searched for."""
@@ -97,9 +97,8 @@ class Work:
             alone = "sources" not in arguments(self.model)  # else several fits would speak at once
             trainer.training = replace(trainer.training, folder=folder, watch=watch if alone else None)
             model = trainer.build(self.model)
-            started = perf_counter()
-            model.fit(self.split.train)
-            seconds = perf_counter() - started
+            with spent() as took:
+                model.fit(self.split.train)
             found = measure(model, self.split).metrics[METRIC]
         except GivenUp:
             return Stopped()
@@ -111,7 +110,7 @@ class Work:
             return Failed(f"{type(error).__name__}: {' '.join(str(error).split())[:300]}")
         if found.mean != found.mean:
             return Failed(f"{METRIC} is nan")
-        return Done(found.mean, found.low, found.high, seconds)
+        return Done(found.mean, found.low, found.high, took.seconds)
 
 
 class Worker:

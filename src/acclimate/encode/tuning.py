@@ -9,7 +9,6 @@ from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
 from acclimate.devices import memory_told
@@ -18,6 +17,7 @@ from acclimate.encode.rewording import Rewording
 from acclimate.encode.synonyms import check_synonyms, read_synonyms
 from acclimate.errors import SEEDS, AcclimateError, InputError, check_range, nearest
 from acclimate.training import Recipe, Training, fit
+from acclimate.training.spent import spent
 from acclimate.types import Histories
 
 if TYPE_CHECKING:
@@ -225,15 +225,14 @@ def tune(
     if kept:
         with suppress(AcclimateError):  # not there, or damaged: it is made anew
             return Adapter.load(kept)
-    started = perf_counter()
-    net, module, batches = _prepared(base, texts, histories, tuning, rewording)
-    net.wrapped.plan(tuning.epochs * batches.steps)
-    recipe = tuning.recipe(batches.steps)
-    with memory_told(advice(tuning, base.max_length)):
-        done = fit(module, batches, recipe, training, name="adapter", key=key)
+    with spent() as took:
+        net, module, batches = _prepared(base, texts, histories, tuning, rewording)
+        net.wrapped.plan(tuning.epochs * batches.steps)
+        recipe = tuning.recipe(batches.steps)
+        with memory_told(advice(tuning, base.max_length)):
+            done = fit(module, batches, recipe, training, name="adapter", key=key)
     told = {"untold": other.untold} if other else {}
-    seconds = perf_counter() - started
-    adapter = finished(net, base, tuning, seconds=seconds, loss=done.curve[-1]["loss"], **told)
+    adapter = finished(net, base, tuning, seconds=took.seconds, loss=done.curve[-1]["loss"], **told)
     if kept:
         adapter.save(kept)
     return adapter

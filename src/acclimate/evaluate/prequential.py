@@ -26,6 +26,7 @@ from acclimate.evaluate.stream_report import (
     stream_report,
 )
 from acclimate.progress import counting, say
+from acclimate.training.spent import spent
 from acclimate.types import Codes, Histories, Learner, Model
 
 __all__ = ["Level", "LevelReport", "StreamReport", "replay"]
@@ -185,10 +186,10 @@ class _Run:
         if not (fit := self.keeping.get(fit_name)):
             if progress:
                 say(f"fitting {model.name} on {train!r}")
-            started = perf_counter()
-            model.fit(train)
+            with spent() as took:
+                model.fit(train)
             arrays, document = state_of(model)
-            fit = arrays, {**document, "seconds": perf_counter() - started}
+            fit = arrays, {**document, "seconds": took.seconds}
             self.keeping.put(fit_name, fit)
         else:
             restore(model, fit)

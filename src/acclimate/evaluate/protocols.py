@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import replace
-from time import perf_counter
 
 from acclimate.data.dataset import Dataset
 from acclimate.data.held_out import targets_sha256
@@ -15,6 +14,7 @@ from acclimate.evaluate.leaks import Leak, find_leaks, find_model_leak
 from acclimate.evaluate.ranking import check_targets, lengths, run, summary
 from acclimate.evaluate.results import ModelReport, Report, against_the_best
 from acclimate.evaluate.scene import Scene
+from acclimate.training.spent import spent
 from acclimate.types import Model
 
 FAILED = ("loss_not_finite", "out_of_memory")
@@ -131,10 +131,9 @@ def _one(
                 which = f", seed {number} of {len(group)}," if len(group) > 1 else ""
                 which += f", fold {fold} of {len(scenes)}," if len(scenes) > 1 else ""
                 _say(f"fitting {name}{which} on {scene.split.train!r}")
-            started = perf_counter()
-            model.fit(scene.split.train)
-            seconds = perf_counter() - started
-            folds.append(run(model, scene, ks, fit_seconds=seconds, progress=progress))
+            with spent() as took:
+                model.fit(scene.split.train)
+            folds.append(run(model, scene, ks, fit_seconds=took.seconds, progress=progress))
             if fold == number == 1:
                 ndcg = folds[0].means[f"ndcg@{ks[0]}"]
                 if leak := find_model_leak(model, scene.split, ndcg, ks[0]):

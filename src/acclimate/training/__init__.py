@@ -120,7 +120,7 @@ class Fitted:
         epochs: Passes that the kept weights have seen.
         figure: What was measured with them; NaN if nothing was.
         resumed: Whether it went on with a fit that was killed.
-        curve: One row for each epoch, with ``epoch``, ``loss`` and ``figure``.
+        curve: One row for each epoch, with ``epoch``, ``loss``, ``figure``, ``seconds`` and ``cpu_seconds``.
     """
 
     epochs: int

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, nullcontext, suppress
+from time import perf_counter, process_time
 from typing import Any, NamedTuple
 
 import torch
@@ -18,6 +19,7 @@ from acclimate.parallel import Processes
 from acclimate.progress import Tell
 from acclimate.rng import generator
 from acclimate.training import GivenUp, Recipe
+from acclimate.training.spent import told_before
 
 
 class Epoch:
@@ -69,6 +71,7 @@ class Loop(LightningModule):  # type: ignore[misc]
         if share := plan.recipe.averaging:
             self.mean = AveragedModel(self.module, multi_avg_fn=get_ema_multi_avg_fn(share))  # type: ignore[no-untyped-call]
         self.curve: list[dict[str, float]] = []
+        self.clock = perf_counter(), process_time()
         self.losses: list[float] = []
 
     def train_dataloader(self) -> Any:
@@ -90,11 +93,13 @@ class Loop(LightningModule):  # type: ignore[misc]
     def on_train_start(self) -> None:
         """Tell of the epochs before, if it goes on."""
         self.recall(self.curve)
+        self.clock = perf_counter(), process_time()
 
     def recall(self, curve: list[dict[str, float]]) -> None:
         """Tell of epochs that are done: ``curve`` has a row for each."""
         if curve:
             self.tell(len(curve), "resumed", earlier=True)
+            told_before(*(sum(row.get(each, 0.0) for row in curve) for each in ("seconds", "cpu_seconds")))
         self.curve = curve
         for row in curve:
             self.heard(int(row["epoch"]), row["figure"])
@@ -157,7 +162,9 @@ class Loop(LightningModule):  # type: ignore[misc]
                 self.module.look_whole()  # type: ignore[operator]
             value = figure() if figure and group.first else math.nan
         value = group.told(value)
-        self.curve.append({"epoch": self.current_epoch, "loss": loss, "figure": value})
+        before, self.clock = self.clock, (perf_counter(), process_time())
+        took = {"seconds": self.clock[0] - before[0], "cpu_seconds": self.clock[1] - before[1]}
+        self.curve.append({"epoch": self.current_epoch, "loss": loss, "figure": value, **took})
         self.log_dict({"loss": loss, "figure": value} if figure else {"loss": loss})
         self.tell(1, f"loss {loss:.3f}" + (f", NDCG@10 {value:.4f}" if figure else ""))
         self.heard(self.current_epoch, value)
