@@ -189,7 +189,7 @@ def main() -> None:
     )
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--epochs", type=int, default=100)
-    parser.add_argument("--patience", type=int, default=100)
+    parser.add_argument("--patience", type=int, default=25)
     parser.add_argument("--precision", default="32-true", help="of a net, as Lightning calls it")
     parser.add_argument("--params", type=json.loads, default={})
     args = parser.parse_args()
