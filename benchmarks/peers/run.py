@@ -61,7 +61,7 @@ MALLOC = {
     "MALLOC_TRIM_THRESHOLD_": str(1 << 33),
     "MALLOC_TOP_PAD_": str(1 << 28),
 }
-"""Memory is kept and not handed back after each step, by which HSTU takes 79 CPU seconds an epoch in place of 130."""
+"""Memory is kept and not handed back after each step: HSTU takes 79 CPU seconds an epoch, else 130."""
 LENGTH = {"amazon-beauty-2014": 50}
 """Newest events of a user that the nets read, else 200."""
 EPOCHS = (1, 2, 4, 8, 16, 32)
