@@ -84,6 +84,25 @@ def test_rowwise_adagrad_is_its_formula_and_leaves_other_rows() -> None:
     assert not rows[1].any()
 
 
+def test_muon_turns_the_matrices_of_layers_and_no_others() -> None:
+    net, plain = Net(), Net()
+    net.layer, plain.layer = nn.Linear(4, 4), nn.Linear(4, 4)
+    plain.load_state_dict(net.state_dict())
+    before = net.layer.weight.detach().clone()
+    scale = torch.randn(6, 4, generator=torch.Generator().manual_seed(0))
+    for each, name in ((net, "muon"), (plain, "adamw")):
+        optimiser = make_optimiser(each, Recipe(1, 0.01, weight_decay=0.0, optimiser=name))
+        each.layer(each.items.ids * scale).square().sum().backward()
+        optimiser.step()
+    slope, step = (
+        torch.linalg.svdvals(each) for each in (net.layer.weight.grad, net.layer.weight.detach() - before)
+    )
+    assert step[0] / step[-1] < 4 < slope[0] / slope[-1], "a step goes about as far in every direction"
+    assert not torch.allclose(net.layer.weight, plain.layer.weight)
+    torch.testing.assert_close(net.items.ids, plain.items.ids)
+    torch.testing.assert_close(net.layer.bias, plain.layer.bias)
+
+
 def test_a_schedule_moves_the_rates_of_all_parts() -> None:
     optimiser = make_optimiser(Net(), Recipe(1, 0.01, optimiser=ROWWISE))
     assert isinstance(optimiser, Together)

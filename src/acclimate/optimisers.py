@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 import math
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -18,6 +18,10 @@ if TYPE_CHECKING:
 
 ROWWISE = "rowwise-adagrad"
 """AdamW for all weights but those of the items' ids, which learn by `RowwiseAdagrad`."""
+MUON = "muon"
+"""AdamW for all weights but the matrices of linear layers, whose steps are made orthogonal and as long as
+AdamW's (Jordan, 2024; Liu et al., "Muon is scalable for LLM training", 2025)."""
+SPECIAL = (ROWWISE, MUON)
 SCHEDULES: dict[str, Callable[[float], float]] = {
     "constant": lambda done: 1.0,
     "linear": lambda done: 1.0 - 0.99 * done,
@@ -96,7 +100,7 @@ class Together(Optimizer):
 def names() -> list[str]:
     """Return the names of all optimisers: ours, and torch's in lower case."""
     found = inspect.getmembers(torch.optim, inspect.isclass)
-    return sorted([ROWWISE, *(name.lower() for name, kind in found if _usable(kind))])
+    return sorted([*SPECIAL, *(name.lower() for name, kind in found if _usable(kind))])
 
 
 def check_optimiser(name: str) -> None:
@@ -113,9 +117,9 @@ def make_optimiser(module: nn.Module, recipe: Recipe) -> Optimizer:
     """
     check_optimiser(recipe.optimiser)
     name = recipe.optimiser.lower()
-    weights = {name: p for name, p in module.named_parameters() if p.requires_grad}
-    ids = [each for each in weights if name == ROWWISE and each.endswith("items.ids")]
-    rest = [p for each, p in weights.items() if each not in ids]
+    weights = {each: p for each, p in module.named_parameters() if p.requires_grad}
+    apart = _apart(module, weights, name)
+    rest = [p for each, p in weights.items() if each not in apart]
     groups = [
         {"params": [p for p in rest if p.ndim > 1], "weight_decay": recipe.weight_decay},
         {"params": [p for p in rest if p.ndim <= 1], "weight_decay": 0.0},
@@ -123,13 +127,25 @@ def make_optimiser(module: nn.Module, recipe: Recipe) -> Optimizer:
     kinds: dict[str, Any] = {
         each.lower(): kind for each, kind in inspect.getmembers(torch.optim, inspect.isclass)
     }
-    kind = kinds["adamw" if name == ROWWISE else name]
+    kind = kinds["adamw" if name in SPECIAL else name]
     extra = {"momentum": 0.9} if kind is torch.optim.SGD else {}
     made: Optimizer = kind(groups, lr=recipe.learning_rate, **extra)
-    if not ids:
+    if not apart:
         return made
-    rows = RowwiseAdagrad([weights[each] for each in ids], lr=10 * recipe.learning_rate)
-    return Together([made, rows])
+    own = [weights[each] for each in apart]
+    if name == ROWWISE:
+        return Together([made, RowwiseAdagrad(own, lr=10 * recipe.learning_rate)])
+    decay = recipe.weight_decay
+    muon = torch.optim.Muon(own, lr=recipe.learning_rate, weight_decay=decay, adjust_lr_fn="match_rms_adamw")
+    return Together([made, muon])
+
+
+def _apart(module: nn.Module, weights: Mapping[str, Tensor], name: str) -> list[str]:
+    """Return the names of those ``weights`` that do not learn by AdamW with the optimiser of that name."""
+    if name == MUON:
+        layers = {f"{each}.weight" for each, part in module.named_modules() if isinstance(part, nn.Linear)}
+        return [each for each in weights if each in layers]
+    return [each for each in weights if name == ROWWISE and each.endswith("items.ids")]
 
 
 def _usable(kind: type) -> bool:

@@ -87,7 +87,7 @@ class SequenceModel:
         epochs: Passes over the data at most; 0 only for a model that starts from another, which it then is.
         patience: Epochs without a better validation NDCG@10 before it stops, from step 300 on.
         learning_rate: Of the optimiser, 0..1.
-        optimiser: ``"rowwise-adagrad"``, or a class of ``torch.optim`` in any case.
+        optimiser: ``"rowwise-adagrad"``, ``"muon"``, or a class of ``torch.optim`` in any case.
         schedule: How the learning rate goes over the epochs: ``"constant"``, ``"cosine"`` or ``"linear"``.
         weight_decay: For matrices.
         averaging: Share of the running mean of the weights that stays at each step; 0: no mean.

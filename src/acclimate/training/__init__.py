@@ -91,7 +91,7 @@ class Recipe:
             epoch of little data is a few steps. The best weights are kept from the start on.
         clip: Largest norm of the gradient.
         seed: Decides order, dropout and start.
-        optimiser: ``"rowwise-adagrad"``, or a class of ``torch.optim`` in any case.
+        optimiser: ``"rowwise-adagrad"``, ``"muon"``, or a class of ``torch.optim`` in any case.
         schedule: A key of `acclimate.optimisers.SCHEDULES`: how the learning rate falls over the epochs.
         averaging: Share of the running mean of the weights that stays at each step, 0 for no mean; 0.999
             averages over some thousand steps. The mean is what is measured and kept.
