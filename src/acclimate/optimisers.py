@@ -129,6 +129,8 @@ def make_optimiser(module: nn.Module, recipe: Recipe) -> Optimizer:
     }
     kind = kinds["adamw" if name in SPECIAL else name]
     extra = {"momentum": 0.9} if kind is torch.optim.SGD else {}
+    if kind in (torch.optim.Adam, torch.optim.AdamW):
+        extra = {"fused": True}
     made: Optimizer = kind(groups, lr=recipe.learning_rate, **extra)
     if not apart:
         return made

@@ -124,7 +124,7 @@ def kinds(n_items: int = 96, n_users: int = 240, cold: int = 12) -> Dataset:
 
 @pytest.fixture(scope="module")
 def reader() -> SequenceModel:
-    model = SequenceModel(OneHot(), **SMALL, epochs=12, validation_users=0)
+    model = SequenceModel(OneHot(), **SMALL, epochs=16, validation_users=0)
     model.fit(kinds())
     return model
 

@@ -14,6 +14,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from acclimate.models.layers import Dropout, RMSNorm
+
 BUCKETS = 64
 """Of time between two events, and of places between them."""
 NEAR = 32
@@ -139,10 +141,10 @@ class GatedBlock(nn.Module):
 
     def __init__(self, mixer: nn.Module, width: int, dropout: float) -> None:
         super().__init__()
-        self.norm_mixer, self.norm_forward = nn.RMSNorm(width), nn.RMSNorm(width)
+        self.norm_mixer, self.norm_forward = RMSNorm(width), RMSNorm(width)
         self.mixer, self.forward_layer = mixer, SwiGLU(width, 2 * width)
         self.gate_mixer, self.gate_forward = nn.Linear(width, width), nn.Linear(width, width)
-        self.dropout = nn.Dropout(dropout)
+        self.dropout = Dropout(dropout)
 
     def forward(self, x: Tensor, layout: Layout) -> Tensor:
         """Return float32[total, d] from float32[total, d]."""

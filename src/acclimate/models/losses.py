@@ -11,6 +11,8 @@ from torch.nn import functional as F
 
 from acclimate.parallel import alike
 
+TINY = 1e-38
+"""A chance below counts as this one."""
 PAIRS_AT_ONCE = 65_536
 """Pairs whose vectors are held together."""
 
@@ -97,33 +99,29 @@ class _SoftmaxLoss(torch.autograd.Function):
             target, weight = targets[low:high], weights[low:high]
             mass = weight.new_zeros(len(query)).index_add_(0, row, weight)
             # all in one place: passes over memory cost, and fresh pages of it cost more
-            p = torch.mm(query, table.T, out=room[: len(query)])
-            top, level = scale, None  # cosines: no logit is above scale
+            p, level = torch.mm(query, table.T, out=room[: len(query)]), None
             if bias is not None:
                 p.add_(bias.to(dtype))
             if pairs is not None and added is not None and halves is not None:
                 level = slice(halves[i], halves[i + 1])
                 had = pairs[0][level] - start, pairs[1][level]
                 p.index_put_(had, added[level].to(dtype), accumulate=True)
-            if bias is not None or level is not None:
-                top = p.amax(dim=1).float()
-            mean = p.mean(dim=1, dtype=torch.float32) - top if smoothing else None
-            aimed = p[row, target].float() - top.expand(len(query))[row]
-            p.sub_(top.to(dtype).expand(len(query))[:, None]).exp_()
-            norm = p.sum(dim=1, dtype=torch.float32)
-            total += mass @ norm.log() - (1 - smoothing) * (weight @ aimed)
-            if mean is not None:
-                total -= smoothing * (mass @ mean)
-            p.mul_((mass / norm).to(dtype)[:, None])
             if smoothing:
-                p.sub_((smoothing / len(table) * mass).to(dtype)[:, None])
-            p.index_put_((row, target), -((1 - smoothing) * weight).to(dtype), accumulate=True)
-            d_users[part] = p @ table
-            d_items += torch.mm(p.T, query, out=grown)
+                total += smoothing * (
+                    weight @ p[row, target].float() - mass @ p.mean(dim=1, dtype=torch.float32)
+                )
+            torch.softmax(p, dim=1, out=p)
+            total -= weight @ p[row, target].float().clamp(min=TINY).log()
+            if smoothing:
+                p.sub_(smoothing / len(table))
+            share = weight / mass.clamp(min=1e-12)[row]
+            p.index_put_((row, target), -((1 - smoothing) * share).to(dtype), accumulate=True)
+            d_users[part] = (p @ table) * mass[:, None]
+            d_items += torch.mm(p.T, query * mass.to(dtype)[:, None], out=grown)
             if d_bias is not None:
-                d_bias += p.sum(dim=0, dtype=torch.float32)
+                d_bias += (p * mass[:, None]).sum(dim=0)
             if d_added is not None and level is not None:
-                d_added[level] = p[had].float()
+                d_added[level] = p[had].float() * mass[had[0]]
         d_scale = (d_users * users).sum()
         ctx.has = d_bias is not None, d_added is not None
         more = [each.div_(n) for each in (d_bias, d_added) if each is not None]

@@ -18,6 +18,7 @@ from acclimate.models import repeats
 from acclimate.models.blocks import BUCKETS, Layout, time_buckets
 from acclimate.models.heads import Answers, Heads, wanted
 from acclimate.models.item_vectors import ItemVectors
+from acclimate.models.layers import Dropout, RMSNorm
 from acclimate.models.losses import SAMPLED, Added, Drawn, contrast_loss, pair_dots, perturbed, softmax_loss
 from acclimate.models.mixers import BIASED, kinds_of, make_block
 from acclimate.models.parts import part_of_batch
@@ -150,12 +151,12 @@ class SequenceNet(nn.Module):
         self.items, self.params = items, dict(params)
         self.register_buffer("chances", chances / chances.sum(), persistent=False)
         self.terms = ItemTerms.of(counts, params)
-        self.norm_in, self.norm_out = nn.RMSNorm(width), nn.RMSNorm(width)
+        self.norm_in, self.norm_out = RMSNorm(width), RMSNorm(width)
         self.positions = nn.Parameter(torch.randn(params["max_length"], width) * 0.02)
         self.feedback = nn.Linear(TOLD, width) if params["feedback"] else None
         self.kinds = nn.Parameter(torch.zeros(len(EVENT_TYPES), width)) if params["feedback"] else None
         self.gaps = nn.Embedding(BUCKETS, width) if params["time"] else None
-        self.dropout = nn.Dropout(params["dropout"])
+        self.dropout = Dropout(params["dropout"])
         kinds = kinds_of(params["block"], params["layers"])
         self.biased = params["time"] and not BIASED.keys().isdisjoint(kinds)
         made = width, params["heads"], params["dropout"]
