@@ -19,7 +19,7 @@ from torch import Tensor, nn
 
 from acclimate.errors import AcclimateError, InputError, MissingExtraError
 from acclimate.tracking import TRACKING
-from acclimate.training import Fitted, GivenUp, Recipe, Training, checkpoints, fit
+from acclimate.training import Fitted, GivenUp, Recipe, Training, checkpoints, fit, loop
 from acclimate.training.spent import spent
 from tests.processes import Processes
 
@@ -319,6 +319,17 @@ def test_the_mean_of_the_weights_is_measured_and_kept() -> None:
     fit(forgetful, batches, replace(RECIPE, averaging=1e-9), Training())
     assert not torch.allclose(mean.layer.weight, plain.layer.weight, atol=1e-3)
     torch.testing.assert_close(forgetful.layer.weight, plain.layer.weight)
+
+
+def test_a_running_mean_soon_forgets_the_start_and_then_holds_on() -> None:
+    take = loop.running_mean(0.999)
+    mean = [torch.tensor([100.0])]
+    for step in range(1, 21):
+        take(mean, [torch.zeros(1)], step)
+    assert mean[0] < 1e-3
+    mean = [torch.zeros(1)]
+    take(mean, [torch.ones(1)], torch.tensor(10**6))
+    torch.testing.assert_close(mean[0], torch.tensor([0.001]), rtol=0.01, atol=0)
 
 
 def test_a_killed_fit_with_a_mean_goes_on_too(kill: Callable[..., None], tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 import torch
 from lightning.pytorch import LightningModule
 from torch import Tensor, nn
-from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
+from torch.optim.swa_utils import AveragedModel
 
 from acclimate.errors import AcclimateError
 from acclimate.optimisers import SCHEDULES, make_optimiser
@@ -20,6 +20,8 @@ from acclimate.progress import Tell
 from acclimate.rng import generator
 from acclimate.training import GivenUp, Recipe
 from acclimate.training.spent import told_before
+
+Weights = list[Tensor] | tuple[Tensor, ...]
 
 
 class Epoch:
@@ -69,7 +71,7 @@ class Loop(LightningModule):  # type: ignore[misc]
         learned: list[Tensor] = [weight for weight in self.module.parameters() if weight.requires_grad]
         self.held = [weight for weight in learned if not any(weight is each for each in self.rows)]
         if share := plan.recipe.averaging:
-            self.mean = AveragedModel(self.module, multi_avg_fn=get_ema_multi_avg_fn(share))  # type: ignore[no-untyped-call]
+            self.mean = AveragedModel(self.module, multi_avg_fn=running_mean(share))
         self.curve: list[dict[str, float]] = []
         self.clock = perf_counter(), process_time()
         self.losses: list[float] = []
@@ -182,6 +184,20 @@ class Loop(LightningModule):  # type: ignore[misc]
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Take the curve over."""
         self.curve = checkpoint["curve"]
+
+
+def running_mean(share: float) -> Callable[[Weights, Weights, Tensor | int], None]:
+    """Return what takes weights into their running mean, of which ``share`` stays at each step.
+
+    At first less stays, so that the start is soon forgotten: of the mean of n steps ``(1 + n) / (10 + n)``.
+    """
+
+    @torch.no_grad()
+    def take(mean: Weights, now: Weights, steps: Tensor | int) -> None:
+        stays = min(share, (1 + int(steps)) / (10 + int(steps)))
+        torch._foreach_lerp_(mean, now, 1 - stays)
+
+    return take
 
 
 @contextmanager
