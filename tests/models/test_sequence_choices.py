@@ -197,7 +197,7 @@ def test_the_recipe_is_that_of_the_arguments() -> None:
         "seed": 7,
     }
     assert recipe(SequenceModel(**asked).params) == Recipe(**asked, settled=SETTLED)  # type: ignore[arg-type]
-    assert recipe(SequenceModel().params) == Recipe(100, 2e-3, patience=10, settled=SETTLED)
+    assert recipe(SequenceModel().params) == Recipe(100, 4e-3, patience=10, settled=SETTLED, averaging=0.998)
 
 
 @pytest.mark.parametrize(

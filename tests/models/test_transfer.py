@@ -158,7 +158,10 @@ def test_another_base_is_refused(tmp_path: Path) -> None:
     ("params", "message"),
     [
         ({"width": 16}, r"has width 32, this model 16: set train.params.width=32, or train from scratch"),
-        ({"block": "gru"}, r"has block 'attention', this model 'gru': set train.params.block=attention"),
+        (
+            {"block": "gru"},
+            r"has block 'convolution\+attention', this model 'gru': set train.params.block=conv",
+        ),
     ],
 )
 def test_another_shape_is_refused(learned: SequenceModel, params: dict[str, object], message: str) -> None:
