@@ -46,6 +46,8 @@ def ours(train: Dataset, length: int, epochs: int) -> float:
         heads=theirs["n_heads"],
         dropout=theirs["dropout_rate"],
         learning_rate=theirs["lr"],
+        block="attention",
+        averaging=0.0,
         max_length=length,
         epochs=epochs,
         validation_users=512,

@@ -90,6 +90,7 @@ SPACES: dict[str, Space] = {
     },
     "sequence": {
         "width": Choice((32, 64, 128, 192, 256)),
+        "block": Choice(("convolution+attention", "decay+attention", "attention", "convolution", "decay")),
         "layers": Whole(1, 4),
         "heads": Choice((1, 2, 4)),
         "dropout": Real(0.0, 0.6),
