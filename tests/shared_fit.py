@@ -72,7 +72,7 @@ def main(folder: Path) -> None:
             "epochs": fitted.epochs,
             "figure": fitted.figure,
             "watched": watched,
-            "curve": fitted.curve,
+            "curve": [{key: row[key] for key in ("epoch", "loss", "figure")} for row in fitted.curve],
         }
         (folder / f"{name}-{mine}.json").write_text(json.dumps(told))
 
