@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from benchmarks import per_user
 from benchmarks.machine import machine, stamp
 from numpy.typing import NDArray
 
@@ -37,6 +38,7 @@ from acclimate.training.spent import spent
 
 HERE = Path(__file__).parent
 RESULTS = HERE / "results.json"
+PER_USER = HERE / "per_user"
 SETS = ("ml-latest-small-2016", "ml-100k", "ml-1m", "amazon-beauty-2014")
 """Asked for the last item of each user by models that are not told when."""
 TIMED = {"ml-1m-liked": split_last, "ml-1m-liked-time": split_time}
@@ -128,9 +130,9 @@ def compare(found: dict[str, Any], kept: dict[str, np.ndarray]) -> None:
     """Add how far each model is from EASE, by paired bootstrap over users."""
     if "ease" not in kept:
         return
-    for name, per_user in kept.items():
+    for name, values in kept.items():
         if name != "ease":
-            found[name]["against_ease"] = triple(paired(per_user, kept["ease"]))
+            found[name]["against_ease"] = triple(paired(values, kept["ease"]))
 
 
 CLAIM = (
@@ -140,16 +142,15 @@ CLAIM = (
 )
 
 
-def summarise(found: dict[str, Any], set_name: str, cache: Path) -> None:
+def summarise(found: dict[str, Any], set_name: str) -> None:
     """Add to each model its means over the seeds, and how far it is from EASE."""
     kept = {}
     for name, entry in found.items():
         runs = entry["runs"]
         for metric in ("ndcg@10", "hr@10"):
             entry[metric] = round(float(np.mean([run["metrics"][metric][0] for run in runs.values()])), 5)
-        files = [cache / f"{set_name}-{name}-{seed}.npy" for seed in runs]
-        if all(file.is_file() for file in files):
-            kept[name] = np.mean([np.load(file) for file in files], axis=0)
+        if (values := per_user.mean(PER_USER, [f"{set_name}-{name}-{seed}" for seed in runs])) is not None:
+            kept[name] = values
     compare(found, kept)
 
 
@@ -202,13 +203,13 @@ def main() -> int:
                     continue
                 given = params if name in SEEDED else {}
                 run = alone(partial(trial, set_name, name, seed, given, args.cache))
-                per_user = run.pop("per_user_ndcg@10")
+                values = run.pop("per_user_ndcg@10")
                 print(set_name, name, seed, json.dumps(run), file=sys.stderr, flush=True)
                 if params:
                     continue
                 runs[str(seed)] = run | stamp()
-                np.save(args.cache / f"{set_name}-{name}-{seed}.npy", per_user)
-                summarise({n: e for n, e in found.items() if e["runs"]}, set_name, args.cache)
+                per_user.put(PER_USER, f"{set_name}-{name}-{seed}", values)
+                summarise({n: e for n, e in found.items() if e["runs"]}, set_name)
                 results |= {"machine": machine(), "date": stamp()["date"]}
                 RESULTS.write_text(json.dumps(results, indent=1) + "\n")
     return 0

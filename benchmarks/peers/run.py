@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from benchmarks import per_user
 from benchmarks.machine import machine, stamp
 from numpy.typing import NDArray
 
@@ -32,6 +33,7 @@ from acclimate.metrics import Places, metrics_at
 accuracy = import_module("benchmarks.accuracy.run")
 HERE = Path(__file__).parent
 RESULTS = HERE / "results.json"
+PER_USER = HERE / "per_user"
 CLAIM = "Models of RecTools and implicit, fitted by their own library, and our sequence model: same targets"
 NETS: dict[str, dict[str, Any]] = {
     "sasrec": {"n_blocks": 2, "n_heads": 1, "n_factors": 64, "dropout_rate": 0.1, "lr": 1e-3},
@@ -152,16 +154,16 @@ def reach(name: str, best: float, cache: Path) -> list[dict[str, Any]]:
     return found
 
 
-def summarise(found: dict[str, Any], name: str, cache: Path) -> None:
+def summarise(found: dict[str, Any], name: str) -> None:
     """Add to each peer its mean over seeds, and how far our sequence model is beyond it."""
-    ours = sorted(cache.glob(f"{name}-sequence-[0-9].npy"))
+    kept = sorted(each.stem for each in accuracy.PER_USER.glob(f"{name}-sequence-[0-9].npz"))
+    own = per_user.mean(accuracy.PER_USER, kept)
     for model, entry in found.items():
         runs = entry["runs"]
         for metric in ("ndcg@10", "hr@10"):
             entry[metric] = round(float(np.mean([run["metrics"][metric][0] for run in runs.values()])), 5)
-        files = [cache / f"{name}-peer-{model}-{seed}.npy" for seed in runs]
-        if ours and all(file.is_file() for file in files):
-            own, other = (np.mean([np.load(file) for file in part], axis=0) for part in (ours, files))
+        other = per_user.mean(PER_USER, [f"{name}-{model}-{seed}" for seed in runs])
+        if own is not None and other is not None:
             entry["ours_beyond"] = accuracy.triple(paired(own, other))
 
 
@@ -207,13 +209,13 @@ def main() -> int:
             for seed in args.seeds if model in NETS else [0]:
                 if str(seed) in runs and not (args.again or args.tried):
                     continue
-                run, per_user = peer(name, split, model, seed, args.cache, args.tried)
+                run, values = peer(name, split, model, seed, args.cache, args.tried)
                 print(name, model, seed, json.dumps(run), file=sys.stderr, flush=True)
                 if args.tried:
                     continue
                 runs[str(seed)] = run | stamp()
-                np.save(args.cache / f"{name}-peer-{model}-{seed}.npy", per_user)
-                summarise({each: entry for each, entry in peers.items() if entry["runs"]}, name, args.cache)
+                per_user.put(PER_USER, f"{name}-{model}-{seed}", values)
+                summarise({each: entry for each, entry in peers.items() if entry["runs"]}, name)
                 keep()
     return 0
 
