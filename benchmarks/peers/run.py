@@ -64,6 +64,8 @@ MALLOC = {
     "MALLOC_TOP_PAD_": str(1 << 28),
 }
 """Memory is kept and not handed back after each step: HSTU takes 79 CPU seconds an epoch, else 130."""
+TICK = 1e-6
+"""Seconds between events of one second."""
 LENGTH = {"amazon-beauty-2014": 50}
 """Newest events of a user that the nets read, else 200."""
 EPOCHS = (1, 2, 4, 8, 16, 32)
@@ -104,8 +106,10 @@ def peer(
     start = np.concatenate([[0], np.cumsum(np.bincount(train.user))])
     step = np.empty(len(train))
     step[order] = np.arange(len(train)) - start[train.user[order]]
-    times += (0.001 if train.timed else 86_400.0) * step  # equal times keep their order
-    now = split.histories.now
+    # equal times keep their order, and a question comes after all that its user did
+    apart = TICK if train.timed else 86_400.0
+    times += apart * step
+    now = split.histories.now + apart * np.bincount(train.user, minlength=train.n_users)[split.users]
     told = {"user": train.user, "item": train.item, "time": times, "asked": split.users, "asked_time": now}
     if model in RECBOLE:
         told["target"] = split.targets[split.target_offsets[:-1]]
