@@ -99,6 +99,7 @@ def peer(
     Returns:
         What it came to, and NDCG@10 of each user float64[m].
     """
+    cache = cache.resolve()
     train, arrays = split.train, cache / f"peers-{name}.npz"
     out = cache / f"peers-{name}-{model}-{seed}.npz"
     times = np.array(train.time) if train.timed else np.zeros(len(train))
@@ -121,7 +122,8 @@ def peer(
     params = NETS.get(model, {}) | long | {"grid": GRIDS.get(model)} | more
     call = [python, HERE / script, arrays, out, "--model", model, "--seed", str(seed)]
     given = ["--params", json.dumps({key: value for key, value in params.items() if value is not None})]
-    subprocess.run([*call, *given, *options], check=True, env=os.environ | MALLOC | {"PYTHONPATH": ""})
+    known = os.environ | MALLOC | {"PYTHONPATH": ""}
+    subprocess.run([*call, *given, *options], check=True, env=known, cwd=cache)  # RecBole writes where it is
     found = np.load(out)
     values = measured(found["lists"], split)
     intervals = bootstrap(np.stack(list(values.values()), axis=1))

@@ -11,7 +11,7 @@ from torch.nn import functional as F
 
 from acclimate.parallel import alike
 
-TINY = 1e-38
+TINY = torch.finfo(torch.float32).tiny
 """A chance below counts as this one."""
 PAIRS_AT_ONCE = 65_536
 """Pairs whose vectors are held together."""
