@@ -85,8 +85,10 @@ def test_order_matters(walker: SequenceModel) -> None:
 
 def test_only_the_newest_events_within_reach_are_read(walker: SequenceModel) -> None:
     recent = [(n % 12) for n in range(30)]
-    long = walker.score(Histories.of([[5, 5, 9, *recent]]))
-    np.testing.assert_allclose(long, walker.score(Histories.of([recent])), atol=1e-5)
+    times = [float(n) for n in range(33)]
+    long = walker.score(Histories.of([[5, 5, 9, *recent]], [times]))
+    other = walker.score(Histories.of([[7, *recent]], [times[2:]]))
+    np.testing.assert_allclose(long, other, atol=1e-5)
 
 
 def test_disliked_events_are_not_read(walker: SequenceModel) -> None:

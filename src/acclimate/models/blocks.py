@@ -148,14 +148,15 @@ class GatedBlock(nn.Module):
 
     def forward(self, x: Tensor, layout: Layout) -> Tensor:
         """Return float32[total, d] from float32[total, d]."""
-        return self._add(x, self.mixer(self.norm_mixer(x), layout))
+        return self.add(x, self.mixer(self.norm_mixer(x), layout))
 
     def last(self, x: Tensor, layout: Layout) -> Tensor:
         """Return what `forward` gives for the last events alone, float32[n, d]."""
         mixer: Mixer = self.mixer  # type: ignore[assignment]
-        return self._add(x[layout.last], mixer.last(self.norm_mixer(x), layout))
+        return self.add(x[layout.last], mixer.last(self.norm_mixer(x), layout))
 
-    def _add(self, x: Tensor, seen: Tensor) -> Tensor:
+    def add(self, x: Tensor, seen: Tensor) -> Tensor:
+        """Return events float32[m, d] with what their mixer has ``seen``, thought over."""
         x = x + torch.sigmoid(self.gate_mixer(x)) * self.dropout(seen)
         thought = self.forward_layer(self.norm_forward(x))
         out: Tensor = x + torch.sigmoid(self.gate_forward(x)) * self.dropout(thought)

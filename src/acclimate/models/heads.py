@@ -200,6 +200,7 @@ def foresee(
         items: Item codes int32[m].
         users: Placed readings of the users float32[n, d]; None if they are not read.
     """
+    from acclimate.models.incremental import anchored
     from acclimate.models.sequence_net import Steps
     from acclimate.models.user_text import Read
 
@@ -210,7 +211,7 @@ def foresee(
     size = max(1, min(256, AT_ONCE // max(1, len(items))))
     for start in range(0, len(known), size):
         part = known[start : start + size]
-        steps = Steps.of(histories[part].last(len(net.positions)), table.device)
+        steps = Steps.of(anchored(histories[part], len(net.positions)), table.device)
         read = None if users is None else Read.now(users[part], table.device)
         states = net.read(table[steps.items], steps, last=True, users=read)
         found = net.foretells.answer(states, wanted_items)

@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional as F
 
+from acclimate.models.incremental import States
 from acclimate.models.nearness import Nearness
-from acclimate.models.remembered import Remembered
 from acclimate.models.repeats import OWN
 from acclimate.models.sequence_net import SequenceNet
 from acclimate.types import Codes, Floats
@@ -38,7 +38,7 @@ class ItemTable:
     def __init__(self, text: Floats, ids: Floats, own: Floats | None = None) -> None:
         self.text, self.ids = text, ids
         self.own = np.zeros((len(text), OWN), np.float32) if own is None else own
-        self.states = Remembered()
+        self.states = States()
         self._index()
 
     @classmethod
@@ -68,7 +68,7 @@ class ItemTable:
     def put(self, n_items: int, codes: Codes, texts: Floats | None) -> None:
         """Grow to ``n_items``, and place the texts float32[m, d] of ``codes`` int32[m] anew if given."""
         if (codes < len(self)).any():
-            self.states = Remembered()
+            self.states = States()
         more = ((0, n_items - len(self)), (0, 0))
         self.text, self.ids, self.own = (np.pad(part, more) for part in (self.text, self.ids, self.own))
         if texts is not None:

@@ -139,7 +139,7 @@ class PointwiseAttention(nn.Module):
                 near = near + self.bias(layout)
             counts = torch.arange(1, layout.size[1] + 1, device=x.device)[:, None]
             seen = (F.silu(near).masked_fill(_later(layout), 0.0) / counts) @ v
-        return self._gated(own, layout.packed(seen.transpose(1, 2).flatten(2)))
+        return self.gated(own, layout.packed(seen.transpose(1, 2).flatten(2)))
 
     def last(self, x: Tensor, layout: Layout) -> Tensor:
         """Return what `forward` gives for the last events alone, float32[n, d], without making the others."""
@@ -155,9 +155,10 @@ class PointwiseAttention(nn.Module):
             near = near + self.bias.last(layout)
         counts = (layout.position[layout.last] + 1)[:, None, None, None]
         seen = (F.silu(near) * _until_last(layout) / counts) @ v
-        return self._gated(own, seen.transpose(1, 2).flatten(1))
+        return self.gated(own, seen.transpose(1, 2).flatten(1))
 
-    def _gated(self, own: Tensor, seen: Tensor) -> Tensor:
+    def gated(self, own: Tensor, seen: Tensor) -> Tensor:
+        """Return what was ``seen`` as each event itself lets it through, float32[m, d] all."""
         out: Tensor = self.out(self.norm(seen) * own)
         return out
 

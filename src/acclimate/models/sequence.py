@@ -4,8 +4,6 @@ Causal blocks (a transformer; on request others, see `mixers`) read the item vec
 (text and learned ids in one space, see `item_vectors`); the last state and the item vectors are compared by
 cosine. It holds nothing about single users, so an event counts at the next question, without a change of
 weights.
-
-The time between events, and what was only seen or disliked, it reads where ``time`` and ``feedback`` say so.
 """
 
 from __future__ import annotations
@@ -28,8 +26,9 @@ from acclimate.models.item_vectors import LENGTH, ItemVectors, TextSpace
 from acclimate.models.joint import Along
 from acclimate.models.nearness import Nearness
 from acclimate.models.sequence_fit import held, learn, weighed
-from acclimate.models.sequence_net import ITS_OWN, SequenceNet, known_states, scored
+from acclimate.models.sequence_net import ITS_OWN, SequenceNet
 from acclimate.models.sequence_params import check, check_learns, check_placed, check_reads, told_of_memory
+from acclimate.models.states import known_states, scored
 from acclimate.models.transfer import Start
 from acclimate.models.user_text import UserReader
 from acclimate.training import Fitted, Training
@@ -83,7 +82,7 @@ class SequenceModel:
         dropout: Share of inputs and of branches dropped in training.
         id_dropout: Share of items that stand by their text alone in a training step; where there is no
             text, the id stays.
-        max_length: Newest events that are read.
+        max_length: Newest events that are read; three quarters at least (see `incremental.anchored`).
         epochs: Passes over the data at most; 0 only for a model that starts from another, which it then is.
         patience: Epochs without a better validation NDCG@10 before it stops, from step 300 on.
         learning_rate: Of the optimiser, 0..1.
@@ -322,7 +321,7 @@ class SequenceModel:
         """Read users before they ask, so that their lists come sooner; not if the time of asking counts."""
         net, some = self._fitted(), self._heard(histories)
         if self._reader is None and not net.timed:
-            known_states(net, self._items.vectors, some[some.lengths > 0], self._items.states)
+            known_states(net, self._items.vectors, some[some.lengths > 0], self._items.states, keep=True)
 
     def predict(self, histories: Histories, items: Codes) -> Foreseen:
         """Return what may happen between n users and ``items`` int32[m]; NaN without a head.

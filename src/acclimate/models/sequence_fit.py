@@ -20,8 +20,9 @@ from acclimate.models.joint import Along
 from acclimate.models.nearness import CELLS, ENOUGH, USUAL, Nearness
 from acclimate.models.repeats import Had
 from acclimate.models.rows import held_apart
-from acclimate.models.sequence_net import Asked, Batch, SequenceNet, Steps, cosines, told
+from acclimate.models.sequence_net import Asked, Batch, SequenceNet, Steps, told
 from acclimate.models.sequence_params import recipe
+from acclimate.models.states import cosines
 from acclimate.models.user_text import Readings, UserReader
 from acclimate.models.windows import Windows, before_baskets, hold_out
 from acclimate.rng import generator

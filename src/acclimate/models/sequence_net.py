@@ -22,7 +22,6 @@ from acclimate.models.layers import Dropout, RMSNorm
 from acclimate.models.losses import SAMPLED, Added, Drawn, contrast_loss, pair_dots, perturbed, softmax_loss
 from acclimate.models.mixers import BIASED, kinds_of, make_block
 from acclimate.models.parts import part_of_batch
-from acclimate.models.remembered import Remembered, keys_of
 from acclimate.models.repeats import Had, ItemTerms
 from acclimate.models.sequence_params import drawn_by
 from acclimate.models.touched import touched
@@ -32,8 +31,6 @@ from acclimate.types import Floats, Histories
 
 TOLD = 3
 """Figures that describe an event apart from its item and its type: see `told`."""
-FEW = 64
-"""Users of one call, up to which it is a request and not an evaluation of everybody."""
 CONTRASTED = 1024
 """Sequences of a batch that are told apart by the contrastive loss: its scores are the square of them."""
 
@@ -192,6 +189,19 @@ class SequenceNet(nn.Module):
         net.eval().requires_grad_(False)
         return net
 
+    def placed(self, vectors: Tensor, told: Tensor, positions: Tensor) -> Tensor:
+        """Return events as the blocks read them, float32[total, d], without what the time of a question adds.
+
+        Args:
+            vectors: Of their items, float32[total, d].
+            told: What else is known of each, as `told` has it.
+            positions: Place of each in its sequence, int64[total].
+        """
+        x: Tensor = self.norm_in(vectors) + self.positions[positions]
+        if self.feedback is not None and self.kinds is not None:
+            x = x + self.feedback(told[:, :TOLD]) + told[:, TOLD:] @ self.kinds
+        return x
+
     def read(self, vectors: Tensor, steps: Steps, *, last: bool = False, users: Read | None = None) -> Tensor:
         """Return the state after each event, unit vectors float32[total, d], from float32[total, d].
 
@@ -202,9 +212,7 @@ class SequenceNet(nn.Module):
             return self.hear(users)
         clock = (steps.times, steps.asked) if self.biased else ()
         layout = Layout.of(steps.lengths, *clock)
-        x = self.norm_in(vectors) + self.positions[layout.position]
-        if self.feedback is not None and self.kinds is not None:
-            x = x + self.feedback(steps.told[:, :TOLD]) + steps.told[:, TOLD:] @ self.kinds
+        x = self.placed(vectors, steps.told, layout.position)
         if self.gaps is not None:
             x = x + self.gaps(time_buckets(steps.asked - steps.times))
         x = self.dropout(x)
@@ -310,89 +318,3 @@ class SequenceNet(nn.Module):
         half = torch.bfloat16 if bf16_helps(table.device) else torch.float32
         with torch.autocast(table.device.type, half, enabled=half == torch.bfloat16):
             return self.read(vectors, few, last=True)
-
-
-@torch.inference_mode()
-def heard(net: SequenceNet, unit: Tensor, users: Floats) -> Floats:
-    """Return the cosines of users with items ``unit`` by their placed readings float32[n, d] alone."""
-    found: Floats = (net.hear(Read.now(users)) @ unit.T).numpy()
-    return found
-
-
-@torch.inference_mode()
-def known_states(net: SequenceNet, table: Tensor, histories: Histories, remembered: Remembered) -> Tensor:
-    """Return the states of users, float32[n, d]: what is ``remembered``, and of the others what they did."""
-    if not len(histories):
-        return table[:0]
-    read = histories.last(len(net.positions))
-    keys = keys_of(read.offsets, [read.items, told(read)] if net.feedback else [read.items])
-    states = remembered.of(keys, lambda at: _states(net, table, read[np.array(at)]).cpu().numpy())
-    return torch.from_numpy(states).to(table.device)
-
-
-def _states(net: SequenceNet, table: Tensor, histories: Histories, users: Read | None = None) -> Tensor:
-    steps = Steps.of(histories, table.device)
-    return net.read(table[steps.items], steps, last=True, users=users)
-
-
-@torch.inference_mode()
-def cosines(
-    net: SequenceNet,
-    table: Tensor,
-    unit: Tensor,
-    histories: Histories,
-    tokens: int = 16_384,
-    users: Floats | None = None,
-    remembered: Remembered | None = None,
-) -> Floats:
-    """Return float32[n, len(table)] for histories of at least one event each, a few at a time.
-
-    Args:
-        net: The net.
-        table: Item vectors as they are read, float32[n_items, d].
-        unit: The same as they are compared with, of length 1.
-        histories: Of n users.
-        tokens: Events at a time.
-        users: Placed readings of the users float32[n, d]; None if they are not read.
-        remembered: States that were made with these weights and vectors; not used if the time of the request
-            counts, or users are read.
-    """
-    if remembered is not None and users is None and len(histories) <= FEW and not net.timed:
-        return (known_states(net, table, histories, remembered) @ unit.T).cpu().numpy()
-    histories = histories.last(len(net.positions))
-    scores = np.empty((len(histories), len(table)), np.float32)
-    few = histories.lengths.sum() <= tokens
-    order = np.arange(len(histories)) if few else np.argsort(histories.lengths, kind="stable")
-    part_of = np.cumsum(histories.lengths[order]) // tokens
-    for part in np.split(order, np.flatnonzero(np.diff(part_of)) + 1) if len(order) else []:
-        chosen = histories[part] if len(part) < len(order) else histories
-        of_them = None if users is None else Read.now(users[part], table.device)
-        scores[part] = (_states(net, table, chosen, of_them) @ unit.T).cpu().numpy()
-    return scores
-
-
-def scored(
-    net: SequenceNet,
-    table: Tensor,
-    aims: Tensor,
-    histories: Histories,
-    users: Floats | None = None,
-    remembered: Remembered | None = None,
-) -> Floats:
-    """Return `cosines`, float32[n, len(table)], also for users without events.
-
-    They stand by what was read of them alone if it was, as all do where ``user_text`` is ``"alone"``; else
-    theirs are NaN.
-    """
-    known, only = histories.lengths > 0, net.params["user_text"] == "alone"
-    if known.all() and not only:
-        return cosines(net, table, aims, histories, users=users, remembered=remembered)
-    scores = np.full((len(histories), len(table)), np.nan, np.float32)
-    read = np.zeros(len(histories), bool) if users is None else users.any(axis=1)
-    alone = read if only else read & ~known
-    both = known & ~alone & (not only)
-    some = None if users is None else users[both]
-    scores[both] = cosines(net, table, aims, histories[both], users=some, remembered=remembered)
-    if users is not None and alone.any():
-        scores[alone] = heard(net, aims, users[alone])
-    return scores
