@@ -18,6 +18,7 @@ import numpy as np
 from benchmarks.machine import machine, stamp
 
 from acclimate.adapt.choices import again_told
+from acclimate.adapt.swapped import Swapped
 from acclimate.config import Home
 from acclimate.data.cleaning import Wanted
 from acclimate.data.dataset import Dataset
@@ -128,7 +129,8 @@ def levels(case: Case, seed: int, cache: Path) -> list[Level]:
     made = [
         Level("frozen", main, live=False, new_items=False),
         Level("live", main, new_items=False),
-        Level("items", main),
+        Level("items", main, learns=False),
+        Level("prior", Swapped(main)),
     ]
     names = [name for name in MODELS if learns(name) or name in ("popularity", "frequency")]
     for name in names:

@@ -321,6 +321,18 @@ class Learner(Model, Protocol):
         """Take in events that followed those of ``fit``; users may be new, new items were put before."""
 
 
+@runtime_checkable
+class Clocked(Protocol):
+    """A learner around a model that stays as it was fitted: what it learns stands beside it."""
+
+    @property
+    def base(self) -> Model:
+        """The model."""
+
+    def begin(self, data: Dataset) -> None:
+        """Start anew from what ``base`` was fitted on."""
+
+
 @dataclass(frozen=True, slots=True)
 class Draw:
     """One place drawn by a policy: the index into the scores, and the exact chance it had."""

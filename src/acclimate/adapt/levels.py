@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from acclimate.adapt.swapped import Swapped
 from acclimate.adapt.train import Trainer
 from acclimate.errors import InputError, NotFoundError, nearest
 from acclimate.evaluate.prequential import Level
-from acclimate.models import MODELS, learns
+from acclimate.models import MODELS, kind, learns
 
 CLOCKS = {
     "frozen": "the model as it was fitted; histories and catalogue stay as they were",
     "live": "histories go on: an event counts at the user's next question",
     "items": "items that came later are scored too, by what the model knows of them",
+    "prior": "how often items are chosen now takes the place of how often they were, where that pays",
 }
 """Levels of the trained model, each with those above it switched on, and what each is."""
 
@@ -21,9 +23,11 @@ MAIN = "sequence"
 """The trained model where ``train.model`` leaves the choice open."""
 
 
-def level_names() -> list[str]:
+def level_names(trainer: Trainer) -> list[str]:
     """Return the levels that are compared by default: the trained model's, and every model that learns."""
-    return [*CLOCKS, *(name for name in MODELS if learns(name))]
+    swaps = hasattr(kind(_main(trainer)), "scale")
+    clocks = [name for name in CLOCKS if name != "prior" or swaps]
+    return [*clocks, *(name for name in MODELS if learns(name))]
 
 
 def check_levels(trainer: Trainer, names: Sequence[str]) -> None:
@@ -31,7 +35,7 @@ def check_levels(trainer: Trainer, names: Sequence[str]) -> None:
 
     Raises:
         NotFoundError: No such level; names the nearest.
-        InputError: A name comes twice, or an argument does not fit.
+        InputError: A name comes twice, an argument does not fit, or the model has no prior to swap.
     """
     for name in names:
         if name not in CLOCKS and name not in MODELS:
@@ -39,6 +43,8 @@ def check_levels(trainer: Trainer, names: Sequence[str]) -> None:
             raise NotFoundError(f"no level {name!r}: {hint}", code="unknown_level", field="level")
     if len(set(names)) < len(names):
         raise InputError(f"name each level once, got {', '.join(names)}", field="level")
+    if "prior" in names and not hasattr(kind(_main(trainer)), "scale"):
+        Swapped(trainer.build(_main(trainer)))
     trainer.check(sorted({_main(trainer) if name in CLOCKS else name for name in names}))
 
 
@@ -64,7 +70,8 @@ def make_levels(trainer: Trainer, names: Sequence[str]) -> list[Level]:
         if name in CLOCKS:
             assert main is not None
             depth = list(CLOCKS).index(name)
-            made.append(Level(name, main, live=depth >= 1, new_items=depth >= 2, learns=False))
+            model = Swapped(main) if name == "prior" else main
+            made.append(Level(name, model, live=depth >= 1, new_items=depth >= 2, learns=depth >= 3))
         else:
             made.append(Level(name, trainer.build(name)))
     return made

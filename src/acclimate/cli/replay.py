@@ -21,9 +21,10 @@ def replay(
         typer.Option(
             "--level",
             metavar="L",
-            help="frozen (as it was fitted), live (histories go on) or items (new items too), each the model "
-            "of train.model, or sequence where that is auto; or a registered model; may be repeated.  "
-            "\\[default: these three, and every model that learns from single events]",
+            help="frozen (as it was fitted), live (histories go on), items (new items too) or prior "
+            "(popularity of now too), each the model of train.model, or sequence where that is auto; or a "
+            "registered model; may be repeated.  \\[default: these four, and every model that learns from "
+            "single events]",
         ),
     ] = None,
     start: Annotated[
@@ -61,7 +62,7 @@ def replay(
     from acclimate.evaluate.stream_page import print_stream, write_stream
 
     trainer = Trainer(home, settings, progress=True, say=out.step)
-    names = levels or level_names()
+    names = levels or level_names(trainer)
     check_levels(trainer, names)
     with trainer.alone():
         data = gather(home, settings).data

@@ -27,7 +27,7 @@ from acclimate.evaluate.stream_report import (
 )
 from acclimate.progress import counting, say
 from acclimate.training.spent import spent
-from acclimate.types import Codes, Histories, Learner, Model
+from acclimate.types import Clocked, Codes, Histories, Learner, Model
 
 __all__ = ["Level", "LevelReport", "StreamReport", "replay"]
 
@@ -83,7 +83,8 @@ def replay(
     user, but those had (see ``again``) or turned down, with what is known by then. Then it is learned.
 
     Args:
-        levels: What to compare. One model may stand in several levels; it is fitted once.
+        levels: What to compare. One model may stand in several levels, also within a `Clocked` one; it is
+            fitted once.
         data: The whole.
         start: Seconds; by default the time that halves the events.
         window: Seconds that a point of the curve stands for; by default about a twelfth of the stream.
@@ -130,7 +131,12 @@ def replay(
 
 def _fit_name(level: Level, levels: Sequence[Level]) -> str:
     """Return under what the fit of a level's model is kept: one name for all levels that share it."""
-    return f"fit-{next(other.name for other in levels if other.model is level.model)}"
+    return f"fit-{next(other.name for other in levels if _fitted(other.model) is _fitted(level.model))}"
+
+
+def _fitted(model: Model) -> Model:
+    """Return what of a model is fitted: itself, or what it stands around."""
+    return model.base if isinstance(model, Clocked) else model
 
 
 @dataclass
@@ -182,7 +188,7 @@ class _Run:
 
     def _prepare(self, train: Dataset, fit_name: str, progress: bool) -> None:
         """Fit the model, or make it what another level or a killed replay fitted."""
-        model, trace = self.level.model, self.trace
+        model, trace = _fitted(self.level.model), self.trace
         if not (fit := self.keeping.get(fit_name)):
             if progress:
                 say(f"fitting {model.name} on {train!r}")
@@ -193,8 +199,10 @@ class _Run:
             self.keeping.put(fit_name, fit)
         else:
             restore(model, fit)
+        if isinstance(self.level.model, Clocked):
+            self.level.model.begin(train)
         if not trace.done:
-            trace.fit_seconds, trace.megabytes = fit[1]["seconds"], (megabytes(model), 0.0)
+            trace.fit_seconds, trace.megabytes = fit[1]["seconds"], (megabytes(self.level.model), 0.0)
 
     @cached_property
     def _known(self) -> NDArray[np.int64]:

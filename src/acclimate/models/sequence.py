@@ -224,7 +224,7 @@ class SequenceModel:
             titles, labels = [texts.titles[code] for code in warm], [texts.categories[code] for code in warm]
             reader = UserReader(self.encoder, self._space, UserTexts(titles, labels))
         along = None
-        if self._reads and self._known is None:
+        if self._reads and not (self._start and self._start.space):
             read = [data.texts[item] for item in warm]
             along = Along.of(self.encoder, read, self._space, self._reads_users)
         self.fitted = learn(net, own, self.training, self.name, reader, along=along)
@@ -263,9 +263,9 @@ class SequenceModel:
         return self.encoder is not None and self.params["item_vector"] != "id"
 
     @property
-    def _known(self) -> TextSpace | None:
-        """Where the model that this one starts from placed its texts."""
-        return self._start.space if self._start else None
+    def scale(self) -> float:
+        """What makes logits of scores, as the loss had them."""
+        return float(self._fitted().scale)
 
     @property
     def _reads_users(self) -> bool:
@@ -280,13 +280,14 @@ class SequenceModel:
         check_reads(self.params, told)
         self._space = None
         if self.encoder and (self._reads or self._reads_users):
-            if self._start and self._known:
+            known = self._start.space if self._start else None
+            if self._start and known:
                 self._start.checked(self.params, self.encoder)
             else:
                 seen = held(own, self.params)[0]
                 self.encoder.fit([data.texts[item] for item in warm], seen.liked())
             vectors = self.encoder.encode(data.texts)
-            self._space = self._known or TextSpace.fit(vectors[warm], self.params["width"], length=LENGTH)
+            self._space = known or TextSpace.fit(vectors[warm], self.params["width"], length=LENGTH)
             check_placed(self.params, self._space.axes)
             if self._reads:
                 return self._space.place(vectors), vectors

@@ -1,0 +1,151 @@
+"""A model whose prior is swapped for that of now: the fast clock of popularity."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Protocol, cast
+
+import numpy as np
+
+from acclimate.data.dataset import Dataset
+from acclimate.errors import InputError
+from acclimate.state.contest import Contest, earned
+from acclimate.state.jury import Jury
+from acclimate.state.priors import HALF_LIVES, LivePrior
+from acclimate.types import Codes, Events, Floats, Histories, Item, Model, State
+
+SHARES = (0.5, 1.0)
+"""How much of the difference may be added to the logits."""
+WAYS = [(row, share) for row in range(len(HALF_LIVES)) for share in SHARES]
+"""Half-life and share of each way but the first, which adds nothing."""
+EVERY, AT_FIRST = 8, 20_000
+"""Each so many-th event of the jury is a question; each one, up to so many of them."""
+
+
+class Logits(Model, Protocol):
+    """A model whose scores, times ``scale``, are the logits of a softmax over items."""
+
+    @property
+    def scale(self) -> float:
+        """The inverse temperature, positive."""
+
+
+class Swapped:
+    """Adds to a model's scores how much likelier each item is now than when it was fitted.
+
+    How fast the counts fade, and how much of the difference is added, is chosen from what happens: some users
+    are a jury, whose events are foreseen in each way before they are learned (see `acclimate.state.contest`).
+    As long as none is clearly better than to add nothing, nothing is added.
+
+    Args:
+        base: Fitted or not; it stays as it is.
+
+    Raises:
+        InputError: Its scores are no logits.
+    """
+
+    def __init__(self, base: Model) -> None:
+        if not hasattr(type(base), "scale"):
+            raise InputError(
+                f"the prior of {base.name} cannot be swapped, as its scores are no logits: take sequence",
+                field="level",
+            )
+        self.base = cast("Logits", base)
+        self.name, self.new_user, self.new_item = base.name, base.new_user, base.new_item
+        self.encoder = base.encoder
+        self.data: Dataset | None = base.data
+        self.prior = LivePrior(np.zeros(0, np.int64))
+        self.jury, self.contest = Jury(), Contest(1 + len(WAYS))
+        self._passed = 0
+
+    @property
+    def n_items(self) -> int:
+        """Size of the catalogue; 0 before ``fit``."""
+        return self.base.n_items
+
+    @property
+    def way(self) -> tuple[float, float] | None:
+        """Half-life in seconds and share of what is added now, or None for nothing."""
+        if not (best := self.contest.best):
+            return None
+        row, share = WAYS[best - 1]
+        return HALF_LIVES[row], share
+
+    def fit(self, data: Dataset) -> None:
+        """Fit the model, and begin to count from what it was fitted on."""
+        self.base.fit(data)
+        self.begin(data)
+
+    def begin(self, data: Dataset) -> None:
+        """Begin to count from what the model was fitted on."""
+        liked = data.weight > 0
+        self.prior = LivePrior(np.bincount(data.item[liked], minlength=data.n_items).astype(np.int64))
+        self.prior.begin(data.item[liked], data.time[liked])
+        self.jury, self.contest, self._passed = Jury.of(data.histories()), Contest(1 + len(WAYS)), 0
+        self.data = data
+
+    def learn(self, events: Events) -> None:
+        """Count the positive ones of ``events``, in order; those of the jury are foreseen before."""
+        if not self.n_items:
+            raise InputError(f"{self.name} is not fitted: call fit(data) first", field="model")
+        for user, item, time, weight, value in zip(*(column.tolist() for column in events), strict=True):
+            if weight > 0:
+                if self.jury.holds(user):
+                    self._ask(user, item, time)
+                self.prior.learn(user, item, time)
+            self.jury.learn(user, (item, time, weight, value))
+
+    def score(self, histories: Histories) -> Floats:
+        """Return the scores of the model, float32[n, n_items], with what is added."""
+        scores = self.base.score(histories)
+        if best := self.contest.best:
+            row, share = WAYS[best - 1]
+            scores += self.prior.shift(row) * np.float32(share / self.base.scale)
+        return scores
+
+    def similarity(self, items: Codes, others: Codes | None = None) -> Floats:
+        """Return what the model says, float32[m, w]."""
+        return self.base.similarity(items, others)
+
+    def put_items(self, codes: Codes, items: Sequence[Item]) -> None:
+        """Take in new or changed items."""
+        self.base.put_items(codes, items)
+        self.prior.grow(self.base.n_items)
+
+    def state(self) -> State:
+        """Return that of the model, and what was counted and judged."""
+        parts = {
+            "base": self.base.state(),
+            "prior": self.prior.state(),
+            "jury": self.jury.state(),
+            "contest": self.contest.state(),
+        }
+        arrays = {f"{part}.{name}": array for part, (own, _) in parts.items() for name, array in own.items()}
+        return arrays, {part: document for part, (_, document) in parts.items()} | {"passed": self._passed}
+
+    def restore(self, state: State) -> None:
+        """Take it over."""
+        arrays, document = state
+
+        def part(name: str) -> State:
+            own = {key[len(name) + 1 :]: each for key, each in arrays.items() if key.startswith(f"{name}.")}
+            return own, cast("dict[str, Any]", document[name])
+
+        self.base.restore(part("base"))
+        self.prior, self.jury = LivePrior.restored(part("prior")), Jury.restored(part("jury"))
+        self.contest, self._passed, self.data = Contest.restored(part("contest")), document["passed"], None
+
+    def _ask(self, user: int, item: int, time: float) -> None:
+        """Let all ways foresee an event."""
+        self._passed += 1
+        history = self.jury.history(user, time)
+        if (self.contest.asked >= AT_FIRST and self._passed % EVERY) or not len(history.items):
+            return
+        had = np.unique(history.items[history.weights > 0])
+        if item in had:
+            return
+        scores = self.base.score(history)[0]
+        scores[had] = np.nan
+        shifts = [self.prior.shift(row) for row in range(len(HALF_LIVES))]
+        ways = [np.zeros_like(scores), *(shifts[row] * np.float32(share) for row, share in WAYS)]
+        self.contest.judge(earned(scores + np.stack(ways) / np.float32(self.base.scale), item))

@@ -1,0 +1,172 @@
+"""How much likelier each item is now than when the model was fitted: its prior is swapped.
+
+A model that was fitted with a softmax says ``p(item | history)`` of its own time. Where what users want of an
+item given its popularity stays, and popularity moves, that of now is ``p(item | history) * q_now / q_then``,
+up to a constant (the correction for a shifted prior; Saerens, Latinne and Decaestecker, "Adjusting the
+outputs of a classifier to new a priori probabilities", Neural Computation 2002; Menon et al., "Long-tail
+learning via logit adjustment", ICLR 2021). So ``log q_now - log q_then`` is added to the logits.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from acclimate.errors import InputError
+from acclimate.types import Codes, Floats, State, Times
+
+DAY = 86_400.0
+HALF_LIVES = (7 * DAY, 30 * DAY, 90 * DAY, 365 * DAY)
+"""Seconds in which what is counted as now fades to half."""
+FAR = 500.0
+"""Half-lives behind the reference, after which counts are put to a new one, so that they stay finite."""
+CELLS = 2**17
+"""Pairs of user and item, and users, of which the last time is known; two may share a cell."""
+AGAIN = DAY
+"""Seconds after which the same user with the same item counts half as much as another user."""
+PURSE, REFILL = 200.0, 100.0
+"""Events that count of one user at once, and how many more of them a day."""
+_KEPT = ("since", "_now", "_before", "_all", "_pair_time", "_purse", "_purse_time")
+
+
+class LivePrior:
+    """Fading counts of items, as logs of how they differ from what a model was fitted on.
+
+    One event costs O(number of half-lives). It counts as 1, but the same item of the same user again as
+    ``1 - 0.5 ** (days since)``, and of one user at most 200 count at once and 100 a day more: a flood from
+    one account moves an item by one event. Times must not lie in the future: they would outweigh all others.
+
+    Args:
+        counts: How often each item was liked in what the model was fitted on, int64[n_items].
+        half_lives: In seconds, each positive.
+
+    Example:
+        >>> prior = LivePrior(np.array([50, 50]), half_lives=(60.0,))
+        >>> for n in range(40):
+        ...     prior.learn(user=n, item=1, time=float(n))
+        >>> [round(float(x), 1) for x in prior.shift(0)]  # seldomer, and oftener
+        [-2.8, 0.7]
+    """
+
+    def __init__(self, counts: NDArray[np.int64], half_lives: Sequence[float] = HALF_LIVES) -> None:
+        if not half_lives or min(half_lives) <= 0:
+            raise InputError(f"half_lives must be positive seconds, got {list(half_lives)}")
+        n = len(counts)
+        self.half_lives = np.array(half_lives, np.float64)
+        self.counts = np.array(counts, np.int64)
+        self.since = np.zeros(len(half_lives))
+        """Time that each row of counts refers to: an event then counts 1, a later one more."""
+        self.until = -np.inf
+        self._now = np.zeros((len(half_lives), n))
+        self._before = np.full((len(half_lives), n), np.nan)
+        """Of an item that was not fitted: all that had been counted when it came; else NaN."""
+        self._all = np.zeros(len(half_lives))
+        self._pair_time: Times = np.full(CELLS, -np.inf)
+        self._purse: Times = np.full(CELLS, PURSE)
+        self._purse_time: Times = np.full(CELLS, -np.inf)
+
+    @property
+    def n_items(self) -> int:
+        """Size of the catalogue."""
+        return len(self.counts)
+
+    def begin(self, items: Codes, times: Times) -> None:
+        """Count what the model was fitted on: positive events, in order of time, int32[n] and float64[n]."""
+        if not len(items):
+            return
+        self.until = float(times.max())
+        self.since[:] = self.until
+        for row, half_life in enumerate(self.half_lives):
+            worth = 0.5 ** ((self.until - times) / half_life)
+            self._now[row] = np.bincount(items, weights=worth, minlength=self.n_items)
+            self._all[row] = worth.sum()
+
+    def learn(self, user: int, item: int, time: float) -> None:
+        """Count one event of positive weight; it may be earlier than others."""
+        share = self._share(user, item, time)
+        if share <= 0:
+            return
+        if self.until == -np.inf:
+            self.since[:] = time
+        self.until = max(self.until, time)
+        for row in np.flatnonzero((self.until - self.since) / self.half_lives > FAR):
+            faded = 0.5 ** ((self.until - self.since[row]) / self.half_lives[row])
+            for part in (self._now, self._before, self._all):
+                part[row] *= faded
+            self.since[row] = self.until
+        if not self.counts[item] and np.isnan(self._before[0, item]):
+            self._before[:, item] = self._all
+        worth = share * 2.0 ** ((time - self.since) / self.half_lives)
+        self._now[:, item] += worth
+        self._all += worth
+
+    def shift(self, row: int) -> Floats:
+        """Return ``log q_now - log q_then`` of each item by one of the half-lives, float32[n_items].
+
+        Both are smoothed as if each item had been liked once more at its old rate. An item that was not
+        fitted is taken to have been as popular as the mean, and what was counted before it came is not held
+        against it; without an event it is 0.
+        """
+        n, new = self.n_items, self.counts == 0
+        then = np.where(new, 1 / max(n, 1), (self.counts + 1) / (self.counts.sum() + n))
+        fresh = 0.5 ** ((self.until - self.since[row]) / self.half_lives[row]) if self._all[row] else 1.0
+        before = np.where(np.isnan(self._before[row]), self._all[row], self._before[row])
+        seen = (self._all[row] - np.where(new, before, 0.0)) * fresh
+        out: Floats = np.log((self._now[row] * fresh + n * then) / ((seen + n) * then)).astype(np.float32)
+        return out
+
+    def grow(self, n_items: int) -> None:
+        """Make room for new items."""
+        more = n_items - self.n_items
+        self.counts = np.pad(self.counts, (0, more))
+        self._now = np.pad(self._now, ((0, 0), (0, more)))
+        self._before = np.pad(self._before, ((0, 0), (0, more)), constant_values=np.nan)
+
+    def state(self) -> State:
+        """Return counts, and who did what last."""
+        names = (
+            "half_lives",
+            "counts",
+            "since",
+            "_now",
+            "_before",
+            "_all",
+            "_pair_time",
+            "_purse",
+            "_purse_time",
+        )
+        arrays: dict[str, NDArray[Any]] = {name.strip("_"): getattr(self, name).copy() for name in names}
+        return arrays, {"until": None if np.isinf(self.until) else self.until}
+
+    @classmethod
+    def restored(cls, state: State) -> LivePrior:
+        """Return the prior whose `state` this is."""
+        arrays, document = state
+        made = cls(arrays["counts"], arrays["half_lives"].tolist())
+        for name in _KEPT:
+            setattr(made, name, np.array(arrays[name.strip("_")]))
+        made.until = -np.inf if document["until"] is None else float(document["until"])
+        return made
+
+    def _share(self, user: int, item: int, time: float) -> float:
+        """Return what an event of this user with this item counts, 0..1, and remember it."""
+        pair, own = _cell(user * 1_000_003 + item), _cell(user)
+        away = max(0.0, time - self._pair_time[pair])
+        self._pair_time[pair] = max(self._pair_time[pair], time)
+        passed = max(0.0, time - self._purse_time[own])
+        full = float(min(PURSE, self._purse[own] + min(PURSE, REFILL * passed / DAY)))
+        self._purse_time[own] = max(self._purse_time[own], time)
+        share = float(1 - 0.5 ** (away / AGAIN))
+        share = min(share, full)
+        self._purse[own] = full - share
+        return share
+
+
+def _cell(number: int) -> int:
+    """Return a cell for a number, as if drawn at random."""
+    mixed = (number * 0x9E3779B97F4A7C15) & 0xFFFFFFFFFFFFFFFF
+    mixed ^= mixed >> 32
+    return mixed * 0xD6E8FEB86659FD93 % 2**64 % CELLS
