@@ -100,7 +100,7 @@ def test_rows_of_a_database_are_held_to_the_same() -> None:
 cells = st.sampled_from(["a", "b", 7, 7.0, True, False, None, [], ["a"], {"a": 1}])
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.lists(st.fixed_dictionaries({"user": cells, "item": cells, "ts": cells}), min_size=1, max_size=8))
 def test_rows_in_are_rows_kept_and_rows_reported(
     tmp_path_factory: pytest.TempPathFactory, rows: list[dict[str, object]]

@@ -92,7 +92,7 @@ fields = st.lists(
 ).map("".join)
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(fields, st.sampled_from(["utf-8", "gb18030", "utf-16"]), st.integers(0, 3), st.randoms())
 def test_every_line_is_in_a_row_that_is_kept_or_is_counted(
     tmp_path_factory: pytest.TempPathFactory, rows: str, encoding: str, damaged: int, random: Random
@@ -115,7 +115,7 @@ def test_every_line_is_in_a_row_that_is_kept_or_is_counted(
     assert len(spans) + sum(dropped.count for dropped in raw.dropped) == len(there)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(
     st.lists(
         st.sampled_from(

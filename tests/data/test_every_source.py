@@ -55,7 +55,7 @@ rows = st.tuples(
 
 
 @pytest.mark.parametrize("name", SOURCES)
-@settings(max_examples=12, deadline=None)
+@settings(max_examples=12)
 @given(st.lists(rows, min_size=2, max_size=8))
 def test_rows_in_are_rows_kept_and_rows_reported(
     tmp_path_factory: pytest.TempPathFactory, name: str, rows: list[Row]

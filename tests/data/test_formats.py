@@ -66,7 +66,7 @@ rows = st.tuples(
 )
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.lists(rows, min_size=1, max_size=8), st.sampled_from(FORMS))
 def test_rows_in_are_rows_kept_and_rows_reported(
     tmp_path_factory: pytest.TempPathFactory,

@@ -135,7 +135,7 @@ cells = st.one_of(
 )
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(st.lists(st.lists(cells, min_size=3, max_size=4), min_size=1, max_size=12), st.booleans())
 def test_rows_in_are_rows_kept_and_rows_reported(
     tmp_path_factory: pytest.TempPathFactory, rows: list[list[str]], quoted: bool

@@ -78,7 +78,7 @@ def test_a_date_of_an_item_in_another_unit_is_left_out(table: Write) -> None:
     assert "1 time in expires_at is left out" in tables.notes[0]
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(st.lists(st.tuples(st.sampled_from(sorted(UNITS)), st.booleans()), min_size=1, max_size=12))
 def test_rows_in_are_rows_kept_and_rows_reported(
     tmp_path_factory: pytest.TempPathFactory, rows: list[tuple[str, bool]]

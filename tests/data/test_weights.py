@@ -5,7 +5,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from acclimate.config import EventsTable
@@ -25,7 +25,6 @@ rows = st.lists(
 )
 
 
-@settings(deadline=None)
 @given(rows, st.sampled_from(["value", "0..3", 0.5]))
 def test_a_table_weighs_what_the_same_events_weigh_live(
     tmp_path_factory: pytest.TempPathFactory, rows: list[tuple[str, str, float | None]], rating: str | float

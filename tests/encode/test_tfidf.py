@@ -59,7 +59,7 @@ def test_against_dense_arithmetic() -> None:
     np.testing.assert_allclose(vectors @ vectors.T, near, atol=1e-5)  # full rank: no direction is lost
 
 
-@settings(deadline=None, max_examples=25)
+@settings(max_examples=25)
 @given(st.lists(st.text(max_size=12), max_size=6), st.lists(st.text(max_size=12), max_size=4))
 def test_any_text_is_read_and_any_state_restores(fitted: list[str], asked: list[str]) -> None:
     encoder, other = TfidfEncoder(dim=3), TfidfEncoder()

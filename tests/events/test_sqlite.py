@@ -373,7 +373,7 @@ actions = st.lists(
 )
 
 
-@settings(deadline=None, max_examples=30)
+@settings(max_examples=30)
 @given(actions)
 def test_it_behaves_like_a_list(tmp_path_factory, actions):
     path = tmp_path_factory.mktemp("log") / "log.sqlite"

@@ -24,7 +24,7 @@ def columns(rows: Any) -> tuple[Any, Any, Any]:
     return np.array(labels), np.array(chances), np.array(users)
 
 
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=80)
 @given(answers)
 def test_they_are_scikit_learns(rows: Any) -> None:
     labels, chances, _ = columns(rows)
@@ -36,7 +36,7 @@ def test_they_are_scikit_learns(rows: Any) -> None:
         assert auc(labels, chances) == pytest.approx(theirs.roc_auc_score(labels, chances))
 
 
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=80)
 @given(answers)
 def test_the_grouped_auc_is_a_weighted_mean(rows: Any) -> None:
     labels, scores, users = columns(rows)

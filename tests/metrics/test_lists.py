@@ -37,7 +37,7 @@ def kept(row: Any) -> list[int]:
     return [item for item in row.tolist() if item >= 0]
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(some_lists())
 def test_gini_is_the_mean_difference_of_all_pairs(shown: Any) -> None:
     counts = [sum(item in kept(row) for row in shown) for item in range(N_ITEMS)]
@@ -47,7 +47,7 @@ def test_gini_is_the_mean_difference_of_all_pairs(shown: Any) -> None:
     assert coverage(shown, N_ITEMS) == len({item for row in shown for item in kept(row)}) / N_ITEMS
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(some_lists(), st.integers(0, 99))
 def test_diversity_is_the_mean_of_all_pairs(shown: Any, seed: int) -> None:
     vectors = np.random.default_rng(seed).normal(size=(N_ITEMS, 3))
@@ -59,7 +59,7 @@ def test_diversity_is_the_mean_of_all_pairs(shown: Any, seed: int) -> None:
         assert value == pytest.approx(np.mean(pairs) if pairs else 0.0, abs=1e-6)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(some_lists(), st.lists(st.integers(0, 5), min_size=N_ITEMS, max_size=N_ITEMS), st.integers(0, 99))
 def test_serendipity_and_means_agree_with_a_loop(shown: Any, counts: Any, seed: int) -> None:
     right = np.random.default_rng(seed).random(shown.shape) < 0.5

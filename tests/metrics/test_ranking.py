@@ -81,7 +81,7 @@ def questions(draw: st.DrawFn) -> tuple[list[float], list[int], int, list[int]]:
     return scores, items[:n_targets], k, items[n_targets : n_targets + n_excluded]
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(questions())
 def test_every_metric_is_its_mean_over_all_orders_of_ties(question: Any) -> None:
     scores, targets, k, exclude = question
@@ -145,7 +145,7 @@ def test_ndcg_agrees_with_scikit_learn_which_averages_ties_too() -> None:
     assert found.mean() == pytest.approx(ndcg_score(truth, scores, k=10))
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(questions())
 def test_the_auc_of_a_ranking_is_scikit_learns(question: Any) -> None:
     scores, targets, _, exclude = question

@@ -31,7 +31,7 @@ def filled(rows: list[tuple[int, float, float]], fitted: int) -> FadingCounts:
     return counts
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(EVENTS, st.integers(0, 30), st.lists(st.floats(1, 2e4), min_size=1, max_size=6))
 def test_events_in_any_order_agree_with_the_formula(
     rows: list[tuple[int, float, float]], fitted: int, moments: list[float]
@@ -44,7 +44,7 @@ def test_events_in_any_order_agree_with_the_formula(
     np.testing.assert_array_equal(again.at(np.array(moments)), found)
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(EVENTS, st.integers(1, 8), st.floats(1, 2e4))
 def test_what_is_no_longer_kept_still_counts(
     rows: list[tuple[int, float, float]], kept: int, moment: float

@@ -67,7 +67,7 @@ def test_a_mixer_that_is_not_known_says_so() -> None:
         grow(torch.nn.Linear(2, 2), torch.zeros(1, 2), 0, None)
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(st.lists(st.integers(0, 50), min_size=1, max_size=120), st.integers(1, 40))
 def test_a_window_depends_on_its_newest_events_alone(items: list[int], longest: int) -> None:
     one = anchored(Histories.of([items]), longest)

@@ -35,7 +35,7 @@ def everything(model: ItemKNN) -> np.ndarray:
     return model.score(Histories.of(rows))
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @example([(0, 0, 1.0), (0, 1, 0.5)], 0, 1, False)  # weights below 1 on nothing
 @given(st.lists(EVENT, max_size=60), st.integers(0, 60), st.integers(1, 12), st.booleans())
 def test_learning_is_a_fit_on_all(
@@ -82,7 +82,7 @@ def test_a_catalogue_may_grow_far_while_it_learns() -> None:
     assert np.isnan(model.score(Histories.of([[199]]))[0, 2])
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(st.lists(EVENT, max_size=60))
 def test_likes_taken_one_by_one_are_those_of_the_histories(rows: list[tuple[int, int, float]]) -> None:
     data = dataset(rows)

@@ -57,7 +57,7 @@ def test_it_foresees_what_biases_and_tastes_explain(low: float, high: float) -> 
     assert foreseen.max() <= model.scale[1]
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(
     st.lists(st.tuples(st.integers(0, N_ITEMS - 1), st.integers(1, 5)), max_size=12, unique_by=lambda r: r[0])
 )

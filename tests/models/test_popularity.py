@@ -64,7 +64,7 @@ def test_it_forgets_what_popularity_remembers() -> None:
 events = st.lists(st.tuples(st.integers(0, 3), st.floats(1, 1e4), st.sampled_from([-1.0, 0.0, 0.2, 4.0])))
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(events, st.lists(st.floats(1, 2e4), min_size=1, max_size=6))
 def test_any_batch_of_times_agrees_with_the_formula(
     rows: list[tuple[int, float, float]], now: list[float]

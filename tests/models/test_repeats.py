@@ -27,7 +27,7 @@ from tests.models.test_sequence import SMALL
 SHOP = {**SMALL, "repeats": True, "baskets": True, "item_bias": True, "validation_users": 0}
 
 
-@settings(deadline=None, max_examples=50)
+@settings(max_examples=50)
 @given(
     rows=st.lists(st.lists(st.tuples(st.integers(0, 4), st.integers(0, 9)), max_size=12), max_size=5),
     later=st.integers(0, 100),

@@ -14,7 +14,7 @@ from acclimate.types import Histories
 lengths = st.lists(st.integers(0, 40), min_size=1, max_size=12)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(lengths, st.integers(1, 12), st.integers(1, 50), st.integers(0, 3))
 def test_each_step_of_each_user_is_learned_and_no_other(
     sizes: list[int], longest: int, batch_tokens: int, epoch: int

@@ -39,7 +39,7 @@ def oracle(counts: list[int], events: Events, half_life: float) -> np.ndarray:
     return out
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(
     st.lists(st.integers(0, 30), min_size=4, max_size=4),
     st.lists(st.tuples(st.integers(0, 3), st.floats(0, 400)), min_size=1, max_size=40),
