@@ -190,6 +190,19 @@ class Policy(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         check_numbers("policy", self)
 
 
+class Adapt(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What changes with each event while it serves, beside histories and counts.
+
+    With ``prior = "on"`` how often items are chosen now replaces how often they were, where that pays.
+    """
+
+    prior: str = "off"
+
+    def __post_init__(self) -> None:
+        if (given := self.prior) not in ("off", "on"):
+            raise InputError(f"no prior {given!r}: take off or on", code="bad_setting", field="adapt.prior")
+
+
 class Serve(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """The HTTP service."""
 
@@ -211,6 +224,7 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     train: Train = Train()
     adapter: Adapter = Adapter()
     policy: Policy = Policy()
+    adapt: Adapt = Adapt()
     serve: Serve = Serve()
 
 

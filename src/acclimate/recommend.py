@@ -18,8 +18,20 @@ from acclimate.policies.slate import draw_slate
 from acclimate.rerank.rules import Allowed, allowed
 from acclimate.retrieve.exact import top
 from acclimate.rng import generator
-from acclimate.state.fold import Changes, LiveState
-from acclimate.types import Histories, Listed, Model, Policy, Query, Reason, Remembering, Similar, Slate
+from acclimate.state.changes import Changes, Happened, stream
+from acclimate.state.fold import LiveState
+from acclimate.types import (
+    Clocked,
+    Histories,
+    Listed,
+    Model,
+    Policy,
+    Query,
+    Reason,
+    Remembering,
+    Similar,
+    Slate,
+)
 from acclimate.words import counted
 
 MAX_K = 1000
@@ -83,6 +95,8 @@ class Recommender:
 
     def apply(self, records: Iterable[Record]) -> Changes:
         """Take in log records, in order: the next answer knows them, new items included."""
+        if isinstance(self.model, Clocked):
+            return self._learn(self.model, records)
         changes = self.state.apply(records)
         self._hand_over(changes.items)
         return changes
@@ -153,6 +167,35 @@ class Recommender:
         codes = sorted({*changed, *range(self.model.n_items, self.state.n_items)})
         if codes:
             self.model.put_items(np.array(codes, np.int32), [self.state.item(code) for code in codes])
+
+    def _learn(self, model: Clocked, records: Iterable[Record]) -> Changes:
+        """Take in records so that each event is learned with the items that were there by then."""
+        every, changed, items, events = Changes(), set[int](), set[int](), list[Happened]()
+
+        def learn() -> None:
+            if events:
+                model.learn(stream(events))
+                events.clear()
+
+        for record in records:
+            one = self.state.apply([record])
+            if one.items or one.forgotten:
+                learn()
+            items |= set(one.items)
+            if one.events:
+                self._hand_over(items)
+                items.clear()
+            for user in one.forgotten:
+                model.forget(user)
+            events += one.events
+            every.users |= one.users
+            changed |= set(one.items)
+            every.events += one.events
+            every.forgotten += one.forgotten
+        learn()
+        self._hand_over(items)
+        every.items = sorted(changed)
+        return every
 
     def _slate(self, query: Query, now: float, history: Histories, scores: NDArray[np.float64]) -> Slate:
         state, request_id = self.state, query.request_id or uuid.uuid4().hex

@@ -332,6 +332,12 @@ class Clocked(Protocol):
     def begin(self, data: Dataset) -> None:
         """Start anew from what ``base`` was fitted on."""
 
+    def learn(self, events: Events) -> None:
+        """Take in events, as a `Learner`."""
+
+    def forget(self, user: int) -> None:
+        """Forget the user with this code."""
+
 
 @dataclass(frozen=True, slots=True)
 class Draw:

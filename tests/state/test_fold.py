@@ -223,7 +223,7 @@ def test_a_session_is_part_of_the_bound():
 def test_a_user_who_was_forgotten_is_a_stranger():
     state = LiveState()
     state.apply([event(1, "ann", "rating", "heat", value=5.0), Record(2, "user", 2.0, {"user_id": "ann"})])
-    assert state.apply([Record(3, "user_deleted", 3.0, {"user_id": "ann"})]) == Changes({"ann"}, [])
+    assert state.apply([Record(3, "user_deleted", 3.0, {"user_id": "ann"})]) == Changes({"ann"}, [], [], [0])
     assert not state.known("ann")
     assert state.user("ann") is None
     assert "ann" not in json.dumps(state.state()[1])

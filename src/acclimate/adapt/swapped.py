@@ -6,19 +6,31 @@ from collections.abc import Sequence
 from typing import Any, Protocol, cast
 
 import numpy as np
+from numpy.typing import NDArray
 
 from acclimate.data.dataset import Dataset
 from acclimate.errors import InputError
 from acclimate.state.contest import Contest, earned
+from acclimate.state.fold import LiveState
 from acclimate.state.jury import Jury
 from acclimate.state.priors import HALF_LIVES, LivePrior
-from acclimate.types import Codes, Events, Floats, Histories, Item, Model, State
+from acclimate.types import (
+    Codes,
+    Events,
+    Floats,
+    Habitual,
+    Histories,
+    Item,
+    Model,
+    Remembering,
+    State,
+)
 
 SHARES = (0.5, 1.0)
 """How much of the difference may be added to the logits."""
 WAYS = [(row, share) for row in range(len(HALF_LIVES)) for share in SHARES]
 """Half-life and share of each way but the first, which adds nothing."""
-EVERY, AT_FIRST = 8, 20_000
+EVERY, AT_FIRST = 4, 10_000
 """Each so many-th event of the jury is a question; each one, up to so many of them."""
 
 
@@ -83,6 +95,29 @@ class Swapped:
         self.prior.begin(data.item[liked], data.time[liked])
         self.jury, self.contest, self._passed = Jury.of(data.histories()), Contest(1 + len(WAYS)), 0
         self.data = data
+
+    def go_on(self, state: LiveState) -> None:
+        """Begin to count from what ``state`` holds, where what the model was fitted on is no longer there."""
+        histories = state.histories(state.users.ids, 0.0)
+        liked = histories.liked()
+        order = np.argsort(liked.times, kind="stable")
+        self.prior = LivePrior(state.liked.copy())
+        self.prior.begin(liked.items[order], liked.times[order])
+        self.jury, self.contest, self._passed = Jury.of(histories), Contest(1 + len(WAYS)), 0
+
+    def forget(self, user: int) -> None:
+        """Forget what a user did; that it was counted stays, as it is in what others are shown."""
+        self.jury.forget(user)
+
+    def remember(self, histories: Histories) -> None:
+        """Read users before they ask, if the model does."""
+        if isinstance(self.base, Remembering):
+            self.base.remember(histories)
+
+    def times_had(self, items: Codes, history: Histories) -> NDArray[np.int64]:
+        """Return what the model says, int64[k]; 0 if it says nothing."""
+        habitual = isinstance(self.base, Habitual)
+        return self.base.times_had(items, history) if habitual else np.zeros(len(items), np.int64)  # type: ignore
 
     def learn(self, events: Events) -> None:
         """Count the positive ones of ``events``, in order; those of the jury are foreseen before."""

@@ -5,14 +5,17 @@ from __future__ import annotations
 import logging
 import time
 
+from acclimate.adapt.swapped import Swapped
 from acclimate.config import EVENT_TYPES, EventsTable, Home, Repeat, Settings
 from acclimate.data.dataset import Dataset
+from acclimate.errors import InputError
 from acclimate.events.log import EventLog, check_continues
 from acclimate.models.popularity import Popularity
 from acclimate.policies import make_policy
 from acclimate.recommend import Recommender
 from acclimate.snapshot import Registry, Snapshot
 from acclimate.state.fold import LiveState
+from acclimate.types import Model
 
 log = logging.getLogger("acclimate.serve")
 REMEMBERED, AT_START, AT_ONCE = 10_000, 3.0, 64
@@ -40,7 +43,7 @@ def load_recommender(home: Home, settings: Settings) -> Recommender:
         loaded.state.keep(settings.serve.max_history)
         _tell_events(snapshot, loaded.state.weights.table, settings.events)
         return Recommender(
-            loaded.model,
+            _clocked(loaded.model, loaded.state, settings),
             loaded.state,
             policy,
             snapshot_id=snapshot.id,
@@ -66,6 +69,19 @@ def load_recommender(home: Home, settings: Settings) -> Recommender:
         fallback=NO_MODEL,
         again=settings.repeat.again,
     )
+
+
+def _clocked(model: Model, state: LiveState, settings: Settings) -> Model:
+    """Return the model with what of it is to change with each event."""
+    if settings.adapt.prior == "off":
+        return model
+    try:
+        swapped = Swapped(model)
+    except InputError as error:
+        log.warning("adapt.prior is on, and stays off: %s", error.message)
+        return model
+    swapped.go_on(state)
+    return swapped
 
 
 def _again(snapshot: Snapshot, asked: Repeat) -> float:

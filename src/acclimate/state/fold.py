@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any
 
@@ -19,6 +18,7 @@ from acclimate.data.vocab import Vocabulary
 from acclimate.events.codec import event_of, item_from, to_body, user_from
 from acclimate.events.log import Record
 from acclimate.histories import Searched
+from acclimate.state.changes import Changes
 from acclimate.state.columns import Column
 from acclimate.state.histories import EVENT, Events, UserHistories, rated
 from acclimate.state.shelf import Shelf
@@ -31,14 +31,6 @@ LONGEST_SEARCH = 500
 """Characters of a search that are kept."""
 KINDS = {name: place for place, name in enumerate(EVENT_TYPES)}
 """Place of each event type in `acclimate.config.EVENT_TYPES`, as `LiveState.past` has it."""
-
-
-@dataclass(slots=True)
-class Changes:
-    """What records changed: ids of users, and codes of new, edited or deleted items in ascending order."""
-
-    users: set[str] = field(default_factory=set)
-    items: list[int] = field(default_factory=list)
 
 
 class LiveState:
@@ -59,7 +51,7 @@ class LiveState:
         >>> state = LiveState.of(Dataset.of([("ann", "heat", 1.0)]))
         >>> body = {"user_id": "bob", "event_type": "like", "item_id": "alien"}
         >>> state.apply([Record(1, "event", 5.0, body)])
-        Changes(users={'bob'}, items=[1])
+        Changes(users={'bob'}, items=[1], events=[(1, 1, 5.0, 2.0, nan)], forgotten=[])
         >>> histories = state.histories(["bob", None], now=6.0)
         >>> histories.items.tolist(), histories.weights.tolist(), histories.lengths.tolist()
         ([1], [2.0], [1, 0])
@@ -224,7 +216,7 @@ class LiveState:
             if record.offset <= self.offset:
                 continue
             if record.kind == "event":
-                self._event(event_of(record), changes.users, items)
+                self._event(event_of(record), record.time, changes, items)
             elif record.kind == "item":
                 items.add(self._put(item_from(record.body)))
             elif record.kind == "item_deleted":
@@ -235,7 +227,7 @@ class LiveState:
                 self._people[self.users.add(user.user_id)] = user
                 changes.users.add(user.user_id)
             elif record.kind == "user_deleted":
-                self._forget(record.body["user_id"])
+                changes.forgotten += self._forget(record.body["user_id"])
                 changes.users.add(record.body["user_id"])
             self.offset = record.offset
         changes.items = sorted(items)
@@ -348,9 +340,9 @@ class LiveState:
         kept = self._searches.setdefault(user, deque(maxlen=MOST_SEARCHES))
         kept.append((time, query[:LONGEST_SEARCH]))
 
-    def _event(self, event: Event, users: set[str], items: set[int]) -> None:
+    def _event(self, event: Event, logged: float, changes: Changes, items: set[int]) -> None:
         user = self.users.add(event.user_id)
-        users.add(event.user_id)
+        changes.users.add(event.user_id)
         weight = self.weights.add(user, event)
         if event.query:
             self._search(user, event.timestamp, event.query)
@@ -361,7 +353,9 @@ class LiveState:
             item = self._put(Item(event.item_id))
             items.add(item)
         if weight:
-            self._histories.append(user, *_row(item, event, weight))
+            row = _row(item, event, weight)
+            self._histories.append(user, *row)
+            changes.events.append((user, item, min(row[1], logged), *row[2:4]))
         if weight > 0:
             self._liked.values[item] += 1
 
@@ -370,13 +364,15 @@ class LiveState:
         self._liked.grow(code + 1)
         return code
 
-    def _forget(self, user_id: str) -> None:
-        if user_id in self.users:
-            code = self.users.forget(user_id)
-            self._people.pop(code, None)
-            self._searches.pop(code, None)
-            self._histories.forget(code)
-            self.weights.forget(code)
+    def _forget(self, user_id: str) -> list[int]:
+        if user_id not in self.users:
+            return []
+        code = self.users.forget(user_id)
+        self._people.pop(code, None)
+        self._searches.pop(code, None)
+        self._histories.forget(code)
+        self.weights.forget(code)
+        return [code]
 
     def _session(self, user: int, events: Sequence[Event]) -> Events:
         rows = []

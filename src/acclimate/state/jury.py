@@ -76,6 +76,10 @@ class Jury:
             self.share /= 2
             self._events = {user: events for user, events in self._events.items() if self.holds(user)}
 
+    def forget(self, user: int) -> None:
+        """Forget what a user did."""
+        self._events.pop(user, None)
+
     def history(self, user: int, now: float) -> Histories:
         """Return what one of them did, asked at ``now`` seconds."""
         rows = self._events.get(user, _NONE)
