@@ -18,7 +18,7 @@ demo: setup  ## the whole loop on MovieLens, ends at a page on http://127.0.0.1:
 	$(BIN)/acclimate demo $(ARGS)
 
 test: setup  ## what CI runs, a file at a time on each core
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -m "not slow" -n auto --dist loadfile $(ARGS)
+	OMP_NUM_THREADS=1 PYTHONDONTWRITEBYTECODE= $(BIN)/python -m pytest -m "not slow" -n auto --dist loadfile $(ARGS)
 
 test-slow: setup  ## long checks too
 	$(BIN)/python -m pytest --timeout 3600 $(ARGS)
