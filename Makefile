@@ -10,6 +10,7 @@ setup: .venv/.ready  ## make .venv, once
 
 .venv/.ready: pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Acclimate needs Python 3.11 or newer: make PYTHON=python3.12 setup"; exit 1; }
+	@echo "setting up .venv: several minutes, some 2 GB"
 	test -x $(BIN)/python || $(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install -q --disable-pip-version-check -c constraints.txt -e '.[demo,dev]'
 	@touch $@

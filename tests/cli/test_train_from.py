@@ -54,6 +54,47 @@ def test_a_home_trains_on_from_its_own_snapshot(run: Run, home: Path) -> None:
     assert ran.code == 0, ran.err
     assert ran.document["from"] == first
     assert run(*FIT, "--home", home).document["from"] is None
+    whole = (f"snapshot {first} has learned from ", "sequence is compared as it is fitted from scratch")
+    assert all(part in " ".join(ran.document["notes"]) for part in whole)
+
+
+def test_what_knows_the_targets_is_not_measured_by_them(run: Run, tmp_path: Path) -> None:
+    """A snapshot that has learned what is held out foresees it; so what is measured is a fit from scratch."""
+    rng, home = np.random.default_rng(0), tmp_path / "noise"
+    rows = [f"u{u},i{item},{t}" for u in range(60) for t, item in enumerate(rng.permutation(40)[:6])]
+    (tmp_path / "noise.csv").write_text("\n".join(["user_id,item_id,timestamp", *rows]) + "\n")
+    assert run("data", "import", tmp_path / "noise.csv", "--home", home).code == 0
+    run(*FIT, "--home", home)  # published or not: it is kept
+    (first,) = (each.id for each in Registry(Home(home).snapshots).list())
+    run(*FIT, "--home", home, "--from", first)
+    one, other = (
+        each.manifest["metrics"]["ndcg@10"]["mean"] for each in Registry(Home(home).snapshots).list()
+    )
+    assert one == other
+    stale = run(*FIT, "--set", "train.params.epochs=0", "--home", home, "--from", first)
+    assert stale.code == 2
+    assert f"acclimate snapshots rollback {first}" in stale.document["error"]["message"]
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        ("epochs=0", "train.params.epochs is 0: nothing is learned, which is for a model that starts from"),
+        ("seed=5", "sequence: no argument 'seed': set train.seed instead"),
+        ("encoder=minilm", "sequence: no argument 'encoder': set train.encoder instead"),
+        ("layers=2.5", "layers must be a whole number, 1..1000, got 2.5"),
+        (
+            "block=gru+",
+            "block takes attention, hstu, decay, gru, convolution, or some joined by +",
+        ),
+        ("block=gru,attention", "or some joined by +, got 'gru,attention'"),
+    ],
+)
+def test_what_does_not_fit_is_told_before_any_work(run: Run, home: Path, given: str, said: str) -> None:
+    ran = run("train", "--model", "sequence", "--set", f"train.params.{given}", "--home", home, "--json")
+    assert ran.code == 2
+    assert said in ran.document["error"]["message"]
+    assert "ranking" not in ran.err
 
 
 @pytest.fixture

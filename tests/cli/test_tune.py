@@ -59,6 +59,14 @@ def test_a_search_finds_tells_applies_and_goes_on(run: Run, home: Path, tmp_path
     assert current.id == trained["snapshot"]
     assert current.manifest["params"] == best["params"], "train uses what was applied"
 
+    other = tmp_path / "other.toml"
+    other.write_text("[policy]\nseed = 3\n")
+    again = run(*words, "--config", other, "--trials", 3, "--apply")
+    assert Path(again.document["applied"]) == other, "which is what such a command reads"
+    assert load_settings(other).train.tuned == {"ease": best["params"]}
+    assert load_settings(other).policy.seed == 3
+    assert f"use it from now on with --config {other}" in again.err
+
     again = run(*words, "--trials", 3).document
     assert (again["before"], again["trials"]) == (3, document["trials"]), "there is nothing left to do"
     more = run(*words, "--trials", 4).document

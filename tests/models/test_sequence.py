@@ -357,7 +357,7 @@ def test_weights_of_another_version_are_told(walker: SequenceModel) -> None:
         ),
         ({"loss": "ful"}, "no loss 'ful': did you mean 'full'[?] Allowed: bpr, full, gbce, sampled"),
         ({"block": "decay+atention"}, "no block 'atention': did you mean 'attention'"),
-        ({"block": "decay+"}, "no block ''"),
+        ({"block": "decay+"}, "block takes attention, hstu, .*, or some joined by [+], got 'decay[+]'"),
         ({"block": 3}, "no block 3"),
         ({"places": True, "block": "gru"}, "places wants a block of attention or hstu, got gru"),
         ({"label_smoothing": 1.5}, "label_smoothing must be at least 0 and below 1, got 1.5"),

@@ -6,11 +6,21 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
+
 from acclimate.config import Home, Settings
+from acclimate.data.dataset import Dataset
+from acclimate.data.split import SPLITS
 from acclimate.errors import InputError, NotFoundError
 from acclimate.models import MODELS, starts_from
+from acclimate.models.transfer import same_items
 from acclimate.snapshot import Registry, Snapshot
+from acclimate.state.fold import LiveState
 from acclimate.types import Item, Model
+from acclimate.words import counted
+
+BY_CHANCE = 0.02
+"""Share of the targets that two catalogues may have in common."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -21,11 +31,48 @@ class Started:
         snapshot: Where it lies.
         model: What was learned.
         catalogue: The items of that model, by code.
+        state: What was known when it was fitted.
     """
 
     snapshot: Snapshot
     model: Model
     catalogue: tuple[Item, ...]
+    state: LiveState
+
+
+def told_before(
+    start: Started | None, names: Sequence[str], data: Dataset, protocol: str, settings: Settings
+) -> list[str]:
+    """Return a note if what is started from has learned what a comparison holds out, else nothing.
+
+    That is targets whose user had that item by then: the same ids, and of the item the same text. A few in a
+    hundred may be chance, where two catalogues number alike.
+
+    Raises:
+        InputError: It has, and shall not learn: there is nothing to measure it by.
+    """
+    if start is None or start.model.name not in names or protocol not in SPLITS:
+        return []
+    same, had = same_items(start.catalogue, data.catalogue), dict[int, set[int]]()
+    known = asked = 0
+    for split in SPLITS[protocol](data, settings.train.seed, settings.repeat.again):
+        rows = np.repeat(split.users, np.diff(split.target_offsets))
+        for user, item in zip(rows.tolist(), split.targets.tolist(), strict=True):
+            if user not in had:
+                had[user] = set(start.state.standing(data.users.ids[user])[0].tolist())
+            known += same.get(item, -1) in had[user]
+        asked += split.n_targets
+    if known <= BY_CHANCE * asked:
+        return []
+    name, targets = start.snapshot.id, counted(asked, "target")
+    told = f"snapshot {name} has learned from {known:,} of the {targets} that are held out"
+    if settings.train.params.get("epochs") == 0:
+        raise InputError(
+            f"{told}, so that without learning there is nothing to measure it by: set "
+            "train.params.epochs=1 or more, or publish it as it is: acclimate snapshots rollback " + name,
+            field="train.params.epochs",
+        )
+    return [f"{told}: {start.model.name} is compared as it is fitted from scratch"]
 
 
 def find(home: Home, given: str) -> Snapshot:
@@ -98,7 +145,7 @@ def started(home: Home, given: str, names: Sequence[str], *, chosen: bool) -> St
             code="encoder_missing",
             field="from",
         )
-    return Started(snapshot, loaded.model, tuple(loaded.state.catalogue))
+    return Started(snapshot, loaded.model, tuple(loaded.state.catalogue), loaded.state)
 
 
 def check_adapter(start: Started, settings: Settings) -> None:

@@ -15,7 +15,7 @@ from acclimate import __version__
 from acclimate.adapt.choices import again_told, best
 from acclimate.adapt.feedback import Gathered, check_data, gather
 from acclimate.adapt.gate import first_verdict
-from acclimate.adapt.start import Started, check_adapter
+from acclimate.adapt.start import Started, check_adapter, told_before
 from acclimate.adapt.unused import unused, unused_by
 from acclimate.config import Home, Settings
 from acclimate.data.dataset import Dataset
@@ -167,9 +167,13 @@ class Trainer:
         taken = wanted - OURS
         for key in self.settings.train.params.keys() - taken:
             hint = nearest(key, taken) if taken else "it takes none"
+            hint = f"set train.{key} instead" if key in OURS & wanted & {"seed", "encoder"} else hint
             raise InputError(
                 f"{' and '.join(names)}: no argument {key!r}: {hint}", field=f"train.params.{key}"
             )
+        if self.settings.train.params.get("epochs") == 0 and "sequence" in names and not self.start:
+            why = "nothing is learned, which is for a model that starts from another: give --from, or more"
+            raise InputError(f"train.params.epochs is 0: {why}", field="train.params.epochs")
         if "training" in wanted:
             choose_device(self.settings.train.device)
         if self.start:
@@ -199,10 +203,10 @@ class Trainer:
                     f"train.tuned.{name}: no argument {key!r}: {hint}", field=f"train.tuned.{name}.{key}"
                 )
 
-    def build(self, name: str, **learned: Any) -> Model:
+    def build(self, name: str, *, fresh: bool = False, **learned: Any) -> Model:
         """Return an unfitted model with what ``train.tuned`` and ``train.params`` say, and with ``learned``.
 
-        What was learned stands above what was set.
+        What was learned stands above what was set. A ``fresh`` one starts from nothing.
 
         Raises:
             NotFoundError: No such model; names the nearest.
@@ -221,7 +225,7 @@ class Trainer:
         except (InputError, TypeError, ValueError) as error:
             what = "train.params and train.tuned" if tuned else "train.params"
             raise InputError(f"{what} of {name}: {error}", field="train.params") from error
-        if self.start and self.start.model.name == name:
+        if self.start and self.start.model.name == name and not fresh:
             model.start_from(self.start.model, self.start.catalogue)  # type: ignore[attr-defined]
         return model
 
@@ -241,10 +245,11 @@ class Trainer:
         Raises:
             InputError: No such protocol, or nothing can be held out.
         """
-        self._tell_unused(unused_by(self.settings, names, data))
-        first = self.settings.train.seed
+        told = told_before(self.start, names, data, protocol, self.settings)
+        self._tell_unused([*unused_by(self.settings, names, data), *told])
+        first, fresh = self.settings.train.seed, bool(told)
         models = {
-            name: [self.build(name, seed=seed) for seed in range(first, first + seeds)]
+            name: [self.build(name, fresh=fresh, seed=seed) for seed in range(first, first + seeds)]
             if "seed" in arguments(name)
             else [self.build(name)]
             for name in names

@@ -45,7 +45,10 @@ def tune(
         Path | None, typer.Option("--html", metavar="FILE", help="Also write a page with plots.")
     ] = None,
     apply: Annotated[
-        bool, typer.Option("--apply", help="Write the best arguments into HOME/acclimate.toml.")
+        bool,
+        typer.Option(
+            "--apply", help="Write the best arguments into HOME/acclimate.toml, or FILE of --config."
+        ),
     ] = False,
 ) -> None:
     """Search good arguments of a model, on the training part alone.
@@ -79,13 +82,15 @@ def tune(
             f"; the last one failed: {why}" if why else ": give it more --minutes, the same command goes on"
         )
         raise AcclimateError(f"no trial came to a figure{told}", code="no_trial_done")
+    file = call.file or call.home.settings_file
     if apply:
-        write(call.home.settings_file, found.model, found.settings)
-        document["applied"] = call.home.settings_file
-        out.note(f"written to {call.home.settings_file}: acclimate train and evaluate use it from now on")
+        write(file, found.model, found.settings)
+        document["applied"] = file
+        by = "" if file == call.home.settings_file else f" with --config {file}"
+        out.note(f"written to {file}: acclimate train and evaluate use it from now on{by}")
     else:
         out.show(found.toml.replace("[", "\\["))
-        out.note(f"put these lines into {call.home.settings_file}, or call this again with --apply")
+        out.note(f"put these lines into {file}, or call this again with --apply")
     for note in trainer.notes:
         out.note(note)
     out.document(document)

@@ -83,7 +83,7 @@ def check_whole(name: str, given: object, low: int, high: int) -> int:
         >>> check_whole("epochs", 3, 1, 100)
         3
     """
-    if not is_number(given):
+    if not is_number(given) or not float(given).is_integer():
         message = f"{name} must be a whole number, {low}..{high}, got {shown(given)}"
         raise InputError(message, code=f"{name}_out_of_range", field=name)
     return check_range(name, given, low, high)

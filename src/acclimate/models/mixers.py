@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.nn.utils.rnn import PackedSequence
 
+from acclimate.errors import InputError
 from acclimate.models.blocks import BUCKETS, GatedBlock, Layout, place_buckets
 from acclimate.models.common import check_choice
 from acclimate.models.layers import RMSNorm
@@ -365,6 +366,9 @@ def kinds_of(block: str, layers: int) -> list[str]:
     """
     kinds = block.split("+") if isinstance(block, str) else [block]
     for kind in kinds:
+        if isinstance(kind, str) and not kind.isalpha():
+            allowed = ", ".join(MIXERS)
+            raise InputError(f"block takes {allowed}, or some joined by +, got {block!r}", field="block")
         check_choice("block", kind, MIXERS)
     return list(islice(cycle(kinds), layers))
 
