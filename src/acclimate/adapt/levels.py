@@ -2,31 +2,40 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
+from acclimate.adapt.slow import Slow
 from acclimate.adapt.swapped import Swapped
 from acclimate.adapt.train import Trainer
 from acclimate.errors import InputError, NotFoundError, nearest
 from acclimate.evaluate.prequential import Level
-from acclimate.models import MODELS, kind, learns
+from acclimate.models import MODELS, learns
+from acclimate.types import Model
 
 CLOCKS = {
     "frozen": "the model as it was fitted; histories and catalogue stay as they were",
     "live": "histories go on: an event counts at the user's next question",
     "items": "items that came later are scored too, by what the model knows of them",
     "prior": "how often items are chosen now takes the place of how often they were, where that pays",
+    "slow": "weights go on learning, a hundred events at a time beside old ones (without the prior)",
 }
 """Levels of the trained model, each with those above it switched on, and what each is."""
 
 
+AROUND: dict[str, Callable[[Model], Model]] = {"prior": Swapped, "slow": Slow}
+"""Levels in which something stands around the model."""
 MAIN = "sequence"
 """The trained model where ``train.model`` leaves the choice open."""
 
 
 def level_names(trainer: Trainer) -> list[str]:
     """Return the levels that are compared by default: the trained model's, and every model that learns."""
-    swaps = hasattr(kind(_main(trainer)), "scale")
-    clocks = [name for name in CLOCKS if name != "prior" or swaps]
+    main, clocks = trainer.build(_main(trainer)), list(CLOCKS)
+    for name, around in AROUND.items():
+        try:
+            around(main)
+        except InputError:  # another model, or with arguments that it does not go with
+            clocks.remove(name)
     return [*clocks, *(name for name in MODELS if learns(name))]
 
 
@@ -35,7 +44,7 @@ def check_levels(trainer: Trainer, names: Sequence[str]) -> None:
 
     Raises:
         NotFoundError: No such level; names the nearest.
-        InputError: A name comes twice, an argument does not fit, or the model has no prior to swap.
+        InputError: A name comes twice, an argument does not fit, or the model cannot have such a level.
     """
     for name in names:
         if name not in CLOCKS and name not in MODELS:
@@ -43,9 +52,9 @@ def check_levels(trainer: Trainer, names: Sequence[str]) -> None:
             raise NotFoundError(f"no level {name!r}: {hint}", code="unknown_level", field="level")
     if len(set(names)) < len(names):
         raise InputError(f"name each level once, got {', '.join(names)}", field="level")
-    if "prior" in names and not hasattr(kind(_main(trainer)), "scale"):
-        Swapped(trainer.build(_main(trainer)))
     trainer.check(sorted({_main(trainer) if name in CLOCKS else name for name in names}))
+    for name in AROUND.keys() & set(names):
+        AROUND[name](trainer.build(_main(trainer)))
 
 
 def who_is_trained(trainer: Trainer, names: Sequence[str]) -> str | None:
@@ -70,8 +79,10 @@ def make_levels(trainer: Trainer, names: Sequence[str]) -> list[Level]:
         if name in CLOCKS:
             assert main is not None
             depth = list(CLOCKS).index(name)
-            model = Swapped(main) if name == "prior" else main
-            made.append(Level(name, model, live=depth >= 1, new_items=depth >= 2, learns=depth >= 3))
+            model = AROUND[name](main) if name in AROUND else main
+            every = model.every if isinstance(model, Slow) else 1
+            on = {"live": depth >= 1, "new_items": depth >= 2, "learns": depth >= 3}
+            made.append(Level(name, model, **on, every=every))
         else:
             made.append(Level(name, trainer.build(name)))
     return made

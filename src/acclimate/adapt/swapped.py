@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from typing import Any, Protocol, cast
 
 import numpy as np
-from numpy.typing import NDArray
 
+from acclimate.adapt.around import Around
 from acclimate.data.dataset import Dataset
 from acclimate.errors import InputError
 from acclimate.state.contest import Contest, earned
@@ -18,11 +18,9 @@ from acclimate.types import (
     Codes,
     Events,
     Floats,
-    Habitual,
     Histories,
     Item,
     Model,
-    Remembering,
     State,
 )
 
@@ -42,7 +40,7 @@ class Logits(Model, Protocol):
         """The inverse temperature, positive."""
 
 
-class Swapped:
+class Swapped(Around):
     """Adds to a model's scores how much likelier each item is now than when it was fitted.
 
     How fast the counts fade, and how much of the difference is added, is chosen from what happens: some users
@@ -62,18 +60,15 @@ class Swapped:
                 f"the prior of {base.name} cannot be swapped, as its scores are no logits: take sequence",
                 field="level",
             )
-        self.base = cast("Logits", base)
-        self.name, self.new_user, self.new_item = base.name, base.new_user, base.new_item
-        self.encoder = base.encoder
-        self.data: Dataset | None = base.data
+        super().__init__(base)
         self.prior = LivePrior(np.zeros(0, np.int64))
         self.jury, self.contest = Jury(), Contest(1 + len(WAYS))
         self._passed = 0
 
     @property
-    def n_items(self) -> int:
-        """Size of the catalogue; 0 before ``fit``."""
-        return self.base.n_items
+    def scale(self) -> float:
+        """What makes logits of scores."""
+        return cast("Logits", self.base).scale
 
     @property
     def way(self) -> tuple[float, float] | None:
@@ -82,11 +77,6 @@ class Swapped:
             return None
         row, share = WAYS[best - 1]
         return HALF_LIVES[row], share
-
-    def fit(self, data: Dataset) -> None:
-        """Fit the model, and begin to count from what it was fitted on."""
-        self.base.fit(data)
-        self.begin(data)
 
     def begin(self, data: Dataset) -> None:
         """Begin to count from what the model was fitted on."""
@@ -109,21 +99,9 @@ class Swapped:
         """Forget what a user did; that it was counted stays, as it is in what others are shown."""
         self.jury.forget(user)
 
-    def remember(self, histories: Histories) -> None:
-        """Read users before they ask, if the model does."""
-        if isinstance(self.base, Remembering):
-            self.base.remember(histories)
-
-    def times_had(self, items: Codes, history: Histories) -> NDArray[np.int64]:
-        """Return what the model says, int64[k]; 0 if it says nothing."""
-        habitual = isinstance(self.base, Habitual)
-        return self.base.times_had(items, history) if habitual else np.zeros(len(items), np.int64)  # type: ignore
-
     def learn(self, events: Events) -> None:
         """Count the positive ones of ``events``, in order; those of the jury are foreseen before."""
-        if not self.n_items:
-            raise InputError(f"{self.name} is not fitted: call fit(data) first", field="model")
-        for user, item, time, weight, value in zip(*(column.tolist() for column in events), strict=True):
+        for user, item, time, weight, value in self.rows(events):
             if weight > 0:
                 if self.jury.holds(user):
                     self._ask(user, item, time)
@@ -135,16 +113,12 @@ class Swapped:
         scores = self.base.score(histories)
         if best := self.contest.best:
             row, share = WAYS[best - 1]
-            scores += self.prior.shift(row) * np.float32(share / self.base.scale)
+            scores += self.prior.shift(row) * np.float32(share / self.scale)
         return scores
-
-    def similarity(self, items: Codes, others: Codes | None = None) -> Floats:
-        """Return what the model says, float32[m, w]."""
-        return self.base.similarity(items, others)
 
     def put_items(self, codes: Codes, items: Sequence[Item]) -> None:
         """Take in new or changed items."""
-        self.base.put_items(codes, items)
+        super().put_items(codes, items)
         self.prior.grow(self.base.n_items)
 
     def state(self) -> State:
@@ -183,4 +157,4 @@ class Swapped:
         scores[had] = np.nan
         shifts = [self.prior.shift(row) for row in range(len(HALF_LIVES))]
         ways = [np.zeros_like(scores), *(shifts[row] * np.float32(share) for row, share in WAYS)]
-        self.contest.judge(earned(scores + np.stack(ways) / np.float32(self.base.scale), item))
+        self.contest.judge(earned(scores + np.stack(ways) / np.float32(self.scale), item))

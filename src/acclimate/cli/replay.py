@@ -21,10 +21,10 @@ def replay(
         typer.Option(
             "--level",
             metavar="L",
-            help="frozen (as it was fitted), live (histories go on), items (new items too) or prior "
-            "(popularity of now too), each the model of train.model, or sequence where that is auto; or a "
-            "registered model; may be repeated.  \\[default: these four, and every model that learns from "
-            "single events]",
+            help="frozen (as it was fitted), live (histories go on), items (new items too), prior "
+            "(popularity of now too) or slow (weights go on learning), each the model of train.model, or "
+            "sequence where that is auto; or a registered model; may be repeated.  \\[default: all that the "
+            "model can, and every model that learns from single events]",
         ),
     ] = None,
     start: Annotated[

@@ -58,6 +58,11 @@ class Jury:
     def __len__(self) -> int:
         return len(self._events)
 
+    @property
+    def codes(self) -> list[int]:
+        """Codes of those who did something, rising."""
+        return sorted(self._events)
+
     def holds(self, user: int) -> bool:
         """Return whether the user is, or would be, one of them."""
         return _drawn(user) < self.share

@@ -1,0 +1,70 @@
+"""What stands around a fitted model and learns beside it: all else is asked of the model."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from acclimate.data.dataset import Dataset
+from acclimate.errors import InputError
+from acclimate.types import Codes, Encoder, Events, Habitual, Histories, Item, Model, Remembering
+
+
+class Around:
+    """The parts of a `acclimate.types.Clocked` model that are those of ``base``.
+
+    Args:
+        base: Fitted or not.
+    """
+
+    def __init__(self, base: Model) -> None:
+        self.base = base
+        self.name, self.new_user, self.new_item = base.name, base.new_user, base.new_item
+        self.encoder: Encoder | None = base.encoder
+        self.data: Dataset | None = base.data
+
+    @property
+    def n_items(self) -> int:
+        """Size of the catalogue; 0 before ``fit``."""
+        return self.base.n_items
+
+    def fit(self, data: Dataset) -> None:
+        """Fit the model, and begin from there."""
+        self.base.fit(data)
+        self.begin(data)
+
+    def begin(self, data: Dataset) -> None:
+        """Start anew from what ``base`` was fitted on."""
+        raise NotImplementedError
+
+    def similarity(self, items: Codes, others: Codes | None = None) -> NDArray[np.float32]:
+        """Return what the model says, float32[m, w]."""
+        return self.base.similarity(items, others)
+
+    def remember(self, histories: Histories) -> None:
+        """Read users before they ask, if the model does."""
+        if isinstance(self.base, Remembering):
+            self.base.remember(histories)
+
+    def times_had(self, items: Codes, history: Histories) -> NDArray[np.int64]:
+        """Return what the model says, int64[k]; 0 if it says nothing."""
+        model: Any = self.base
+        habitual = isinstance(model, Habitual)
+        return model.times_had(items, history) if habitual else np.zeros(len(items), np.int64)
+
+    def put_items(self, codes: Codes, items: Sequence[Item]) -> None:
+        """Take in new or changed items."""
+        self.base.put_items(codes, items)
+
+    def rows(self, events: Events) -> zip[tuple[int, int, float, float, float]]:
+        """Return events one by one: user, item, time, weight, value.
+
+        Raises:
+            InputError: It is not fitted.
+        """
+        if not self.n_items:
+            raise InputError(f"{self.name} is not fitted: call fit(data) first", field="model")
+        return zip(*(column.tolist() for column in events), strict=True)
