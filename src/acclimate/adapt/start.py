@@ -13,7 +13,6 @@ from acclimate.data.dataset import Dataset
 from acclimate.data.split import SPLITS
 from acclimate.errors import InputError, NotFoundError
 from acclimate.models import MODELS, starts_from
-from acclimate.models.transfer import same_items
 from acclimate.snapshot import Registry, Snapshot
 from acclimate.state.fold import LiveState
 from acclimate.types import Item, Model
@@ -53,6 +52,8 @@ def told_before(
     """
     if start is None or start.model.name not in names or protocol not in SPLITS:
         return []
+    from acclimate.models.transfer import same_items  # it brings torch
+
     same, had = same_items(start.catalogue, data.catalogue), dict[int, set[int]]()
     known = asked = 0
     for split in SPLITS[protocol](data, settings.train.seed, settings.repeat.again):
