@@ -323,7 +323,7 @@ class Learner(Model, Protocol):
 
 @runtime_checkable
 class Clocked(Protocol):
-    """A learner around a model that stays as it was fitted: what it learns stands beside it."""
+    """A learner around a fitted model: what it learns stands beside that, or goes into its weights."""
 
     @property
     def base(self) -> Model:

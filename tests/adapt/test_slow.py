@@ -15,10 +15,10 @@ from acclimate.data.synthetic import drifting_world
 from acclimate.errors import InputError
 from acclimate.evaluate.prequential import Level, replay
 from acclimate.models.ease import EASE
-from acclimate.models.going_on import closed, opened, windows
+from acclimate.models.going_on import closed, foreseeing, opened
 from acclimate.models.sequence import SequenceModel
 from acclimate.models.sequence_net import SequenceNet
-from acclimate.state import jury
+from acclimate.state import panel
 from acclimate.types import Clocked, Events, Histories, State
 from tests.contract.learners import (
     CHECKS,
@@ -65,12 +65,12 @@ def slow() -> Slow:
 def test_it_keeps_the_promises_of_learners(
     check: Callable[[Callable[[], Slow]], None], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(jury, "EVENTS", 5)
+    monkeypatch.setattr(panel, "EVENTS", 5)
     check(slow)
 
 
 def test_memory_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(jury, "EVENTS", 5)
+    monkeypatch.setattr(panel, "EVENTS", 5)
     model, span = begun(slow), 60.0 + STREAM.time[-1] - STREAM.time[0]
     tracemalloc.start()
     taken = []
@@ -95,15 +95,26 @@ def test_what_is_opened_and_closed_is_the_same_model() -> None:
     assert all(weight.requires_grad for weight in net.parameters())
 
 
-def test_windows_are_what_a_net_is_fitted_on() -> None:
-    some = [Histories.of([[3, 4, 5, 6]], weights=[[1, 1, -1, 1]]), Histories.of([[7, 8]])]
-    steps, targets, weights = windows(some, longest=2)
+def test_the_last_event_of_each_is_foreseen_and_not_read() -> None:
+    steps, then = foreseeing(Histories.of([[4, 5, 6], [7, 8]]))
     assert steps.items.tolist() == [4, 5, 7]
     assert steps.lengths.tolist() == [2, 1]
-    assert steps.times.tolist() == [1.0, 2.0, 0.0]
-    assert steps.asked.tolist() == [2.0, 3.0, 1.0]
-    assert targets.tolist() == [5, 6, 8]
-    assert weights.tolist() == [-1.0, 1.0, 1.0]
+    assert steps.times.tolist() == [0.0, 1.0, 0.0]
+    assert steps.asked.tolist() == [1.0, 2.0, 1.0]
+    assert then.tolist() == [5, 6, 8]
+
+
+def test_of_new_events_alone_is_asked() -> None:
+    model = begun(slow)
+    assert isinstance(model, Slow)
+    events = [(1, 3, 0.0), (1, 4, 1.0), (1, 5, 2.0), (2, 6, 3.0), (2, 7, 4.0), (900, 8, 5.0)]
+    model.users = panel.Panel()
+    for user, item, time in events:
+        model.users.learn(user, (item, time, 1.0, 0.0))
+    batch = model._recent(np.array([1, 2, 900]), np.array([1, 9, 1]), longest=12)
+    assert batch is not None
+    assert batch.targets.tolist() == [4, 5, 7]
+    assert batch.weights.tolist() == [0.0, 1.0, 1.0], "user 900 did one thing: nothing is before it"
 
 
 def test_it_steps_when_there_are_enough_events_and_weights_move() -> None:
@@ -159,6 +170,8 @@ def test_others_are_refused() -> None:
         Slow(EASE())
     with pytest.raises(InputError, match="with repeats sequence cannot go on learning yet"):
         Slow(SequenceModel(repeats=True))
+    with pytest.raises(InputError, match="with feedback sequence cannot go on learning yet"):
+        Slow(SequenceModel(feedback=True))
 
 
 def test_a_world_that_turned_is_learned_and_another_is_kept(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -15,7 +15,7 @@ from acclimate.evaluate.prequential import Level, replay
 from acclimate.models.ease import EASE
 from acclimate.models.popularity import Popularity
 from acclimate.models.sequence import SequenceModel
-from acclimate.state import jury
+from acclimate.state import panel
 from acclimate.types import Clocked, Events, Floats, Histories
 from tests.contract.learners import CHECKS, STREAM, begun, check_what_is_learned_counts
 from tests.contract.models import FAST_PARAMS, travelled
@@ -90,7 +90,7 @@ OTHERS = [check for check in CHECKS if check is not check_what_is_learned_counts
 def test_it_keeps_the_promises_of_learners(
     check: Callable[[Callable[[], Swapped]], None], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(jury, "EVENTS", 3)
+    monkeypatch.setattr(panel, "EVENTS", 3)
     check(lambda: Swapped(Softmax()))
 
 

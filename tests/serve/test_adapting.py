@@ -106,16 +106,16 @@ def test_what_was_logged_with_a_clock_ahead_counts_when_it_came(home: Home) -> N
     assert counted(9e12) == 50.0
 
 
-def test_a_user_who_is_deleted_leaves_the_jury(home: Home) -> None:
+def test_a_user_who_is_deleted_leaves_the_panel(home: Home) -> None:
     recommender = load_recommender(home, ON)
     model = recommender.model
     assert isinstance(model, Swapped)
     code = recommender.state.users.code("u3")
-    assert len(model.jury.history(code, 1.0).items) == 8
+    assert len(model.panel.history(code, 1.0).items) == 8
     recommender.apply([Record(1, "user_deleted", 9.0, {"user_id": "u3"})])
-    assert len(model.jury.history(code, 1.0).items) == 0
+    assert len(model.panel.history(code, 1.0).items) == 0
     recommender.apply([event(2, "u3", "like", "i1")])
-    assert len(model.jury.history(recommender.state.users.code("u3"), 1.0).items) == 1
+    assert len(model.panel.history(recommender.state.users.code("u3"), 1.0).items) == 1
 
 
 def test_a_model_without_logits_serves_as_it_is(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:

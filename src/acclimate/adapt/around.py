@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from typing import Any
 
@@ -13,7 +14,7 @@ from acclimate.errors import InputError
 from acclimate.types import Codes, Encoder, Events, Habitual, Histories, Item, Model, Remembering
 
 
-class Around:
+class Around(ABC):
     """The parts of a `acclimate.types.Clocked` model that are those of ``base``.
 
     Args:
@@ -36,9 +37,9 @@ class Around:
         self.base.fit(data)
         self.begin(data)
 
+    @abstractmethod
     def begin(self, data: Dataset) -> None:
         """Start anew from what ``base`` was fitted on."""
-        raise NotImplementedError
 
     def similarity(self, items: Codes, others: Codes | None = None) -> NDArray[np.float32]:
         """Return what the model says, float32[m, w]."""

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
+from importlib import import_module
 
-from acclimate.adapt.slow import Slow
-from acclimate.adapt.swapped import Swapped
 from acclimate.adapt.train import Trainer
 from acclimate.errors import InputError, NotFoundError, nearest
 from acclimate.evaluate.prequential import Level
@@ -22,8 +21,8 @@ CLOCKS = {
 """Levels of the trained model, each with those above it switched on, and what each is."""
 
 
-AROUND: dict[str, Callable[[Model], Model]] = {"prior": Swapped, "slow": Slow}
-"""Levels in which something stands around the model."""
+AROUND = {"prior": "swapped:Swapped", "slow": "slow:Slow"}
+"""Levels in which something stands around the model: file and class; loaded when they are wanted."""
 MAIN = "sequence"
 """The trained model where ``train.model`` leaves the choice open."""
 
@@ -31,9 +30,9 @@ MAIN = "sequence"
 def level_names(trainer: Trainer) -> list[str]:
     """Return the levels that are compared by default: the trained model's, and every model that learns."""
     main, clocks = trainer.build(_main(trainer)), list(CLOCKS)
-    for name, around in AROUND.items():
+    for name in AROUND:
         try:
-            around(main)
+            _around(name, main)
         except InputError:  # another model, or with arguments that it does not go with
             clocks.remove(name)
     return [*clocks, *(name for name in MODELS if learns(name))]
@@ -54,7 +53,7 @@ def check_levels(trainer: Trainer, names: Sequence[str]) -> None:
         raise InputError(f"name each level once, got {', '.join(names)}", field="level")
     trainer.check(sorted({_main(trainer) if name in CLOCKS else name for name in names}))
     for name in AROUND.keys() & set(names):
-        AROUND[name](trainer.build(_main(trainer)))
+        _around(name, trainer.build(_main(trainer)))
 
 
 def who_is_trained(trainer: Trainer, names: Sequence[str]) -> str | None:
@@ -79,12 +78,18 @@ def make_levels(trainer: Trainer, names: Sequence[str]) -> list[Level]:
         if name in CLOCKS:
             assert main is not None
             depth = list(CLOCKS).index(name)
-            model = AROUND[name](main) if name in AROUND else main
-            every = model.every if isinstance(model, Slow) else 1
+            model = _around(name, main) if name in AROUND else main
+            every = getattr(model, "every", 1)
             on = {"live": depth >= 1, "new_items": depth >= 2, "learns": depth >= 3}
             made.append(Level(name, model, **on, every=every))
         else:
             made.append(Level(name, trainer.build(name)))
+    return made
+
+
+def _around(name: str, model: Model) -> Model:
+    file, cls = AROUND[name].split(":")
+    made: Model = getattr(import_module(f"acclimate.adapt.{file}"), cls)(model)
     return made
 
 

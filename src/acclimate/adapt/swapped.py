@@ -6,13 +6,14 @@ from collections.abc import Sequence
 from typing import Any, Protocol, cast
 
 import numpy as np
+from numpy.typing import NDArray
 
 from acclimate.adapt.around import Around
 from acclimate.data.dataset import Dataset
 from acclimate.errors import InputError
 from acclimate.state.contest import Contest, earned
 from acclimate.state.fold import LiveState
-from acclimate.state.jury import Jury
+from acclimate.state.panel import Panel
 from acclimate.state.priors import HALF_LIVES, LivePrior
 from acclimate.types import (
     Codes,
@@ -29,7 +30,7 @@ SHARES = (0.5, 1.0)
 WAYS = [(row, share) for row in range(len(HALF_LIVES)) for share in SHARES]
 """Half-life and share of each way but the first, which adds nothing."""
 EVERY, AT_FIRST = 4, 10_000
-"""Each so many-th event of the jury is a question; each one, up to so many of them."""
+"""Each so many-th event of the panel is a question; each one, up to so many of them."""
 
 
 class Logits(Model, Protocol):
@@ -44,7 +45,7 @@ class Swapped(Around):
     """Adds to a model's scores how much likelier each item is now than when it was fitted.
 
     How fast the counts fade, and how much of the difference is added, is chosen from what happens: some users
-    are a jury, whose events are foreseen in each way before they are learned (see `acclimate.state.contest`).
+    are a panel, whose events are foreseen in each way before they are learned (`acclimate.state.contest`).
     As long as none is clearly better than to add nothing, nothing is added.
 
     Args:
@@ -62,7 +63,7 @@ class Swapped(Around):
             )
         super().__init__(base)
         self.prior = LivePrior(np.zeros(0, np.int64))
-        self.jury, self.contest = Jury(), Contest(1 + len(WAYS))
+        self.panel, self.contest = Panel(), Contest(1 + len(WAYS))
         self._passed = 0
 
     @property
@@ -80,33 +81,32 @@ class Swapped(Around):
 
     def begin(self, data: Dataset) -> None:
         """Begin to count from what the model was fitted on."""
-        liked = data.weight > 0
-        self.prior = LivePrior(np.bincount(data.item[liked], minlength=data.n_items).astype(np.int64))
-        self.prior.begin(data.item[liked], data.time[liked])
-        self.jury, self.contest, self._passed = Jury.of(data.histories()), Contest(1 + len(WAYS)), 0
+        counts = np.bincount(data.item[data.weight > 0], minlength=data.n_items)
+        self._begin(counts.astype(np.int64), data.histories())
         self.data = data
 
     def go_on(self, state: LiveState) -> None:
         """Begin to count from what ``state`` holds, where what the model was fitted on is no longer there."""
-        histories = state.histories(state.users.ids, 0.0)
+        self._begin(state.liked, state.histories(state.users.ids, 0.0))
+
+    def _begin(self, counts: NDArray[np.int64], histories: Histories) -> None:
         liked = histories.liked()
-        order = np.argsort(liked.times, kind="stable")
-        self.prior = LivePrior(state.liked.copy())
-        self.prior.begin(liked.items[order], liked.times[order])
-        self.jury, self.contest, self._passed = Jury.of(histories), Contest(1 + len(WAYS)), 0
+        self.prior = LivePrior(counts)
+        self.prior.begin(liked.items, liked.times)
+        self.panel, self.contest, self._passed = Panel.of(histories), Contest(1 + len(WAYS)), 0
 
     def forget(self, user: int) -> None:
         """Forget what a user did; that it was counted stays, as it is in what others are shown."""
-        self.jury.forget(user)
+        self.panel.forget(user)
 
     def learn(self, events: Events) -> None:
-        """Count the positive ones of ``events``, in order; those of the jury are foreseen before."""
+        """Count the positive ones of ``events``, in order; those of the panel are foreseen before."""
         for user, item, time, weight, value in self.rows(events):
             if weight > 0:
-                if self.jury.holds(user):
+                if self.panel.holds(user):
                     self._ask(user, item, time)
                 self.prior.learn(user, item, time)
-            self.jury.learn(user, (item, time, weight, value))
+            self.panel.learn(user, (item, time, weight, value))
 
     def score(self, histories: Histories) -> Floats:
         """Return the scores of the model, float32[n, n_items], with what is added."""
@@ -126,7 +126,7 @@ class Swapped(Around):
         parts = {
             "base": self.base.state(),
             "prior": self.prior.state(),
-            "jury": self.jury.state(),
+            "panel": self.panel.state(),
             "contest": self.contest.state(),
         }
         arrays = {f"{part}.{name}": array for part, (own, _) in parts.items() for name, array in own.items()}
@@ -141,13 +141,13 @@ class Swapped(Around):
             return own, cast("dict[str, Any]", document[name])
 
         self.base.restore(part("base"))
-        self.prior, self.jury = LivePrior.restored(part("prior")), Jury.restored(part("jury"))
+        self.prior, self.panel = LivePrior.restored(part("prior")), Panel.restored(part("panel"))
         self.contest, self._passed, self.data = Contest.restored(part("contest")), document["passed"], None
 
     def _ask(self, user: int, item: int, time: float) -> None:
         """Let all ways foresee an event."""
         self._passed += 1
-        history = self.jury.history(user, time)
+        history = self.panel.history(user, time)
         if (self.contest.asked >= AT_FIRST and self._passed % EVERY) or not len(history.items):
             return
         had = np.unique(history.items[history.weights > 0])

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from acclimate.cli.options import Call, check_page, shared
 from acclimate.errors import AcclimateError, InputError, check_range
+
+if TYPE_CHECKING:
+    from acclimate.adapt.found import Found
 
 
 @shared("device", "positive")
@@ -61,7 +64,6 @@ def tune(
     n_trials, n_jobs = check_range("trials", trials, 1, 100_000), check_range("jobs", jobs, 1, 64)
     limit = None if minutes is None else _minutes(minutes)
     check_page(html, "tune.html")
-    from acclimate.adapt.found import apply as write
     from acclimate.adapt.search import Search
     from acclimate.adapt.search_page import print_found, write_found
     from acclimate.adapt.train import Trainer
@@ -82,18 +84,25 @@ def tune(
             f"; the last one failed: {why}" if why else ": give it more --minutes, the same command goes on"
         )
         raise AcclimateError(f"no trial came to a figure{told}", code="no_trial_done")
-    file = call.file or call.home.settings_file
-    if apply:
-        write(file, found.model, found.settings)
-        document["applied"] = file
-        by = "" if file == call.home.settings_file else f" with --config {file}"
-        out.note(f"written to {file}: acclimate train and evaluate use it from now on{by}")
-    else:
-        out.show(found.toml.replace("[", "\\["))
-        out.note(f"put these lines into {file}, or call this again with --apply")
+    document["applied"] = _use(call, found, apply)
     for note in trainer.notes:
         out.note(note)
     out.document(document)
+
+
+def _use(call: Call, found: Found, apply: bool) -> Path | None:
+    """Write what was found where the settings of this call were read, or show it; return where it is."""
+    file = call.file or call.home.settings_file
+    if not apply:
+        call.out.show(found.toml.replace("[", "\\["))
+        call.out.note(f"put these lines into {file}, or call this again with --apply")
+        return None
+    from acclimate.adapt.found import apply as write
+
+    write(file, found.model, found.settings)
+    by = "" if file == call.home.settings_file else f" with --config {file}"
+    call.out.note(f"written to {file}: acclimate train and evaluate use it from now on{by}")
+    return file
 
 
 def _minutes(given: str) -> float:

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
 from acclimate.models.item_vectors import ItemVectors
-from acclimate.models.sequence_net import ITS_OWN, SequenceNet, Steps, told
+from acclimate.models.sequence_net import ITS_OWN, SequenceNet, Steps
 from acclimate.types import Histories, Model, State
 
 
@@ -49,43 +47,15 @@ def closed(net: SequenceNet, state: State) -> State:
     return {**arrays, **learned, **own, "ids": net.items.ids.detach().numpy().copy()}, document
 
 
-def windows(histories: Sequence[Histories], longest: int) -> tuple[Steps, torch.Tensor, torch.Tensor]:
-    """Return the events of users who did two things or more as a net reads them, each for the one behind it.
+def foreseeing(histories: Histories) -> tuple[Steps, torch.Tensor]:
+    """Return what a net reads to foresee the event behind each, and these events, int64[total].
 
     Args:
-        histories: Of one user each.
-        longest: Steps of a user at most, the newest.
-
-    Returns:
-        The steps; what comes after each, int64[total]; and what that weighs, float32[total].
+        histories: Of users who did two things or more; their last event is foreseen and not read.
     """
-    items, times, weights, values, kinds, lengths = [], [], [], [], [], []
-    for one in histories:
-        newest = one.last(longest + 1)
-        items.append(newest.items)
-        times.append(newest.times)
-        weights.append(newest.weights)
-        values.append(np.full(len(newest.items), np.nan) if newest.values is None else newest.values)
-        kinds.append(np.full(len(newest.items), -1) if newest.kinds is None else newest.kinds)
-        lengths.append(len(newest.items) - 1)
-    ends = np.cumsum(np.array(lengths) + 1) - 1
-    offsets = np.concatenate([[0], ends + 1])
-    columns = (np.concatenate(part) for part in (items, times, weights))
-    every = Histories(
-        *columns,
-        offsets,
-        values=np.concatenate(values),
-        kinds=np.concatenate(kinds),  # type: ignore[misc]
-    )
-    step = np.ones(len(every.items), np.bool_)
-    step[ends] = False
-    at = np.flatnonzero(step)
-    steps = Steps(
-        torch.from_numpy(every.items[at].astype(np.int64)),
-        torch.tensor(lengths),
-        torch.from_numpy(every.times[at]),
-        torch.from_numpy(every.times[at + 1]),
-        torch.from_numpy(told(every)[at]),
-    )
-    targets = torch.from_numpy(every.items[at + 1].astype(np.int64))
-    return steps, targets, torch.from_numpy(np.array(every.weights[at + 1]))
+    steps = Steps.of(histories)
+    read = torch.ones(len(steps.items), dtype=torch.bool)
+    read[torch.cumsum(steps.lengths, 0) - 1] = False
+    then = torch.roll(steps.items, -1)[read]
+    items, times, asked, about = (each[read] for each in (steps.items, steps.times, steps.asked, steps.told))
+    return Steps(items, steps.lengths - 1, times, asked, about), then

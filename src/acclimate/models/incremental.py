@@ -14,7 +14,6 @@ from typing import NamedTuple
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional as F
 
@@ -29,6 +28,7 @@ from acclimate.models.mixers import (
     Recurrence,
 )
 from acclimate.models.remembered import Remembered
+from acclimate.rng import scattered
 from acclimate.types import Histories
 
 Memory = tuple[Tensor, ...]
@@ -61,17 +61,9 @@ def anchored(histories: Histories, longest: int) -> Histories:
     for user in np.flatnonzero(lengths > longest):
         begin, first = histories.offsets[user], histories.offsets[user + 1] - longest
         some = slice(first, first + candidates)
-        keep[begin : first + int(_hashes(histories.items[some], histories.times[some]).argmin())] = False
+        events = scattered(histories.items[some]) ^ histories.times[some].view(np.uint64)
+        keep[begin : first + int(scattered(events).argmin())] = False
     return histories.where(keep)
-
-
-def _hashes(items: NDArray[np.int32], times: NDArray[np.float64]) -> NDArray[np.uint64]:
-    """Return a number for each event that looks drawn at random (the finaliser of SplitMix64)."""
-    x = np.ascontiguousarray(times).view(np.uint64) + items.astype(np.uint64) * np.uint64(0x9E3779B97F4A7C15)
-    x = (x ^ (x >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
-    x = (x ^ (x >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
-    out: NDArray[np.uint64] = x ^ (x >> np.uint64(31))
-    return out
 
 
 class Kept(NamedTuple):

@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from acclimate.errors import InputError
+from acclimate.rng import scattered
 from acclimate.types import Codes, Floats, State, Times
 
 DAY = 86_400.0
@@ -64,6 +65,7 @@ class LivePrior:
         self._before = np.full((len(half_lives), n), np.nan)
         """Of an item that was not fitted: all that had been counted when it came; else NaN."""
         self._all = np.zeros(len(half_lives))
+        self._shifts: dict[int, Floats] = {}
         self._pair_time: Times = np.full(CELLS, -np.inf)
         self._purse: Times = np.full(CELLS, PURSE)
         self._purse_time: Times = np.full(CELLS, -np.inf)
@@ -74,7 +76,7 @@ class LivePrior:
         return len(self.counts)
 
     def begin(self, items: Codes, times: Times) -> None:
-        """Count what the model was fitted on: positive events, in order of time, int32[n] and float64[n]."""
+        """Count what the model was fitted on: positive events, int32[n] and float64[n]."""
         if not len(items):
             return
         self.until = float(times.max())
@@ -83,6 +85,7 @@ class LivePrior:
             worth = 0.5 ** ((self.until - times) / half_life)
             self._now[row] = np.bincount(items, weights=worth, minlength=self.n_items)
             self._all[row] = worth.sum()
+        self._shifts.clear()
 
     def learn(self, user: int, item: int, time: float) -> None:
         """Count one event of positive weight; it may be earlier than others."""
@@ -102,6 +105,7 @@ class LivePrior:
         worth = share * 2.0 ** ((time - self.since) / self.half_lives)
         self._now[:, item] += worth
         self._all += worth
+        self._shifts.clear()
 
     def shift(self, row: int) -> Floats:
         """Return ``log q_now - log q_then`` of each item by one of the half-lives, float32[n_items].
@@ -110,34 +114,28 @@ class LivePrior:
         fitted is taken to have been as popular as the mean, and what was counted before it came is not held
         against it; without an event it is 0.
         """
+        if (known := self._shifts.get(row)) is not None:
+            return known
         n, new = self.n_items, self.counts == 0
         then = np.where(new, 1 / max(n, 1), (self.counts + 1) / (self.counts.sum() + n))
         fresh = 0.5 ** ((self.until - self.since[row]) / self.half_lives[row]) if self._all[row] else 1.0
         before = np.where(np.isnan(self._before[row]), self._all[row], self._before[row])
         seen = (self._all[row] - np.where(new, before, 0.0)) * fresh
         out: Floats = np.log((self._now[row] * fresh + n * then) / ((seen + n) * then)).astype(np.float32)
+        self._shifts[row] = out
         return out
 
     def grow(self, n_items: int) -> None:
         """Make room for new items."""
         more = n_items - self.n_items
+        self._shifts.clear()
         self.counts = np.pad(self.counts, (0, more))
         self._now = np.pad(self._now, ((0, 0), (0, more)))
         self._before = np.pad(self._before, ((0, 0), (0, more)), constant_values=np.nan)
 
     def state(self) -> State:
         """Return counts, and who did what last."""
-        names = (
-            "half_lives",
-            "counts",
-            "since",
-            "_now",
-            "_before",
-            "_all",
-            "_pair_time",
-            "_purse",
-            "_purse_time",
-        )
+        names = ("half_lives", "counts", *_KEPT)
         arrays: dict[str, NDArray[Any]] = {name.strip("_"): getattr(self, name).copy() for name in names}
         return arrays, {"until": None if np.isinf(self.until) else self.until}
 
@@ -153,7 +151,7 @@ class LivePrior:
 
     def _share(self, user: int, item: int, time: float) -> float:
         """Return what an event of this user with this item counts, 0..1, and remember it."""
-        pair, own = _cell(user * 1_000_003 + item), _cell(user)
+        pair, own = (scattered([user * 1_000_003 + item, user]) % np.uint64(CELLS)).tolist()
         away = max(0.0, time - self._pair_time[pair])
         self._pair_time[pair] = max(self._pair_time[pair], time)
         passed = max(0.0, time - self._purse_time[own])
@@ -163,10 +161,3 @@ class LivePrior:
         share = min(share, full)
         self._purse[own] = full - share
         return share
-
-
-def _cell(number: int) -> int:
-    """Return a cell for a number, as if drawn at random."""
-    mixed = (number * 0x9E3779B97F4A7C15) & 0xFFFFFFFFFFFFFFFF
-    mixed ^= mixed >> 32
-    return mixed * 0xD6E8FEB86659FD93 % 2**64 % CELLS

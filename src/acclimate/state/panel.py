@@ -1,16 +1,18 @@
-"""Some users whose events judge: drawn by their codes, so that every process draws the same, and bounded."""
+"""A bounded number of users whose newest events are kept; every process draws the same ones."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
+from acclimate.rng import scattered
 from acclimate.types import Histories, State
 
 MOST, EVENTS = 2_048, 200
-"""Users of the jury at most, and newest events of each that are kept."""
+"""Users of a panel at most, and newest events of each that are kept."""
 Event = tuple[int, float, float, float]
 """Item, time, weight and value."""
 _COLUMNS = ("item", "time", "weight", "value")
@@ -18,7 +20,7 @@ _EVENT = np.dtype([("item", np.int32), ("time", np.float64), ("weight", np.float
 _NONE: NDArray[Any] = np.zeros(0, _EVENT)
 
 
-class Jury:
+class Panel:
     """Histories of a bounded number of users, drawn by a hash of their codes.
 
     When there are too many, half of them leave: those whose hash is in the upper half. Who is in it depends
@@ -28,10 +30,10 @@ class Jury:
         most: Users at most.
 
     Example:
-        >>> jury = Jury(most=10)
+        >>> panel = Panel(most=10)
         >>> for user in range(100):
-        ...     jury.learn(user, (7, 1.0, 1.0, np.nan))
-        >>> 1 <= len(jury) <= 10
+        ...     panel.learn(user, (7, 1.0, 1.0, np.nan))
+        >>> 1 <= len(panel) <= 10
         True
     """
 
@@ -40,20 +42,19 @@ class Jury:
         self._events: dict[int, NDArray[Any]] = {}
 
     @classmethod
-    def of(cls, histories: Histories, most: int = MOST) -> Jury:
-        """Return a jury of those users, by their row."""
-        jury = cls(most)
-        lengths = histories.lengths
-        while sum(_drawn(user) < jury.share for user in np.flatnonzero(lengths).tolist()) > most:
-            jury.share /= 2
+    def of(cls, histories: Histories, most: int = MOST) -> Panel:
+        """Return a panel of those users, by their row."""
+        panel, some = cls(most), np.flatnonzero(histories.lengths)
+        drawn = _drawn(some)
+        while (drawn < panel.share).sum() > most:
+            panel.share /= 2
         newest = histories.last(EVENTS)
         rows = np.empty(len(newest.items), _EVENT)
         rows["item"], rows["time"], rows["weight"] = newest.items, newest.times, newest.weights
         rows["value"] = np.nan if newest.values is None else newest.values
-        for user in np.flatnonzero(lengths).tolist():
-            if jury.holds(user):
-                jury._events[user] = rows[newest.offsets[user] : newest.offsets[user + 1]].copy()
-        return jury
+        for user in some[drawn < panel.share].tolist():
+            panel._events[user] = rows[newest.offsets[user] : newest.offsets[user + 1]].copy()
+        return panel
 
     def __len__(self) -> int:
         return len(self._events)
@@ -65,7 +66,7 @@ class Jury:
 
     def holds(self, user: int) -> bool:
         """Return whether the user is, or would be, one of them."""
-        return _drawn(user) < self.share
+        return bool(_drawn(user)[0] < self.share)
 
     def learn(self, user: int, event: Event) -> None:
         """Take in what a user did, if it is one of them."""
@@ -85,12 +86,22 @@ class Jury:
         """Forget what a user did."""
         self._events.pop(user, None)
 
+    def count(self, user: int) -> int:
+        """Return how many events of a user are kept."""
+        return len(self._events.get(user, _NONE))
+
+    def histories(self, users: Sequence[int], parts: Sequence[slice], now: float | None = None) -> Histories:
+        """Return ``parts`` of what users did, side by side; asked ``now``, or at the last event of each."""
+        some = [self._events.get(user, _NONE)[part] for user, part in zip(users, parts, strict=True)]
+        rows = np.concatenate([_NONE, *some])
+        told = [np.ascontiguousarray(rows[name]) for name in _COLUMNS]
+        offsets = np.concatenate([[0], np.cumsum([len(each) for each in some])]).astype(np.int64)
+        times, codes = None if now is None else np.full(len(some), now), np.array(users, np.int32)
+        return Histories(told[0], told[1], told[2], offsets, times, values=told[3], users=codes)
+
     def history(self, user: int, now: float) -> Histories:
         """Return what one of them did, asked at ``now`` seconds."""
-        rows = self._events.get(user, _NONE)
-        told = [np.ascontiguousarray(rows[name]) for name in _COLUMNS]
-        offsets, times, one = np.array([0, len(rows)]), np.array([now]), np.array([user])
-        return Histories(told[0], told[1], told[2], offsets, times, values=told[3], users=one)
+        return self.histories([user], [slice(None)], now)
 
     def state(self) -> State:
         """Return their events."""
@@ -102,24 +113,21 @@ class Jury:
         return arrays, {"most": self.most, "share": self.share}
 
     @classmethod
-    def restored(cls, state: State) -> Jury:
-        """Return the jury whose `state` this is."""
+    def restored(cls, state: State) -> Panel:
+        """Return the panel whose `state` this is."""
         arrays, document = state
-        jury = cls(document["most"])
-        jury.share = document["share"]
+        panel = cls(document["most"])
+        panel.share = document["share"]
         rows = np.empty(len(arrays["item"]), _EVENT)
         for name in _COLUMNS:
             rows[name] = arrays[name]
         parts = np.split(rows, np.cumsum(arrays["lengths"])[:-1])
-        jury._events = {
+        panel._events = {
             user: part.copy() for user, part in zip(arrays["users"].tolist(), parts, strict=False)
         }
-        return jury
+        return panel
 
 
-def _drawn(user: int) -> float:
-    """Return a number for a user as if drawn from 0..1 (the finaliser of SplitMix64)."""
-    x = (user + 1) * 0x9E3779B97F4A7C15 % 2**64
-    x = (x ^ (x >> 30)) * 0xBF58476D1CE4E5B9 % 2**64
-    x = (x ^ (x >> 27)) * 0x94D049BB133111EB % 2**64
-    return (x ^ (x >> 31)) / 2**64
+def _drawn(users: ArrayLike) -> NDArray[np.float64]:
+    """Return a number for each user as if drawn from 0..1, float64[n]."""
+    return scattered(users) / 2.0**64
