@@ -242,12 +242,24 @@ class Registry:
         Raises:
             CorruptError: It is missing or damaged. Nothing takes its place by itself.
         """
-        name = self._pointer()
+        name = self.pointer()
         if name is None:
             return None
         if not (self.folder / name).is_dir():
             raise CorruptError(f"the current snapshot {name!r} is missing from {self.folder}: {OTHERWISE}")
         return self._open(self.folder / name)
+
+    def pointer(self) -> str | None:
+        """Return the id of the published snapshot, or None; raises CorruptError if it is no id."""
+        try:
+            name = (self.folder / "CURRENT").read_text("utf-8").strip()
+        except FileNotFoundError:
+            return None
+        if not re.fullmatch(r"[0-9a-f]{16}", name):
+            raise CorruptError(
+                f"{self.folder / 'CURRENT'} does not name a snapshot: {name[:40]!r}: {OTHERWISE}"
+            )
+        return name
 
     def get(self, snapshot_id: str) -> Snapshot:
         """Return a snapshot by its id.
@@ -283,17 +295,6 @@ class Registry:
     def _names(self) -> set[str]:
         found = self.folder.iterdir() if self.folder.is_dir() else ()
         return {path.name for path in found if re.fullmatch(r"[0-9a-f]{16}", path.name) and path.is_dir()}
-
-    def _pointer(self) -> str | None:
-        try:
-            name = (self.folder / "CURRENT").read_text("utf-8").strip()
-        except FileNotFoundError:
-            return None
-        if not re.fullmatch(r"[0-9a-f]{16}", name):
-            raise CorruptError(
-                f"{self.folder / 'CURRENT'} does not name a snapshot: {name[:40]!r}: {OTHERWISE}"
-            )
-        return name
 
     def _open(self, path: Path) -> Snapshot:
         file = path / "snapshot.json"

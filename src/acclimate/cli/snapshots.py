@@ -40,13 +40,13 @@ def rollback(
     home: HomeOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Make an earlier snapshot the current one. A running server takes it up when it starts again."""
+    """Make an earlier snapshot the current one. A running server takes it up within seconds."""
     home, as_json = _given(context, home, as_json)
     out, registry = Output(as_json), _registry(home)
     _check_log(Home(home), registry.get(snapshot))
     _check_catalogue(Home(home), registry.get(snapshot))
     registry.rollback(snapshot)
-    out.note(f"{snapshot} is current now; a running server takes it up when it starts again")
+    out.note(f"{snapshot} is current now; a running server takes it up within seconds")
     _list(out, registry)
 
 

@@ -63,7 +63,7 @@ def train(
         out.note(line)
     name, seconds = trained.model.name, trained.fit_seconds
     out.show(f"[bold]{trained.snapshot.id}[/] is published: {name}, fitted in {seconds:.1f} s")
-    out.note("a running server takes it up when it starts again")
+    out.note("a running server takes it up within seconds")
     compared = trained.report.models if trained.report else ()
     out.document(
         {

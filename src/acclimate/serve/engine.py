@@ -20,6 +20,7 @@ from acclimate.recommend import Recommender
 from acclimate.serve.batching import Batcher
 from acclimate.serve.load import catch_up, check_log, load_recommender, remember
 from acclimate.serve.monitor import Monitor
+from acclimate.serve.uptake import LOOK_EVERY, Uptake
 from acclimate.types import Item, Listed, Query, Slate
 
 logger = logging.getLogger("acclimate.serve")
@@ -46,7 +47,8 @@ class Engine:
     Args:
         home: The folder that holds the log and the snapshots; made if it is missing.
         settings: The events, policy and serve tables are used.
-        load: Builds what answers, on the model thread.
+        load: Builds what answers.
+        settle: Called on the model thread when something else answers from now on.
 
     Example:
         >>> import tempfile
@@ -67,20 +69,22 @@ class Engine:
         home: Home,
         settings: Settings,
         load: Callable[[Home, Settings], Recommender] = load_recommender,
+        settle: Callable[[], None] = lambda: None,
     ) -> None:
         self.home, self.settings, self.monitor = home, settings, Monitor()
         self.failure: Exception | None = None
         self.offset = 0
-        self.degraded: str | None = None
-        """What works less well just now: that answers cannot be logged; None for nothing."""
         self.when_ready: Callable[[], None] = lambda: None
         self.when_failed: Callable[[], None] = lambda: None
-        self._load_recommender = load
+        self._load_recommender, self._settle = load, settle
+        self._uptake = Uptake(home, settings, load)
+        self._unlogged: str | None = None
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="acclimate-model")
         self._batcher: Batcher[Query, Shown] = Batcher(self._thread, self._answer)
         self._log: SqliteLog | None = None
         self._recommender: Recommender | None = None
         self._loading: asyncio.Task[None] | None = None
+        self._following: asyncio.Task[None] | None = None
         self._told = self._read_at = -math.inf
         self._last_slate: Future[Appended] | None = None
 
@@ -103,6 +107,10 @@ class Engine:
         """Finish what was begun, make it durable, and let go of the log."""
         if self._loading is not None:
             await self._loading
+        if self._following is not None:
+            self._following.cancel()
+            with suppress(asyncio.CancelledError):
+                await self._following
         self.monitor.ready.set(0)
         await asyncio.to_thread(self._thread.shutdown, wait=True)
         if self._log is not None:
@@ -124,10 +132,16 @@ class Engine:
             raise BusyError("the service is starting: it reads its log; try again soon", code="starting")
         return self._recommender
 
+    @property
+    def degraded(self) -> str | None:
+        """What works less well just now: answers are not logged, a snapshot is not taken up; or None."""
+        return "; ".join(why for why in (self._unlogged, self._uptake.trouble) if why) or None
+
     async def ask(self, question: Callable[[Recommender], T]) -> T:
-        """Return ``question(recommender)``, asked on the model thread."""
-        recommender = self.recommender
-        return await asyncio.get_running_loop().run_in_executor(self._thread, question, recommender)
+        """Return ``question(recommender)`` of what answers when the model thread comes to it."""
+        _ = self.recommender
+        loop = asyncio.get_running_loop()
+        return await loop.run_in_executor(self._thread, lambda: question(self.recommender))
 
     async def recommend(self, query: Query) -> Shown:
         """Return a list and its items; it is logged without being waited for."""
@@ -188,8 +202,25 @@ class Engine:
             self.when_failed()
             return
         self._recommender = recommender
+        self._following = asyncio.create_task(self._follow())
         self.monitor.ready.set(1)
         self.when_ready()
+
+    async def _follow(self) -> None:
+        """Take up what is published, as long as it serves."""
+        while True:
+            await asyncio.sleep(LOOK_EVERY)
+            with suppress(RuntimeError):  # the thread was shut down
+                await self.take_up()
+
+    async def take_up(self) -> None:
+        """Let the current snapshot answer, if it is another than the one that does and can be used."""
+        serving, told = self.recommender.snapshot_id, self._uptake.trouble
+        fresh = await asyncio.to_thread(self._uptake.bring, serving)
+        if fresh is not None:
+            await asyncio.get_running_loop().run_in_executor(self._thread, self._switch, fresh)
+        elif (trouble := self._uptake.trouble) and trouble != told:
+            logger.error("%s", trouble)
 
     def _open(self) -> Recommender:
         self.home.path.mkdir(parents=True, exist_ok=True)
@@ -198,10 +229,27 @@ class Engine:
         check_log(recommender, self._log)
         self._catch_up(recommender)
         remember(recommender)
-        self.monitor.snapshot.labels(
-            recommender.snapshot_id or "none", recommender.model.name, recommender.policy.name
-        ).set(1)
+        self._show(recommender)
+        self._settle()
         return recommender
+
+    def _switch(self, fresh: Recommender) -> None:
+        """Let ``fresh`` answer from now on; it knows all that was acknowledged."""
+        try:
+            self._catch_up(fresh)
+        except Exception as error:  # it stays as it was
+            self._uptake.refuse(f"snapshot {fresh.snapshot_id}", self.recommender.snapshot_id, error)
+            logger.error("%s", self._uptake.trouble)
+            return
+        self._recommender, self._uptake.trouble = fresh, None
+        self._show(fresh)
+        self._settle()
+
+    def _show(self, recommender: Recommender) -> None:
+        """Name what answers at /metrics."""
+        named = recommender.snapshot_id or "none", recommender.model.name, recommender.policy.name
+        self.monitor.snapshot.clear()
+        self.monitor.snapshot.labels(*named).set(1)
 
     def _catch_up(self, recommender: Recommender) -> set[str]:
         assert self._log is not None
@@ -237,18 +285,18 @@ class Engine:
         if (error := written.exception()) is not None:
             self._slate_lost(error)
         else:
-            self.degraded = None
+            self._unlogged = None
             self.monitor.records.labels(kind="slate").inc(written.result().accepted)
 
     def _slate_lost(self, error: BaseException) -> None:
         """Count an answer that is not in the log, show it in `degraded`, and tell it once a minute."""
         self.monitor.lost_slates.inc()
         why = error.message if isinstance(error, AcclimateError) else type(error).__name__
-        self.degraded = f"answers are not logged: {why}"
+        self._unlogged = f"answers are not logged: {why}"
         now = time.monotonic()
         if now - self._told >= TELL_EVERY:
             self._told = now
-            logger.error("%s; acclimate_lost_slates_total at /metrics counts them", self.degraded)
+            logger.error("%s; acclimate_lost_slates_total at /metrics counts them", self._unlogged)
 
 
 async def aside(work: Callable[[], T], size: int) -> T:

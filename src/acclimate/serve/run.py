@@ -16,10 +16,8 @@ from rich.console import Console
 
 from acclimate.config import Home, Settings
 from acclimate.errors import BusyError, InputError
-from acclimate.recommend import Recommender
 from acclimate.serve.app import make_app
 from acclimate.serve.engine import Engine
-from acclimate.serve.load import load_recommender
 
 
 def run(home: Home, settings: Settings, when_ready: Callable[[], None] = lambda: None) -> None:
@@ -38,7 +36,7 @@ def run(home: Home, settings: Settings, when_ready: Callable[[], None] = lambda:
     console = Console(stderr=True, highlight=False)
     listener = listen(settings.serve.host, settings.serve.port)
     try:
-        engine = Engine(home, settings, _load)
+        engine = Engine(home, settings, settle=_settle)
         server = uvicorn.Server(_config(engine))
         host, port = settings.serve.host, listener.getsockname()[1]
 
@@ -101,14 +99,13 @@ def is_loopback(host: str) -> bool:
         return host == "localhost"
 
 
-def _load(home: Home, settings: Settings) -> Recommender:
-    """Load what answers, and settle this process for it; runs on the model thread."""
-    recommender = load_recommender(home, settings)
+def _settle() -> None:
+    """Settle this process for what answers from now on; runs on the model thread."""
     if torch := sys.modules.get("torch"):
         torch.set_num_threads(1)  # one user's row is too small to share between cores
+    gc.unfreeze()
     gc.collect()
-    gc.freeze()  # the catalogue lives as long as the process: no full collection walks it again
-    return recommender
+    gc.freeze()  # the catalogue lives as long as it answers: no full collection walks it again
 
 
 def _config(engine: Engine) -> uvicorn.Config:

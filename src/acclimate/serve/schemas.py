@@ -330,7 +330,8 @@ class SnapshotsAnswer(Struct, frozen=True):
 class Health(Struct, frozen=True):
     """Whether this process serves, and how far it has read.
 
-    ``degraded`` says what works less well, as that answers cannot be logged; null for nothing.
+    ``degraded`` says what works less well: answers cannot be logged, or the current snapshot cannot be
+    taken up; null for nothing.
     """
 
     status: str
