@@ -9,17 +9,18 @@ import time
 import numpy as np
 import pytest
 
-from acclimate import snapshot as snapshots
 from acclimate.config import Settings
 from acclimate.encode.tfidf import TfidfEncoder
-from acclimate.errors import AcclimateError, CorruptError, InputError, NotFoundError
+from acclimate.errors import AcclimateError, BusyError, ConflictError, CorruptError, InputError, NotFoundError
 from acclimate.evaluate.compare import Interval
+from acclimate.locks import lock
 from acclimate.models.ease import EASE
 from acclimate.models.item_knn import ItemKNN
 from acclimate.models.popularity import Popularity
 from acclimate.models.sequence import SequenceModel
 from acclimate.recommend import Recommender
 from acclimate.snapshot import Registry, probe
+from acclimate.snapshot import folder as folders
 from acclimate.state.fold import LiveState
 from acclimate.types import Item, Query, Verdict
 from tests.contract.models import WORLD
@@ -154,7 +155,7 @@ def test_without_its_encoder_a_model_serves_what_it_knows(registry, fitted, monk
     def missing(name, **options):
         raise NotFoundError("not installed: pip install 'acclimate[demo]'")
 
-    monkeypatch.setattr(snapshots, "make_encoder", missing)
+    monkeypatch.setattr(folders, "make_encoder", missing)
     loaded = snapshot.load()
     assert len(loaded.notes) == 1
     assert loaded.notes[0].startswith("encoder 'tfidf' is not here, so new items are not read: not installed")
@@ -273,7 +274,7 @@ def test_a_lost_current_says_what_to_do(registry):
 def test_a_newer_layout_is_refused(registry):
     snapshot = write(registry)
     manifest = {**snapshot.manifest, "format": 99}
-    newer = registry.folder / snapshots._id(manifest)
+    newer = registry.folder / folders.id_of(manifest)
     shutil.copytree(snapshot.path, newer)
     (newer / "snapshot.json").write_text(json.dumps(manifest))
     with pytest.raises(InputError, match=r"newer Acclimate \(layout 99, this one reads 2\)"):
@@ -283,7 +284,7 @@ def test_a_newer_layout_is_refused(registry):
 def test_an_earlier_layout_says_to_train_again(registry):
     snapshot = write(registry)
     manifest = {**snapshot.manifest, "format": 1}
-    older = registry.folder / snapshots._id(manifest)
+    older = registry.folder / folders.id_of(manifest)
     shutil.copytree(snapshot.path, older)
     (older / "snapshot.json").write_text(json.dumps(manifest))
     with pytest.raises(InputError, match=r"layout 1, this one reads 2\): train again"):
@@ -302,8 +303,44 @@ def test_a_full_disk_leaves_nothing_behind(registry, monkeypatch):
     with pytest.raises(AcclimateError, match="cannot write a snapshot"):
         registry.rollback(first.id)
     monkeypatch.undo()
-    assert sorted(path.name for path in registry.folder.iterdir()) == sorted(["CURRENT", first.id])
+    assert sorted(path.name for path in registry.folder.iterdir()) == sorted(
+        [".publishing", "CURRENT", first.id]
+    )
     assert registry.current() == first
+
+
+def test_who_was_overtaken_does_not_publish(registry):
+    """Two who publish know what was current when they began; the second one begins anew."""
+    first = published(registry)
+    mine, other = write(registry, a=2), write(registry, a=3)
+    registry.publish(other, PASSED, instead_of=first)
+    with pytest.raises(ConflictError, match=rf"the place of {first.id}, and {other.id} is current by now"):
+        registry.publish(mine, PASSED, instead_of=first)
+    with pytest.raises(ConflictError, match="is current by now"):
+        registry.rollback(first.id, instead_of=mine)
+    assert registry.current() == other
+    assert registry.rollback(first.id, instead_of=other) == registry.current()
+
+
+def test_while_one_publishes_another_is_told(registry):
+    first = published(registry)
+    with lock(registry.folder / ".publishing", what="holding"), pytest.raises(BusyError, match="publishing"):
+        registry.rollback(first.id)
+
+
+def test_the_current_one_is_not_removed(registry):
+    first, second = published(registry), published(registry, a=2)
+    for each in (first, second):
+        registry.remove(each)
+    assert [each.id for each in registry.list()] == [second.id]
+
+
+def test_what_is_judged_is_not_current_yet(registry):
+    first, second = published(registry), write(registry, a=2)
+    registry.judge(second, PASSED)
+    assert registry.current() == first
+    assert second.verdict == PASSED
+    assert registry.rollback(second.id) == registry.current()
 
 
 def test_leftovers_of_the_killed_are_swept_after_a_day(registry):

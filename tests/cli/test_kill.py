@@ -108,8 +108,8 @@ def test_one_training_at_a_time_and_a_killed_one_leaves_no_lock(
     "where",
     [
         "acclimate.models.ease:EASE.state",
-        "acclimate.snapshot:Registry._name",
-        "acclimate.snapshot:Registry._point",
+        "acclimate.snapshot.registry:Registry._name",
+        "acclimate.snapshot.registry:Registry._point",
     ],
 )
 def test_a_killed_train_leaves_the_old_snapshot_current(
@@ -133,7 +133,7 @@ def test_a_killed_train_leaves_the_old_snapshot_current(
     "where",
     [
         "acclimate.data.versions:Versions.publish",
-        "acclimate.snapshot:Registry.publish",
+        "acclimate.snapshot.registry:Registry.publish",
         "acclimate.cli.show:write_html",
         "acclimate.cli.show:Show._samples",
     ],

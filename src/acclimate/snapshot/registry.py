@@ -1,8 +1,7 @@
-"""A model and the state it starts from as one folder, named by its hash, published at once or not at all."""
+"""The snapshots of a home: written in full, published at once or not at all."""
 
 from __future__ import annotations
 
-import hashlib
 import os
 import re
 import shutil
@@ -10,136 +9,28 @@ import time
 import uuid
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import msgspec
-import numpy as np
 
 from acclimate.config import Settings
 from acclimate.durable import replace_file, sync, write_file
-from acclimate.encode import make_encoder
-from acclimate.errors import AcclimateError, CorruptError, InputError, NotFoundError, machine_error, nearest
-from acclimate.models import make_model
+from acclimate.errors import (
+    AcclimateError,
+    ConflictError,
+    CorruptError,
+    InputError,
+    NotFoundError,
+    machine_error,
+    nearest,
+)
+from acclimate.locks import lock
+from acclimate.snapshot.folder import FORMAT, OTHERWISE, Snapshot, encode, fill, id_of
 from acclimate.state.fold import LiveState
-from acclimate.types import Encoder, Floats, Model, State, Verdict
+from acclimate.types import Model, Verdict
 
-FORMAT = 2
-"""Layout of a snapshot's folder."""
-OTHERWISE = "go back to another (acclimate snapshots rollback ID), or train anew"
-"""What to do when a snapshot cannot be used."""
 _UNFINISHED = (".writing-*", ".CURRENT-*", "*/.verdict.json-*")  # as long as it is not whole
-PROBE_USERS, PROBE_ITEMS = 16, 1000
-_encode = msgspec.json.Encoder(order="deterministic").encode
-
-
-@dataclass(frozen=True, slots=True)
-class Loaded:
-    """What a snapshot holds.
-
-    Args:
-        model: Scores as it did when it was written.
-        state: What was known then; fold the log from ``state.offset`` on.
-        probe: Scores of `probe` when it was written.
-        notes: What works less well on this machine, in words.
-    """
-
-    model: Model
-    state: LiveState
-    probe: Floats
-    notes: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class Snapshot:
-    """A folder on disk; nothing in it changes but the verdict beside it.
-
-    Args:
-        id: First 16 hex digits of a sha256 over the manifest, which holds that of every file.
-        path: The folder.
-        manifest: ``model params encoder offset log created metrics data settings files``; empty if broken.
-        broken: What is wrong with it, if something is.
-    """
-
-    id: str
-    path: Path
-    manifest: Mapping[str, Any]
-    broken: str | None = None
-
-    @property
-    def verdict(self) -> Verdict | None:
-        """What the gate found, or None if it never stood before one."""
-        path = self.path / "verdict.json"
-        try:
-            return msgspec.json.decode(path.read_bytes(), type=Verdict)
-        except FileNotFoundError:
-            return None
-        except (OSError, msgspec.MsgspecError) as error:
-            raise CorruptError(f"{path} is damaged: {error}") from error
-
-    def verify(self) -> None:
-        """Check every file against the manifest.
-
-        Raises:
-            CorruptError: A file is missing or altered; names it.
-        """
-        for name in self.manifest["files"]:
-            self._read(name)
-
-    def load(self, cache: Path | None = None) -> Loaded:
-        """Return the model and the state; every byte is checked.
-
-        Args:
-            cache: Folder of item vectors, as in `acclimate.encode.make_encoder`.
-
-        Raises:
-            CorruptError: A file is missing or altered; names it.
-            InputError: An earlier version wrote it.
-        """
-        if self.manifest["format"] < FORMAT:
-            raise InputError(
-                f"snapshot {self.id} was written by an earlier Acclimate (layout {self.manifest['format']}, "
-                f"this one reads {FORMAT}): train again with acclimate train",
-                code="old_snapshot",
-            )
-        notes: list[str] = []
-        encoder = self._encoder(cache, notes) if self.manifest["encoder"] else None
-        model = make_model(self.manifest["model"], encoder, **self.manifest["params"])
-        model.restore(self._state("model"))
-        state = LiveState()
-        state.restore(self._state("state"))
-        return Loaded(model, state, self._arrays("probe")["scores"], tuple(notes))
-
-    def _encoder(self, cache: Path | None, notes: list[str]) -> Encoder | None:
-        """Return the encoder; where this machine lacks it, add a note: known items keep their vectors."""
-        state = self._state("encoder")
-        name = self.manifest["encoder"]
-        try:
-            encoder = make_encoder(name, cache=cache, progress=False)
-            encoder.restore(state)
-        except AcclimateError as error:
-            notes.append(f"encoder {name!r} is not here, so new items are not read: {error.message}")
-            return None
-        return encoder
-
-    def _state(self, part: str) -> State:
-        return self._arrays(part), msgspec.json.decode(self._read(f"{part}.json"))
-
-    def _arrays(self, part: str) -> dict[str, np.ndarray[Any, Any]]:
-        from safetensors.numpy import load
-
-        return dict(load(self._read(f"{part}.safetensors")))
-
-    def _read(self, name: str) -> bytes:
-        path = self.path / name
-        try:
-            data = path.read_bytes()
-        except OSError as error:
-            raise CorruptError(f"{path} cannot be read ({error.strerror}): {OTHERWISE}") from error
-        if hashlib.sha256(data).hexdigest() != self.manifest["files"][name]["sha256"]:
-            raise CorruptError(f"{path} is altered (its bytes are not those that were written): {OTHERWISE}")
-        return data
 
 
 class Registry:
@@ -179,7 +70,7 @@ class Registry:
             try:
                 self._sweep()
                 hidden.mkdir(parents=True)
-                files, params = _fill(hidden, model, state)
+                files, params = fill(hidden, model, state)
                 manifest = {
                     "format": FORMAT,
                     "created": time.time(),
@@ -195,22 +86,22 @@ class Registry:
                     "settings": None if settings is None else msgspec.to_builtins(settings),
                     "files": files,
                 }
-                write_file(hidden / "snapshot.json", _encode(manifest))
-                return self._name(hidden, _id(manifest))
+                write_file(hidden / "snapshot.json", encode(manifest))
+                return self._name(hidden, id_of(manifest))
             finally:
                 shutil.rmtree(hidden, ignore_errors=True)
 
-    def publish(self, snapshot: Snapshot, verdict: Verdict) -> None:
-        """Keep the verdict with the snapshot and, if it passed, make it the current one.
+    def judge(self, snapshot: Snapshot, verdict: Verdict) -> None:
+        """Keep the verdict with the snapshot.
 
         Raises:
-            AcclimateError: The verdict is that it may not be published; says why.
+            AcclimateError: It is that the snapshot may not be published; says why.
             CorruptError: The snapshot is damaged.
         """
         if not isinstance(verdict, Verdict):
-            raise TypeError(f"publish needs the Verdict of a gate, got {type(verdict).__name__}")
+            raise TypeError(f"a snapshot needs the Verdict of a gate, got {type(verdict).__name__}")
         with _told(self.folder):
-            replace_file(snapshot.path / "verdict.json", _encode(verdict))
+            replace_file(snapshot.path / "verdict.json", encode(verdict))
         if not verdict.passed:
             failed = [name for name, held in verdict.checks.items() if not held]
             why = "; ".join(verdict.reasons)
@@ -218,14 +109,30 @@ class Registry:
                 f"snapshot {snapshot.id} is not published, {', '.join(failed)} failed: {why}", code="refused"
             )
         snapshot.verify()
-        self._point(snapshot)
 
-    def rollback(self, snapshot_id: str) -> Snapshot:
-        """Make an earlier snapshot current again, and return it.
+    def publish(self, snapshot: Snapshot, verdict: Verdict, *, instead_of: Snapshot | None = None) -> None:
+        """Keep the verdict with the snapshot and, if it passed, make it the current one.
+
+        Args:
+            snapshot: As `write` returned it.
+            verdict: What the gate found.
+            instead_of: If given, only as long as this one is current.
+
+        Raises:
+            AcclimateError: The verdict is that it may not be published; says why.
+            ConflictError: Another one has become current.
+            CorruptError: The snapshot is damaged.
+        """
+        self.judge(snapshot, verdict)
+        self._point(snapshot, instead_of)
+
+    def rollback(self, snapshot_id: str, *, instead_of: Snapshot | None = None) -> Snapshot:
+        """Make a snapshot that passed a gate current, as an earlier one again, and return it.
 
         Raises:
             NotFoundError: There is no such snapshot; names the nearest.
             AcclimateError: It never passed a gate.
+            ConflictError: Another one than ``instead_of``, if given, has become current.
             CorruptError: It is damaged.
         """
         snapshot = self.get(snapshot_id)
@@ -233,8 +140,14 @@ class Registry:
         if verdict is None or not verdict.passed:
             raise AcclimateError(f"snapshot {snapshot_id} never passed a gate", code="refused")
         snapshot.verify()
-        self._point(snapshot)
+        self._point(snapshot, instead_of)
         return snapshot
+
+    def remove(self, snapshot: Snapshot) -> None:
+        """Delete a snapshot; the current one stays."""
+        with lock(self.folder / ".publishing", what=f"publishing in {self.folder}"):
+            if self.pointer() != snapshot.id:
+                shutil.rmtree(snapshot.path, ignore_errors=True)
 
     def current(self) -> Snapshot | None:
         """Return the published snapshot, or None if there never was one.
@@ -303,7 +216,7 @@ class Registry:
         except (OSError, msgspec.MsgspecError) as error:
             why = machine_error(error) or error
             raise CorruptError(f"{file} is missing or damaged ({why}): {OTHERWISE}") from error
-        if _id(manifest) != path.name:
+        if id_of(manifest) != path.name:
             raise CorruptError(f"{file} is damaged: it is not what was written; {OTHERWISE}")
         if manifest["format"] > FORMAT:
             raise InputError(
@@ -331,8 +244,14 @@ class Registry:
             return self._open(final)
         return snapshot
 
-    def _point(self, snapshot: Snapshot) -> None:
-        with _told(self.folder):
+    def _point(self, snapshot: Snapshot, instead_of: Snapshot | None) -> None:
+        with _told(self.folder), lock(self.folder / ".publishing", what=f"publishing in {self.folder}"):
+            if instead_of is not None and (current := self.pointer()) != instead_of.id:
+                raise ConflictError(
+                    f"snapshot {snapshot.id} is not published: it was to take the place of {instead_of.id}, "
+                    f"and {current or 'none'} is current by now",
+                    code="not_current",
+                )
             replace_file(self.folder / "CURRENT", f"{snapshot.id}\n".encode())
 
     def _sweep(self) -> None:
@@ -354,47 +273,3 @@ def _told(folder: Path) -> Iterator[None]:
         raise AcclimateError(
             f"cannot write a snapshot to {folder}: {machine_error(error) or error}", code="not_writable"
         ) from error
-
-
-def probe(model: Model, state: LiveState) -> Floats:
-    """Return the scores float32[m, n] that tell whether a model is still itself.
-
-    They are those of up to 16 users, spread over all, and of nobody, for up to 1,000 items.
-    """
-    ids = [name for name in state.users.ids if name]
-    users = [ids[at] for at in np.linspace(0, len(ids) - 1, min(len(ids), PROBE_USERS)).astype(int)]
-    histories = state.histories([*users, None], now=0.0)
-    histories = state.histories([*users, None], now=histories.times.max(initial=0.0))
-    items = np.linspace(0, model.n_items - 1, min(model.n_items, PROBE_ITEMS)).astype(int)
-    return np.ascontiguousarray(model.score(histories)[:, items], np.float32)
-
-
-def _fill(folder: Path, model: Model, state: LiveState) -> tuple[dict[str, Any], dict[str, Any]]:
-    """Write every file but the manifest; return what it says about them, and the model's arguments."""
-    files: dict[str, Any] = {}
-    documents: dict[str, Any] = {}
-
-    def keep(name: str, data: bytes) -> None:
-        write_file(folder / name, data)
-        files[name] = {"sha256": hashlib.sha256(data).hexdigest(), "bytes": len(data)}
-
-    parts = {"model": model.state, "state": state.state}
-    if model.encoder is not None:
-        parts["encoder"] = model.encoder.state
-    for name, ask in parts.items():
-        arrays, documents[name] = ask()
-        keep(f"{name}.safetensors", _save(arrays))
-        keep(f"{name}.json", _encode(documents[name]))
-    keep("probe.safetensors", _save({"scores": probe(model, state)}))
-    return files, documents["model"]["params"]
-
-
-def _save(arrays: dict[str, np.ndarray[Any, Any]]) -> bytes:
-    from safetensors.numpy import save
-
-    return bytes(save({name: np.ascontiguousarray(array) for name, array in arrays.items()}))
-
-
-def _id(manifest: Mapping[str, Any]) -> str:
-    lasting = {name: part for name, part in manifest.items() if name != "created"}
-    return hashlib.sha256(_encode(lasting)).hexdigest()[:16]
