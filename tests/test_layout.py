@@ -16,6 +16,7 @@ ROWS = [
         "histories",
         "durations",
         "errors",
+        "home",
         "config",
         "rng",
         "metrics",

@@ -1,9 +1,8 @@
-"""One TOML file becomes validated settings; one folder holds everything a shop makes."""
+"""One TOML file becomes validated settings."""
 
 from __future__ import annotations
 
 import math
-import os
 import re
 import tomllib
 from collections.abc import Iterator
@@ -15,12 +14,14 @@ import msgspec
 
 from acclimate.durations import again_after
 from acclimate.errors import SEEDS, InputError, nearest
+from acclimate.home import Home as Home
 from acclimate.parallel import ITEM_ROWS
 from acclimate.tracking import TRACKING
 
 RANGES = {
     "train.seed": (0, SEEDS),
     "train.max_tokens": (2, 100_000),
+    "adapt.publish_every": (1, 10_000_000),
     "policy.epsilon": (0, 1),
     "policy.seed": (0, SEEDS),
     "serve.port": (0, 65_535),
@@ -190,17 +191,28 @@ class Policy(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         check_numbers("policy", self)
 
 
-class Adapt(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """What changes with each event while it serves, beside histories and counts.
+GATES = ("auto", "ask")
+"""Who decides about what has passed the gate."""
 
-    With ``prior = "on"`` how often items are chosen now replaces how often they were, where that pays.
+
+class Adapt(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What changes while it serves.
+
+    With ``prior = "on"`` how often items are chosen now replaces how often they were, where that pays. The
+    learner publishes after ``publish_every`` events what passes the gate; with ``gate = "ask"`` it waits for
+    a person to approve.
     """
 
     prior: str = "off"
+    gate: str = "auto"
+    publish_every: int = 2_000
 
     def __post_init__(self) -> None:
-        if (given := self.prior) not in ("off", "on"):
-            raise InputError(f"no prior {given!r}: take off or on", code="bad_setting", field="adapt.prior")
+        check_numbers("adapt", self)
+        for name, given, allowed in (("prior", self.prior, ("off", "on")), ("gate", self.gate, GATES)):
+            if given not in allowed:
+                message = f"no {name} {given!r}: take {' or '.join(allowed)}"
+                raise InputError(message, code="bad_setting", field=f"adapt.{name}")
 
 
 class Serve(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -226,63 +238,6 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     policy: Policy = Policy()
     adapt: Adapt = Adapt()
     serve: Serve = Serve()
-
-
-class Home:
-    """The folder that holds the data, the event log, the snapshots and the cache.
-
-    Args:
-        path: The folder; by default ``ACCLIMATE_HOME``, else ``./acclimate-home``. Not created here.
-    """
-
-    def __init__(self, path: str | Path | None = None) -> None:
-        self.path = Path(path or os.environ.get("ACCLIMATE_HOME") or "acclimate-home")
-
-    def checked(self) -> Home:
-        """Return itself if it is a folder or can become one.
-
-        Raises:
-            InputError: It is a file, or in one.
-        """
-        for at in (self.path, *self.path.parents):
-            if at.exists() and not at.is_dir():
-                raise InputError(
-                    f"the home {self.path} cannot be: {at} is a file, not a folder; choose another with "
-                    "--home or ACCLIMATE_HOME",
-                    code="home_is_a_file",
-                    field="home",
-                )
-        return self
-
-    @property
-    def data(self) -> Path:
-        """Imported tables."""
-        return self.path / "data"
-
-    @property
-    def log(self) -> Path:
-        """The event log."""
-        return self.path / "log.sqlite"
-
-    @property
-    def snapshots(self) -> Path:
-        """Published snapshots."""
-        return self.path / "snapshots"
-
-    @property
-    def cache(self) -> Path:
-        """Item vectors and unfinished training; may be deleted."""
-        return self.path / "cache"
-
-    @property
-    def tuning(self) -> Path:
-        """Trials of every search for good arguments."""
-        return self.path / "tuning.sqlite"
-
-    @property
-    def settings_file(self) -> Path:
-        """Read if it is there and ``--config`` names no other."""
-        return self.path / "acclimate.toml"
 
 
 def load_settings(path: Path | None = None, overrides: tuple[str, ...] = ()) -> Settings:

@@ -5,31 +5,18 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from acclimate.adapt.against import ENOUGH, Known, check_size, compare
+from acclimate.adapt.findings import Findings
+from acclimate.adapt.questions import Questions
 from acclimate.evaluate.compare import Interval, paired
 from acclimate.evaluate.results import ModelReport, Report
 from acclimate.snapshot import Loaded, Snapshot, probe
-from acclimate.types import Floats, Verdict
+from acclimate.types import Floats, Model, Verdict
 from acclimate.words import counted
 
 TOLERANCE = 1e-5
 """How far scores may move between writing and loading: relative, and absolute."""
 BASELINE = "popularity"
-
-
-class _Findings:
-    """Collects what each check found."""
-
-    def __init__(self) -> None:
-        self.checks: dict[str, bool] = {}
-        self.reasons: list[str] = []
-        self.figures: dict[str, float] = {}
-
-    def add(self, name: str, held: bool, reason: str) -> None:
-        self.checks[name] = held
-        self.reasons.append(reason)
-
-    def verdict(self) -> Verdict:
-        return Verdict(all(self.checks.values()), tuple(self.reasons), self.checks, self.figures)
 
 
 def first_verdict(snapshot: Snapshot, *, report: Report | None, missing: str = "no report") -> Verdict:
@@ -60,28 +47,64 @@ def first_verdict(snapshot: Snapshot, *, report: Report | None, missing: str = "
         >>> verdict.passed, dict(verdict.checks)
         (True, {'loads': True, 'equal': True, 'valid': True})
     """
-    found = _Findings()
+    found = Findings()
+    if _check_sound(found, snapshot) is not None:
+        _check_not_worse(found, snapshot, report, missing)
+    return found.verdict()
+
+
+def next_verdict(
+    snapshot: Snapshot, current: Model, older: Snapshot, newest: Questions, before: Questions
+) -> Verdict:
+    """Return whether a snapshot may take the place of another that it has learned on from.
+
+    It must be sound as in `first_verdict`, and stand against the other as in
+    `acclimate.adapt.against.compare`, on what neither has learned; its weights must not be one and a half
+    times as large (``not_larger``).
+
+    Args:
+        snapshot: As `Registry.write` returned it.
+        current: The model of ``older``, with all items of ``snapshot``.
+        older: Whose place it would take.
+        newest: What was held back from learning since ``older``.
+        before: What was held back earlier.
+    """
+    found = Findings()
+    loaded = _check_sound(found, snapshot)
+    if loaded is None or not found.held:
+        return found.verdict()
+    sizes = [each.manifest["files"]["model.safetensors"]["bytes"] for each in (snapshot, older)]
+    check_size(found, *sizes)
+    if (n := len(np.unique(newest.users))) < ENOUGH:
+        found.add("enough", False, f"{counted(n, 'user was', 'users were')} held back, {ENOUGH} are needed")
+        return found.verdict()
+    known = Known(loaded.state.liked, loaded.state.people)
+    compare(found, loaded.model, current, newest, before, known)
+    return found.verdict()
+
+
+def _check_sound(found: Findings, snapshot: Snapshot) -> Loaded | None:
+    """Add whether it loads, scores as it did when it was written, and usably; return what it holds."""
     try:
         loaded = snapshot.load()
         scores = probe(loaded.model, loaded.state)
     except Exception as error:  # whatever is wrong with a candidate, it is the candidate that fails
         found.add("loads", False, f"does not load: {error or type(error).__name__}")
-        return found.verdict()
+        return None
     found.add("loads", True, "; ".join(["loads, every file is whole", *loaded.notes]))
     _check_equal(found, scores, loaded.probe)
     _check_valid(found, scores, loaded)
-    _check_not_worse(found, snapshot, report, missing)
-    return found.verdict()
+    return loaded
 
 
-def _check_equal(found: _Findings, scores: Floats, before: Floats) -> None:
+def _check_equal(found: Findings, scores: Floats, before: Floats) -> None:
     held = scores.shape == before.shape and np.allclose(
         scores, before, rtol=TOLERANCE, atol=TOLERANCE, equal_nan=True
     )
     found.add("equal", held, f"its scores are {'' if held else 'not '}those it had when it was written")
 
 
-def _check_valid(found: _Findings, scores: Floats, loaded: Loaded) -> None:
+def _check_valid(found: Findings, scores: Floats, loaded: Loaded) -> None:
     """An infinite score is a bug; so are users with a history for whom nothing can be scored."""
     if np.isinf(scores).any():
         found.add("valid", False, f"{int(np.isinf(scores).sum())} of {scores.size} scores are infinite")
@@ -116,7 +139,7 @@ def _scored(usable: float, heard: NDArray[np.bool_], loaded: Loaded) -> str:
     )
 
 
-def _check_not_worse(found: _Findings, snapshot: Snapshot, report: Report | None, missing: str) -> None:
+def _check_not_worse(found: Findings, snapshot: Snapshot, report: Report | None, missing: str) -> None:
     name = snapshot.manifest["model"]
     reports = {entry.name: entry for entry in report.models} if report is not None else {}
     if report is None or name not in reports or BASELINE not in reports:
@@ -146,7 +169,7 @@ def _standing(gain: Interval) -> str:
     )
 
 
-def _name_the_best(found: _Findings, name: str, report: Report, metric: str) -> None:
+def _name_the_best(found: Findings, name: str, report: Report, metric: str) -> None:
     """Whoever named a model should hear that another one did better."""
     means = {entry.name: float(_per_user(entry, metric).mean()) for entry in report.models}
     best = max(means, key=means.__getitem__)

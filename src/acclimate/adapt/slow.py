@@ -16,6 +16,7 @@ from acclimate.models.going_on import closed, foreseeing, opened
 from acclimate.models.sequence import SequenceModel
 from acclimate.models.sequence_net import Batch, SequenceNet
 from acclimate.rng import generator
+from acclimate.state.fold import LiveState
 from acclimate.state.panel import Panel
 from acclimate.types import Codes, Events, Floats, Histories, Item, Model, State
 
@@ -70,6 +71,12 @@ class Slow(Around):
         liked = data.weight > 0
         self.counts = np.bincount(data.item[liked], minlength=data.n_items).astype(np.int64)
         self.users, self.data = Panel.of(data.histories().liked(), MOST), data
+        self.steps, self.failed, self._new, self._open, self._moments = 0, 0, [], None, {}
+
+    def go_on(self, state: LiveState) -> None:
+        """Start anew from what ``state`` holds, where what the model was fitted on is no longer there."""
+        self.counts = state.liked.astype(np.int64)
+        self.users, self.data = Panel.of(state.histories(state.users.ids, 0.0).liked(), MOST), None
         self.steps, self.failed, self._new, self._open, self._moments = 0, 0, [], None, {}
 
     def learn(self, events: Events) -> None:

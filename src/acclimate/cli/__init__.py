@@ -21,6 +21,7 @@ from acclimate.cli import (
     demo,
     doctor,
     evaluate,
+    learn,
     models,
     recommend,
     replay,
@@ -68,6 +69,7 @@ app.command("models")(models.models)
 app.command("replay")(replay.replay)
 app.command("recommend")(recommend.recommend)
 app.command("serve")(serve.serve)
+app.command("learn")(learn.learn)
 app.add_typer(snapshots.app, name="snapshots")
 app.command("doctor")(doctor.doctor)
 

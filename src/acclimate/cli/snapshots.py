@@ -43,11 +43,30 @@ def rollback(
     """Make an earlier snapshot the current one. A running server takes it up within seconds."""
     home, as_json = _given(context, home, as_json)
     out, registry = Output(as_json), _registry(home)
-    _check_log(Home(home), registry.get(snapshot))
-    _check_catalogue(Home(home), registry.get(snapshot))
-    registry.rollback(snapshot)
+    _activate(Home(home), registry, snapshot)
     out.note(f"{snapshot} is current now; a running server takes it up within seconds")
     _list(out, registry)
+
+
+@app.command()
+def approve(
+    context: typer.Context,
+    snapshot: Annotated[str, typer.Argument(metavar="ID", help="Id of a snapshot that waits.")],
+    home: HomeOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Make a snapshot current that passed the gate and waits, as with adapt.gate = "ask"."""
+    home, as_json = _given(context, home, as_json)
+    out, registry = Output(as_json), _registry(home)
+    _activate(Home(home), registry, snapshot)
+    out.note(f"{snapshot} is approved, and current now; a running server takes it up within seconds")
+    _list(out, registry)
+
+
+def _activate(home: Home, registry: Registry, snapshot: str) -> None:
+    _check_log(home, registry.get(snapshot))
+    _check_catalogue(home, registry.get(snapshot))
+    registry.rollback(snapshot)
 
 
 def _check_log(home: Home, snapshot: Snapshot) -> None:
@@ -128,7 +147,8 @@ def _row(snapshot: Snapshot, current: Snapshot | None) -> dict[str, Any]:
 def _cells(row: dict[str, Any]) -> tuple[object, ...]:
     ndcg = (row["metrics"] or {}).get("ndcg@10", {}).get("mean")
     verdict = row["verdict"]
-    found = "broken" if row["broken"] else "passed" if verdict and verdict.passed else "not published"
+    found = "broken" if row["broken"] else "not judged" if not verdict else "passed"
+    found = "refused" if verdict and not verdict.passed else found
     created = row["created"] and datetime.fromtimestamp(row["created"], UTC).strftime("%Y-%m-%d %H:%M")
     mark = "*" if row["current"] else ""
     return mark, row["id"], created, row["model"], row["offset"], ndcg and f"{ndcg:.4f}", found

@@ -123,7 +123,12 @@ def drifting_world(
         item,
         np.arange(n_events) * MINUTE,
         catalogue=[
-            Item(f"i{n}", title=f"thing {n}", text=f"part{n % tastes} kind{n % tastes}", created_at=born[n])
+            Item(
+                f"i{n}",
+                title=f"thing {n}",
+                text=f"part{n % tastes} kind{n % tastes}",
+                created_at=float(born[n]),
+            )
             for n in range(n_items)
         ],
         name=f"a world with {'no' if change == 'none' else f'a {change}'} change",

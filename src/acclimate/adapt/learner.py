@@ -1,0 +1,265 @@
+"""The learner: a process beside the servers that reads the log, learns, stands before the gate, publishes."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from contextlib import ExitStack, closing
+from dataclasses import dataclass, field
+
+import msgspec
+import numpy as np
+
+from acclimate.adapt.against import ENOUGH, against_users
+from acclimate.adapt.beside import Beside
+from acclimate.adapt.gate import next_verdict
+from acclimate.adapt.lesson import Lesson
+from acclimate.config import Home, Settings
+from acclimate.errors import AcclimateError, ConflictError, NotFoundError
+from acclimate.events.log import check_continues
+from acclimate.events.sqlite import SqliteLog
+from acclimate.locks import lock
+from acclimate.snapshot import Registry, Snapshot
+from acclimate.types import Model, Verdict
+
+AT_ONCE, LOOK_EVERY, TRY_AGAIN = 512, 1.0, 60.0
+"""Records that are read together, seconds between two looks at the log, and after a full disk."""
+KEPT = 5
+"""Snapshots of the learner that stay, beside the current one and the one before."""
+LIVE = "live_ndcg@10"
+"""The figure that snapshots of the learner have, and no others."""
+PASSING = frozenset({"not_writable", "busy"})
+"""Errors that may pass: the disk is full, or another process publishes at this moment."""
+
+
+@dataclass(slots=True)
+class Account:
+    """What came of it.
+
+    Args:
+        events: Events that were learned.
+        offset: Up to where the log was dealt with.
+        published: Snapshots that became current, in order.
+        waiting: Snapshots that passed the gate and wait for a person.
+        refused: Snapshots that did not pass.
+        rolled_back: Snapshots that were replaced by the one before, as they did worse.
+        verdict: The last one of the gate; None if none was asked for.
+        notes: What a person should know.
+    """
+
+    events: int = 0
+    offset: int = 0
+    published: list[str] = field(default_factory=list)
+    waiting: list[str] = field(default_factory=list)
+    refused: list[str] = field(default_factory=list)
+    rolled_back: list[str] = field(default_factory=list)
+    verdict: Verdict | None = None
+    notes: list[str] = field(default_factory=list)
+
+
+class Learner:
+    """Learns from what is logged, on top of the current snapshot, and publishes what passes the gate.
+
+    All that it does follows from the current snapshot, what it kept beside that, and the log: killed at any
+    point, it begins the round again, counts nothing twice and skips nothing.
+
+    Args:
+        home: Where log and snapshots lie.
+        settings: The table ``adapt``.
+        say: Hears a line for each thing that happens.
+        pause: Waits for so many seconds, when there is nothing to read.
+
+    Example:
+        >>> from tempfile import TemporaryDirectory
+        >>> with TemporaryDirectory() as folder:
+        ...     Learner(Home(folder), Settings()).run(once=True)
+        Traceback (most recent call last):
+        ...
+        acclimate.errors.NotFoundError: nothing to learn on yet: acclimate train --model sequence
+    """
+
+    def __init__(
+        self,
+        home: Home,
+        settings: Settings,
+        *,
+        say: Callable[[str], None] = lambda line: None,
+        pause: Callable[[float], None] = time.sleep,
+    ) -> None:
+        self.home, self.settings, self.account = home, settings, Account()
+        self.registry, self.beside = Registry(home.snapshots), Beside(home.learner)
+        self._say, self._pause = say, pause
+        self._log: SqliteLog | None = None
+        self._earlier: Model | None = None
+        """The model whose place the current one has taken; None once that has stood its ground."""
+
+    def run(self, *, once: bool = False) -> Account:
+        """Learn until it is stopped, or ``once`` up to the end of the log.
+
+        Raises:
+            BusyError: Another learner is at work in this home.
+            NotFoundError: There is no snapshot to learn on.
+            InputError: Its model cannot go on learning; says why.
+            CorruptError: A file is damaged, or the log is another one.
+        """
+        with (
+            lock(self.home.path / "learning.lock", what=f"learning in {self.home.path}"),
+            ExitStack() as files,
+        ):
+            self._open()
+            while True:
+                try:
+                    read = self._read(files)
+                    if not read and once:
+                        self._last()
+                        return self.account
+                    wait = 0.0 if read else LOOK_EVERY
+                except AcclimateError as error:
+                    if once or error.code not in PASSING:
+                        raise
+                    self._note(f"{error.message}; it is tried again in {TRY_AGAIN:.0f} s")
+                    wait = TRY_AGAIN
+                if wait:
+                    self._pause(wait)
+
+    def _read(self, files: ExitStack) -> int:
+        """Deal with the next records; return how many there were."""
+        if self.registry.pointer() != self.snapshot.id:
+            self._open()
+        lesson, adapt = self.lesson, self.settings.adapt
+        if self._log is None:
+            if not self.home.log.exists():
+                return 0
+            self._log = files.enter_context(closing(SqliteLog(self.home.log, readonly=True)))
+        check_continues(self._log, lesson.state.log, lesson.state.offset, f"snapshot {self.snapshot.id}")
+        lesson.state.log = self._log.id
+        records = self._log.read(lesson.state.offset, AT_ONCE)
+        known = [record for record in records if record.offset <= lesson.offset]
+        lesson.skip(known)
+        was = lesson.flushed
+        ripe = lesson.take(records[len(known) :], every=adapt.publish_every, users=ENOUGH)
+        self.account.events += lesson.flushed - was
+        self.account.offset = lesson.state.offset
+        if ripe:
+            self._judge()
+        return len(records)
+
+    def _last(self) -> None:
+        """At the end of the log: judge what was learned, if there are enough users to judge it by."""
+        lesson = self.lesson
+        if lesson.learned > lesson.judged and lesson.asked >= ENOUGH:
+            self._judge()
+        elif lesson.learned > lesson.judged:
+            self._note(
+                f"{lesson.learned:,} events were learned and are not published: to judge by, there are "
+                f"events of {lesson.asked:,} users that were held back, {ENOUGH} are needed. They are "
+                "learned again with those that follow"
+            )
+
+    def _open(self) -> None:
+        """Begin a round on top of what is current."""
+        snapshot = self.registry.current()
+        if snapshot is None:
+            raise NotFoundError(
+                "nothing to learn on yet: acclimate train --model sequence", code="no_snapshot"
+            )
+        cache = self.home.cache / "vectors"
+        self._go_back(snapshot)
+        loaded, kept = snapshot.load(cache), self.beside.get(snapshot.id)
+        self.snapshot, self._earlier = snapshot, None
+        self.lesson = lesson = Lesson(loaded, snapshot.load(cache).model, kept, seed=self.settings.train.seed)
+        if lesson.earlier in {each.id for each in self.registry.list()}:
+            self._earlier = self.registry.get(str(lesson.earlier)).load(cache).model
+            lesson.beside(self._earlier)
+        for note in loaded.notes:
+            self._note(f"snapshot {snapshot.id}: {note}")
+
+    def _go_back(self, snapshot: Snapshot) -> None:
+        """Where a person went back to ``snapshot``, do not learn again what led away from it."""
+        last = self.beside.current
+        self.beside.current = snapshot.id
+        names = {each.id for each in self.registry.list()}
+        if last in (None, snapshot.id) or last not in names:
+            return
+        was = self.registry.get(str(last)).manifest
+        if snapshot.manifest["created"] < was["created"]:
+            kept = self.beside.get(str(last))
+            self._drop(snapshot.id, max(was["offset"], kept[1]["offset"] if kept else 0))
+
+    def _drop(self, name: str, offset: int) -> None:
+        """Begin the next round on top of a snapshot behind ``offset``; what is before is not learned."""
+        arrays, document = self.beside.get(name) or ({}, {"number": 0, "offset": 0})
+        known = {"number": document["number"] + 1, "offset": max(offset, document["offset"])}
+        self.beside.put(name, ({**arrays, "due": np.zeros((0, 5))}, {**document, **known}))
+
+    def _judge(self) -> None:
+        """Let what was learned stand before the gate, and what is current beside the one before."""
+        lesson = self.lesson
+        if self._earlier is not None and self._worse():
+            return
+        known = self.snapshot.manifest["settings"]
+        candidate = self.registry.write(
+            lesson.slow.base,
+            lesson.state,
+            metrics={LIVE: against_users(lesson.newest, lesson.slow.base)},
+            settings=None if known is None else msgspec.convert(known, Settings),
+        )
+        verdict = next_verdict(candidate, lesson.current, self.snapshot, lesson.newest, lesson.before)
+        self.account.verdict = verdict
+        asks = self.settings.adapt.gate == "ask"
+        arrays, document = lesson.left()
+        self.beside.put(candidate.id, (arrays, {**document, "earlier": self.snapshot.id}))
+        try:
+            if asks:
+                self.registry.judge(candidate, verdict)
+            else:
+                self.registry.publish(candidate, verdict, instead_of=self.snapshot)
+        except ConflictError as error:  # another one is current by now: this one was learned on the old
+            self._note(error.message)
+        except AcclimateError as error:
+            if error.code != "refused":
+                raise
+            self.account.refused.append(candidate.id)
+            self._note(error.message)
+            self.beside.put(self.snapshot.id, lesson.again())
+        else:
+            told = self.account.waiting if asks else self.account.published
+            told.append(candidate.id)
+            lesson.judged = lesson.learned
+            why = next(line for line in verdict.reasons if "the current model" in line)
+            what = f"waits for: acclimate snapshots approve {candidate.id}" if asks else "is published"
+            self._say(f"{candidate.id} {what}: {why}")
+        self._tidy(candidate)
+        if not (asks and candidate.id in self.account.waiting):
+            self._open()
+
+    def _worse(self) -> bool:
+        """Go back to the snapshot before if what took its place does worse on what came since."""
+        lesson, before = self.lesson, self._earlier
+        assert before is not None
+        gain = against_users(lesson.newest, lesson.current, before)
+        if gain.sign >= 0:
+            return False
+        bad, good = self.snapshot, str(lesson.earlier)
+        self._drop(good, lesson.state.offset)
+        self.registry.rollback(good, instead_of=bad)
+        self.account.rolled_back.append(bad.id)
+        self._note(
+            f"went back from {bad.id} to {good}: of what came since, ndcg@10 was {gain.mean:+.4f} "
+            f"[{gain.low:+.4f}, {gain.high:+.4f}] beside the one before"
+        )
+        self._open()
+        return True
+
+    def _tidy(self, candidate: Snapshot) -> None:
+        """Delete snapshots of the learner but the newest, and what was kept beside those that are gone."""
+        needed = {self.registry.pointer(), self.snapshot.id, self.lesson.earlier, candidate.id}
+        every = self.registry.list()
+        own = [each for each in every if LIVE in each.manifest.get("metrics", {}) and each.id not in needed]
+        for each in own[KEPT:]:
+            self.registry.remove(each)
+        self.beside.forget({each.id for each in self.registry.list()})
+
+    def _note(self, line: str) -> None:
+        self.account.notes.append(line)
+        self._say(line)

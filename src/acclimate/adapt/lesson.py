@@ -1,0 +1,180 @@
+"""What is learned from the log on top of a snapshot, and what is held back to judge it by."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from acclimate.adapt.questions import Questions
+from acclimate.adapt.slow import Slow
+from acclimate.events.log import Record
+from acclimate.rng import scattered
+from acclimate.snapshot import Loaded
+from acclimate.state.changes import Happened, stream
+from acclimate.types import Histories, Model, State
+
+HELD_BACK = 5
+"""Of so many users the events of one are held back, other users in each round."""
+OLDER = 1_000
+"""Questions of earlier rounds that are kept."""
+
+
+class Lesson:
+    """One round of the learner: a pure fold of the log, from a snapshot to the next candidate.
+
+    Each event of a user who is held back in this round is a question that no model has learned; it is
+    learned when the next round begins.
+
+    Args:
+        loaded: The snapshot, as it was read; its model learns and its state goes on.
+        current: The same model once more; it stays as it is.
+        kept: What an earlier round left beside the snapshot; None if nothing did.
+        seed: Of what is replayed, and dropped.
+
+    Raises:
+        InputError: The model cannot go on learning; says why.
+    """
+
+    def __init__(self, loaded: Loaded, current: Model, kept: State | None = None, *, seed: int = 0) -> None:
+        self.slow, self.state, self.current = Slow(loaded.model, seed=seed), loaded.state, current
+        self.newest, self.before = Questions(), Questions(OLDER)
+        self.number, self.learned, self.judged, self.offset = 0, 0, 0, loaded.state.offset
+        self.flushed = 0
+        self.earlier: str | None = None
+        """The snapshot whose place this one has taken, as long as it may have to come back."""
+        self._fresh, self._held = list[Happened](), list[Happened]()
+        self._items, self._asked = set[int](), set[int]()
+        self._models: list[Model] = [self.slow, current]
+        self._begin(loaded.model.state(), kept or ({}, {}))
+
+    def beside(self, model: Model) -> None:
+        """Let ``model`` know of all items, too, from now on."""
+        self._models.append(model)
+        self._hand_over(model, set(range(model.n_items, self.state.n_items)))
+
+    @property
+    def asked(self) -> int:
+        """Users who can be asked about, as events of theirs were held back in this round."""
+        return len(self._asked)
+
+    def skip(self, records: Sequence[Record]) -> None:
+        """Take in records that were dealt with before: who did what is known, and nothing is learned."""
+        self._items |= set(self.state.apply(records).items)
+
+    def take(self, records: Sequence[Record], *, every: int, users: int) -> bool:
+        """Learn from ``records``, in the order of the log, until there is enough to be judged.
+
+        Args:
+            records: Those behind ``state.offset``.
+            every: Events that a candidate has learned, at least.
+            users: Users of whom events were held back, at least.
+
+        Returns:
+            Whether there is enough; the rest of the records is not taken in then.
+        """
+        for record in records:
+            if self.ripe(every, users):
+                break
+            history = self._history(record)
+            changes = self.state.apply([record])
+            if changes.items or changes.forgotten:
+                self.flush()
+                self._items |= set(changes.items)
+            for user in changes.forgotten:
+                self._forget(user)
+            for event in changes.events:
+                self._event(event, history)
+        self.flush()
+        return self.ripe(every, users)
+
+    def ripe(self, every: int, users: int) -> bool:
+        """Return whether ``every`` events were learned since it was judged, and ``users`` can be asked."""
+        return self.learned - self.judged >= every and self.asked >= users
+
+    def flush(self) -> None:
+        """Learn what waits, with the items that are there by now."""
+        if self._items:
+            for model in self._models:
+                self._hand_over(model, self._items)
+            self._items = set()
+        if self._fresh:
+            self.slow.learn(stream(self._fresh))
+            self.flushed += len(self._fresh)
+            self._fresh = []
+
+    def held(self, user: int) -> bool:
+        """Return whether the events of the user with this code are held back in this round."""
+        return bool(scattered([user * 2**20 + self.number % 2**20])[0] % np.uint64(HELD_BACK) == 0)
+
+    def left(self) -> State:
+        """Return what the next round begins with, where what was learned is published."""
+        older = Questions(OLDER)
+        older.take(self.before)
+        older.take(self.newest)
+        learned, about = self.slow.state()
+        asked, told = older.state()
+        arrays = {f"slow.{name}": part for name, part in learned.items() if not name.startswith("base.")}
+        arrays |= {f"older.{name}": part for name, part in asked.items()}
+        arrays["due"] = np.array(self._held, np.float64).reshape(-1, 5)
+        known = {"slow": {name: part for name, part in about.items() if name != "base"}, "older": told}
+        return arrays, {**known, "number": self.number + 1, "offset": self.state.offset}
+
+    def again(self) -> State:
+        """Return what the next round begins with, where what was learned in this one is dropped."""
+        arrays, document = self._kept
+        known = {"number": self.number + 1, "offset": self.state.offset, "earlier": self.earlier}
+        return {**arrays, "due": np.zeros((0, 5))}, {**document, **known}
+
+    def _begin(self, base: State, kept: State) -> None:
+        arrays, document = self._kept = kept
+
+        def part(name: str) -> dict[str, NDArray[Any]]:
+            return {key[len(name) + 1 :]: each for key, each in arrays.items() if key.startswith(f"{name}.")}
+
+        if "slow" in document:
+            own = {f"base.{name}": each for name, each in base[0].items()}
+            self.slow.restore(({**part("slow"), **own}, {**document["slow"], "base": base[1]}))
+            self.before = Questions.restored((part("older"), document["older"]))
+        else:
+            self.slow.go_on(self.state)
+        if kept[1]:
+            self.number, self.offset = document["number"], document["offset"]
+            self.earlier = document.get("earlier")
+            self._fresh = [(int(row[0]), int(row[1]), *row[2:]) for row in arrays["due"].tolist()]
+            self.learned = len(self._fresh)
+
+    def _history(self, record: Record) -> Histories | None:
+        """Return what is known of the user of an event that is held back, before it is."""
+        if record.kind != "event":
+            return None
+        user_id = record.body["user_id"]
+        code = self.state.users.code(user_id)
+        return self.state.histories([user_id], record.time) if code >= 0 and self.held(code) else None
+
+    def _event(self, event: Happened, history: Histories | None) -> None:
+        user, item, time, weight, _ = event
+        if weight <= 0:
+            return
+        if not self.held(user):
+            self._fresh.append(event)
+            self.learned += 1
+            return
+        if history is None:  # the first that is heard of this user
+            history = Histories.of([[]], now=[time], users=[user])
+        self._held.append(event)
+        if self.newest.add(history, item):
+            self._asked.add(user)
+
+    def _forget(self, user: int) -> None:
+        self.slow.forget(user)
+        self.newest.forget(user)
+        self.before.forget(user)
+        self._held = [event for event in self._held if event[0] != user]
+
+    def _hand_over(self, model: Model, changed: set[int]) -> None:
+        codes = sorted({*changed, *range(model.n_items, self.state.n_items)})
+        if codes:
+            model.put_items(np.array(codes, np.int32), [self.state.item(code) for code in codes])

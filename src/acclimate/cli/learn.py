@@ -1,0 +1,64 @@
+"""``acclimate learn``: weights go on learning from what is logged, and what passes the gate is published."""
+
+from __future__ import annotations
+
+import signal
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from typing import Annotated
+
+import typer
+
+from acclimate.cli.options import Call, shared
+
+
+@shared()
+def learn(
+    call: Call,
+    once: Annotated[
+        bool, typer.Option("--once", help="Learn up to the end of the log and stop, as for a schedule.")
+    ] = False,
+) -> None:
+    """Learn from the log beside the servers, and publish what passes the gate, until Ctrl-C.
+
+    The model of the current snapshot goes on learning (sequence). After adapt.publish_every events it stands
+    before the gate, against the current one, on events of users who were held back. A running server takes
+    up what is published; what turns out worse is rolled back. Killed at any point it goes on.
+    """
+    out = call.out
+    from acclimate.adapt.learner import Learner
+
+    learner = Learner(call.home, call.settings, say=out.note)
+    if once:
+        learner.run(once=True)
+    else:
+        with suppress(KeyboardInterrupt), _terminated():
+            learner.run()
+        out.note("stopped: what was learned since the last snapshot is learned again")
+    account = learner.account
+    out.show(
+        f"{account.events:,} events were learned, up to offset {account.offset:,}; "
+        f"[bold]{len(account.published)}[/] snapshots were published"
+    )
+    out.document(
+        {
+            "events": account.events,
+            "offset": account.offset,
+            "published": account.published,
+            "waiting": account.waiting,
+            "refused": account.refused,
+            "rolled_back": account.rolled_back,
+            "verdict": account.verdict,
+            "notes": account.notes,
+        }
+    )
+
+
+@contextmanager
+def _terminated() -> Iterator[None]:
+    """Take SIGTERM as Ctrl-C: to be stopped is how a service ends."""
+    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
