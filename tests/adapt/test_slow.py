@@ -58,7 +58,7 @@ class Quick(SequenceModel):
 
 
 def slow() -> Slow:
-    return Slow(Quick(), every=16, learning_rate=0.01)
+    return Slow(Quick(), every=16, learning_rate=0.01, safeguard="none")
 
 
 @pytest.mark.parametrize("check", OTHERS, ids=lambda check: check.__name__)
@@ -175,15 +175,15 @@ def test_others_are_refused() -> None:
 
 
 def test_a_world_that_turned_is_learned_and_another_is_kept(monkeypatch: pytest.MonkeyPatch) -> None:
-    """By the end the slow clock foresees the new world better, and where nothing turned it loses little."""
+    """By the end the slow clock foresees the new world better; where nothing turned, it loses little."""
     monkeypatch.setattr("acclimate.adapt.slow.STRETCHES", STRETCHES)
     gains = {}
     for change in ("sudden", "none"):
         world = drifting_world(change, n_events=4000, n_users=100, n_items=80)
         main = SequenceModel(width=32, heads=1, epochs=10, validation_users=0, batch_tokens=512)
-        levels = [Level("items", main, learns=False), Level("slow", Slow(main, every=64), every=64)]
+        levels = [Level("items", main, learns=False), Level("slow", Slow(main), every=128)]
         report = replay(levels, world.data, start=float(world.data.time[1600]))
         as_fitted, now = (level.per_question["ndcg@10"][-800:].mean() for level in report.levels)
         gains[change] = now / as_fitted
-    assert gains["sudden"] > 1.1
-    assert gains["none"] > 0.9, "it learns by heart in so small a world; no more than that"
+    assert gains["sudden"] > 1.08
+    assert gains["none"] > 0.96, "what was published is held to, so that little is learned by heart"

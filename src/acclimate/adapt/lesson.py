@@ -137,6 +137,7 @@ class Lesson:
         if "slow" in document:
             own = {f"base.{name}": each for name, each in base[0].items()}
             self.slow.restore(({**part("slow"), **own}, {**document["slow"], "base": base[1]}))
+            self.slow.hold_on()
             self.before = Questions.restored((part("older"), document["older"]))
         else:
             self.slow.go_on(self.state)

@@ -10,9 +10,10 @@ import torch
 from numpy.typing import NDArray
 
 from acclimate.adapt.around import Around
+from acclimate.adapt.safeguards import make_safeguard
 from acclimate.data.dataset import Dataset
 from acclimate.errors import InputError
-from acclimate.models.going_on import closed, foreseeing, opened
+from acclimate.models.going_on import closed, foreseeing, longer, mixed, opened
 from acclimate.models.sequence import SequenceModel
 from acclimate.models.sequence_net import Batch, SequenceNet
 from acclimate.rng import generator
@@ -44,12 +45,24 @@ class Slow(Around):
         every: Events of positive weight that a step waits for, 1 or more.
         learning_rate: Of AdamW, 0..1.
         seed: Of what is replayed, and dropped.
+        safeguard: What holds the weights to those that were published, a key of `SAFEGUARDS`.
+        strength: How strongly, 0 or more; None: as is usual for the safeguard.
 
     Raises:
-        InputError: It is no sequence model, or reads users, feedback, baskets or repeats.
+        InputError: It is no sequence model, or reads users, feedback, baskets or repeats; or an argument is
+            out of range.
     """
 
-    def __init__(self, base: Model, *, every: int = 128, learning_rate: float = 1e-3, seed: int = 0) -> None:
+    def __init__(
+        self,
+        base: Model,
+        *,
+        every: int = 128,
+        learning_rate: float = 1e-3,
+        seed: int = 0,
+        safeguard: str = "kl",
+        strength: float | None = None,
+    ) -> None:
         if not isinstance(base, SequenceModel):
             raise InputError(f"{base.name} cannot go on learning: take sequence", field="level")
         for name, off in (("user_text", "off"), ("feedback", False), ("repeats", False), ("baskets", False)):
@@ -59,25 +72,36 @@ class Slow(Around):
                 )
         super().__init__(base)
         self.every, self.learning_rate, self.seed = every, learning_rate, seed
+        self.guard = make_safeguard(safeguard, strength)
         self.users, self.counts = Panel(MOST), np.zeros(0, np.int64)
         self.steps = self.failed = 0
         self._new: list[int] = []
         self._open: tuple[SequenceNet, torch.optim.Optimizer] | None = None
         self._moments: dict[str, Any] = {}
         """What the optimiser knows of each weight, while nothing is open."""
+        self._learned: dict[str, Any] = {}
+        """The learned weights, while nothing is open, where others are served."""
 
     def begin(self, data: Dataset) -> None:
         """Start anew from what the model was fitted on."""
-        liked = data.weight > 0
-        self.counts = np.bincount(data.item[liked], minlength=data.n_items).astype(np.int64)
-        self.users, self.data = Panel.of(data.histories().liked(), MOST), data
-        self.steps, self.failed, self._new, self._open, self._moments = 0, 0, [], None, {}
+        counts = np.bincount(data.item[data.weight > 0], minlength=data.n_items)
+        self._begin(counts, data.histories())
+        self.data = data
 
     def go_on(self, state: LiveState) -> None:
         """Start anew from what ``state`` holds, where what the model was fitted on is no longer there."""
-        self.counts = state.liked.astype(np.int64)
-        self.users, self.data = Panel.of(state.histories(state.users.ids, 0.0).liked(), MOST), None
+        self._begin(state.liked, state.histories(state.users.ids, 0.0))
+
+    def hold_on(self) -> None:
+        """Take what is learned by now for what is published: the safeguard holds on to that."""
+        self.guard.begin(self.counts > 0)
+
+    def _begin(self, counts: NDArray[np.int64], histories: Histories) -> None:
+        self.counts = counts.astype(np.int64)
+        self.users, self.data = Panel.of(histories.liked(), MOST), None
         self.steps, self.failed, self._new, self._open, self._moments = 0, 0, [], None, {}
+        self._learned = {}
+        self.hold_on()
 
     def learn(self, events: Events) -> None:
         """Take in the positive ones of ``events``, and a step whenever there are enough."""
@@ -109,24 +133,27 @@ class Slow(Around):
     def state(self) -> State:
         """Return that of the model as it is now, and all that the next step depends on."""
         self._set_down()
-        arrays, document = self.base.state()
-        users, about = self.users.state()
-        every = {f"base.{name}": part for name, part in arrays.items()}
-        every |= {f"users.{name}": part for name, part in users.items()}
-        every |= {f"moments.{name}": part for name, part in self._moments.items()}
+        parts = {"base": self.base.state(), "users": self.users.state(), "guard": self.guard.state()}
+        parts |= {"moments": (self._moments, {}), "learned": (self._learned, {})}
+        every = {f"{part}.{name}": array for part, (own, _) in parts.items() for name, array in own.items()}
         every |= {"counts": self.counts.copy(), "new": np.array(self._new, np.int64)}
-        return every, {"base": document, "users": about, "steps": self.steps, "failed": self.failed}
+        told = {part: document for part, (_, document) in parts.items()}
+        return every, told | {"steps": self.steps, "failed": self.failed}
 
     def restore(self, state: State) -> None:
         """Take it over."""
         arrays, document = state
 
-        def part(name: str) -> dict[str, NDArray[Any]]:
-            return {key[len(name) + 1 :]: each for key, each in arrays.items() if key.startswith(f"{name}.")}
+        def part(name: str) -> State:
+            own = {key[len(name) + 1 :]: each for key, each in arrays.items() if key.startswith(f"{name}.")}
+            return own, document[name]
 
-        self.base.restore((part("base"), document["base"]))
-        self.users = Panel.restored((part("users"), document["users"]))
-        self._moments = {name: np.array(each) for name, each in part("moments").items()}
+        self.base.restore(part("base"))
+        self.guard.restore(part("guard"))
+        self.users = Panel.restored(part("users"))
+        self._moments, self._learned = (
+            {name: np.array(each) for name, each in part(kept)[0].items()} for kept in ("moments", "learned")
+        )
         self.counts, self._new = np.array(arrays["counts"]), arrays["new"].tolist()
         self.steps, self.failed = document["steps"], document["failed"]
         self._open = self.data = None
@@ -139,20 +166,30 @@ class Slow(Around):
         rng = generator(self.seed, "slow", self.steps)
         net, optimiser = self._open = self._open or self._pick_up()
         longest = self.base.params["max_length"]  # type: ignore[attr-defined]
-        parts = self._recent(users, fresh, longest), self._old(rng, min(longest, CONTEXT))
+        recent, old = self._recent(users, fresh, longest), self._old(rng, min(longest, CONTEXT))
+        batches = [batch for batch in (recent, old) if batch is not None]
+        if not batches:
+            return
         with torch.random.fork_rng():
             torch.manual_seed(int(rng.integers(2**31)))
-            losses = [net.loss(part) for part in parts if part is not None]
-        if not losses:
-            return
+            if first := not self.guard.then:
+                self.guard.publish(net, old)
+            if recent is not None:
+                self.guard.judge(net, recent)
+            loss = torch.stack([net.loss(batch) for batch in batches]).sum()
+        loss = loss + self.guard.term(net, batches, rng)
         optimiser.zero_grad()
-        torch.stack(losses).sum().backward()  # type: ignore[no-untyped-call]
+        loss.backward()  # type: ignore[no-untyped-call]
         slopes = [weight.grad for weight in net.parameters() if weight.grad is not None]
         if not all(bool(torch.isfinite(slope).all()) for slope in slopes):
             self.failed += 1
+            if first:
+                self.guard.begin(self.guard.known)
             return
         optimiser.step()
-        self.base.restore(closed(net, self.base.state()))
+        self.guard.settle(net, self.learning_rate)
+        with mixed(net, self.guard.then, self.guard.share):
+            self.base.restore(closed(net, self.base.state()))
 
     def _recent(self, users: NDArray[np.int64], fresh: NDArray[np.int64], longest: int) -> Batch | None:
         """Return the new events of each user behind what came before; what came before is not asked."""
@@ -186,12 +223,14 @@ class Slow(Around):
     def _pick_up(self) -> tuple[SequenceNet, torch.optim.Optimizer]:
         """Open the model; the optimiser goes on, and begins at 0 with items that are new to it."""
         net = opened(self.base, self.counts)
+        with torch.no_grad():
+            for name, weight in net.named_parameters() if self._learned else ():
+                weight.copy_(longer(torch.from_numpy(np.array(self._learned[name])), weight))
+        self.guard.grow(net)
         optimiser = torch.optim.AdamW(net.parameters(), lr=self.learning_rate, weight_decay=0.01)
         for name, weight in net.named_parameters() if self._moments else ():
-            kept = {kind: torch.from_numpy(np.array(self._moments[f"{kind}.{name}"])) for kind in MOMENTS}
-            if weight.dim() == 2:
-                more = (0, 0, 0, len(weight) - len(kept[MOMENTS[0]]))
-                kept = {kind: torch.nn.functional.pad(part, more) for kind, part in kept.items()}
+            parts = {kind: torch.from_numpy(np.array(self._moments[f"{kind}.{name}"])) for kind in MOMENTS}
+            kept = {kind: longer(part, weight) for kind, part in parts.items()}
             optimiser.state[weight] = {"step": torch.tensor(float(self._moments["step"])), **kept}
         return net, optimiser
 
@@ -202,6 +241,8 @@ class Slow(Around):
         net, optimiser = self._open
         for name, weight in net.named_parameters():
             own = optimiser.state.get(weight, {})
+            if self.guard.mixes:
+                self._learned[name] = weight.detach().numpy().copy()
             for kind in MOMENTS:
                 part = own.get(kind, torch.zeros_like(weight))
                 self._moments[f"{kind}.{name}"] = part.detach().numpy().copy()

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch import Tensor
+from torch.nn import functional as F
 
 from acclimate.models.item_vectors import ItemVectors
-from acclimate.models.sequence_net import ITS_OWN, SequenceNet, Steps
+from acclimate.models.sequence_net import ITS_OWN, Batch, SequenceNet, Steps
 from acclimate.types import Histories, Model, State
 
 
@@ -59,3 +64,56 @@ def foreseeing(histories: Histories) -> tuple[Steps, torch.Tensor]:
     then = torch.roll(steps.items, -1)[read]
     items, times, asked, about = (each[read] for each in (steps.items, steps.times, steps.asked, steps.told))
     return Steps(items, steps.lengths - 1, times, asked, about), then
+
+
+@contextmanager
+def mixed(net: SequenceNet, then: Mapping[str, Tensor], share: float) -> Iterator[None]:
+    """Let a net have ``share`` of its own weights, and for the rest those of ``then``, for a while.
+
+    Nothing is copied back, so what was computed before can still be learned from afterwards.
+    """
+    if share == 1:
+        yield
+        return
+    own = [(weight, weight.data) for weight in net.parameters()]
+    try:
+        for name, weight in net.named_parameters():
+            weight.data = then[name].lerp(weight.data, share)
+        yield
+    finally:
+        for weight, data in own:
+            weight.data = data
+
+
+def answers(net: SequenceNet, steps: Steps) -> tuple[Tensor, Tensor, Tensor]:
+    """Return the state after each step, unit vectors of all items, and what is added to each."""
+    table = net.items()
+    own = net.terms.seen() if net.terms else None
+    bias = table.new_zeros(len(table)) if own is None or own.bias is None else own.bias
+    return net.read(table[steps.items], steps), F.normalize(table, dim=1), bias
+
+
+def singles(batch: Batch, most: int) -> Iterator[Batch]:
+    """Yield the first sequences of a batch one by one."""
+    ends = torch.cumsum(batch.steps.lengths, 0).tolist()
+    for low, high in list(zip([0, *ends], ends, strict=False))[:most]:
+        items, _, *others = (part[low:high] for part in batch.steps)
+        steps = Steps(items, torch.tensor([high - low]), *others)
+        yield Batch(steps, batch.targets[low:high], batch.weights[low:high])
+
+
+def had_before(batch: Batch) -> tuple[Tensor, Tensor]:
+    """Return what the user of each question of a batch had by then: pairs of its row and an item."""
+    lengths = batch.steps.lengths
+    first = torch.repeat_interleave(torch.cumsum(lengths, 0) - lengths, lengths)
+    at = torch.arange(len(first))[batch.weights > 0]
+    many = at - first[at] + 1
+    rows = torch.repeat_interleave(torch.arange(len(at)), many)
+    back = torch.arange(len(rows)) - torch.repeat_interleave(torch.cumsum(many, 0) - many, many)
+    return rows, batch.steps.items[first[at][rows] + back]
+
+
+def longer(part: Tensor, like: Tensor) -> Tensor:
+    """Return ``part`` with zeros for the rows that ``like`` has more."""
+    more = len(like) - len(part) if part.dim() else 0
+    return F.pad(part, (*[0, 0] * (part.dim() - 1), 0, more)) if more else part

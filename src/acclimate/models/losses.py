@@ -265,6 +265,20 @@ def _drawn_scores(
     return right, wrong.masked_fill(drawn.items == targets[:, None], -torch.inf)
 
 
+def divergence(*parts: Tensor) -> Tensor:
+    """Return the sum of KL(one || other) of two softmaxes over items, float32[].
+
+    Args:
+        parts: Of each: states float32[n, d], items float32[m, d], what is added to each item float32[m], and
+            the inverse temperature float32[].
+    """
+    one, other = (
+        F.log_softmax(scale * states @ items.T + bias, dim=1)
+        for states, items, bias, scale in (parts[:4], parts[4:])
+    )
+    return F.kl_div(other, one, reduction="sum", log_target=True)
+
+
 def contrast_loss(one: Tensor, other: Tensor, temperature: float = 0.1) -> Tensor:
     """Return InfoNCE of two views of the same sequences: each has to find its twin among all views.
 

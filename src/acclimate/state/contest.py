@@ -23,6 +23,7 @@ class Contest:
 
     Args:
         n: How many ways there are, with the first.
+        sure: Standard errors by which a way has to be above the first.
 
     Example:
         >>> contest = Contest(3)
@@ -32,8 +33,8 @@ class Contest:
         (1, 0.05)
     """
 
-    def __init__(self, n: int) -> None:
-        self.asked = 0
+    def __init__(self, n: int, *, sure: float = SURE) -> None:
+        self.asked, self.sure = 0, sure
         self._count = self._squares = 0.0
         self._sum, self._square = np.zeros(n), np.zeros(n)
 
@@ -54,7 +55,7 @@ class Contest:
         """The way that is to be taken."""
         if self.asked < LEAST:
             return 0
-        sure = np.where(self.means > SURE * self.errors, self.means, -np.inf)
+        sure = np.where(self.means > self.sure * np.maximum(self.errors, 1e-12), self.means, -np.inf)
         sure[0] = 0.0
         return int(sure.argmax())
 
@@ -77,10 +78,10 @@ class Contest:
         return {"sum": self._sum.copy(), "square": self._square.copy()}, numbers
 
     @classmethod
-    def restored(cls, state: State) -> Contest:
+    def restored(cls, state: State, *, sure: float = SURE) -> Contest:
         """Return the contest whose `state` this is."""
         arrays, numbers = state
-        made = cls(len(arrays["sum"]))
+        made = cls(len(arrays["sum"]), sure=sure)
         made.asked, made._count, made._squares = numbers["asked"], numbers["count"], numbers["squares"]
         made._sum, made._square = np.array(arrays["sum"]), np.array(arrays["square"])
         return made
