@@ -43,6 +43,8 @@ SETS = ("ml-latest-small-2016", "ml-100k", "ml-1m", "amazon-beauty-2014")
 """Asked for the last item of each user by models that are not told when."""
 TIMED = {"ml-1m-liked": split_last, "ml-1m-liked-time": split_time}
 """Ratings of 4 and 5 of ml-1m with their true times, and the protocols: models may know when it is asked."""
+EPOCHS = 40
+"""Passes of the sequence model over a million events at most: see README.md."""
 QUICK = SETS[:2], ("popularity", "item-knn", "ease", "sequence")
 """Sets and models of the small part."""
 SEEDED = ("sequence",)
@@ -86,7 +88,10 @@ def split_of(name: str, data: Dataset) -> Split:
 
 def own(name: str, model: str) -> dict[str, Any]:
     """Return the arguments of a model of ours on a set, beside its defaults."""
-    return {"time": True} if name in TIMED and model == "sequence" else {}
+    if model != "sequence":
+        return {}
+    bounded = {"epochs": EPOCHS} if name in (*TIMED, "ml-1m") else {}
+    return bounded | ({"time": True} if name in TIMED else {})
 
 
 def triple(interval: Interval) -> list[float]:
