@@ -47,13 +47,17 @@ def home(tmp_path: Path) -> Home:
     return home
 
 
-def publish(home: Home, model: str, **params: Any) -> Snapshot:
+def written(home: Home, model: str, **params: Any) -> Snapshot:
+    """Return a snapshot of a model, which is not current."""
     gathered = gather(home, Settings())
     made = make_model(model, None, **params)
     made.fit(gathered.data)
-    registry = Registry(home.snapshots)
-    snapshot = registry.write(made, gathered.state, metrics={})
-    registry.publish(snapshot, first_verdict(snapshot, report=None))
+    return Registry(home.snapshots).write(made, gathered.state, metrics={})
+
+
+def publish(home: Home, model: str, **params: Any) -> Snapshot:
+    snapshot = written(home, model, **params)
+    Registry(home.snapshots).publish(snapshot, first_verdict(snapshot, report=None))
     return snapshot
 
 
@@ -159,12 +163,9 @@ def test_what_cannot_be_used_is_told_and_the_one_before_answers(
 ) -> None:
     good = publish(home, "popularity")
     with in_thread(Engine(home, Settings())) as url, caplog.at_level(logging.ERROR, "acclimate.serve"):
-        bad = publish(home, "ease")
+        bad = written(home, "ease")
         weights = bad.path / "model.safetensors"
         whole = weights.read_bytes()
-        # it may have been taken up already: what was whole when it was read is whole
-        Registry(home.snapshots).rollback(good.id)
-        until(lambda: serving(url) == good.id)
         weights.write_bytes(whole[:-1] + bytes([whole[-1] ^ 1]))
         point(home, bad.id)
         until(lambda: ask(url, "GET", "/readyz")[1]["degraded"] is not None)
@@ -188,11 +189,7 @@ def test_what_cannot_be_used_is_told_and_the_one_before_answers(
 def test_what_is_mended_is_tried_again(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("acclimate.serve.uptake.TRY_AGAIN", 0.05)
     with in_thread(Engine(home, Settings())) as url:
-        registry = Registry(home.snapshots)
-        gathered = gather(home, Settings())
-        model = make_model("ease", None)
-        model.fit(gathered.data)
-        snapshot = registry.write(model, gathered.state, metrics={})
+        snapshot = written(home, "ease")
         weights = snapshot.path / "model.safetensors"
         whole = weights.read_bytes()
         weights.write_bytes(b"x" * len(whole))
