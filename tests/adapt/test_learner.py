@@ -443,3 +443,19 @@ def test_who_is_forgotten_is_not_asked_about(
     assert user not in lesson.newest.users
     assert user not in lesson.before.users
     assert not [event for event in lesson._held if event[0] == user]
+
+
+def test_one_who_acts_much_does_not_push_out_those_who_are_asked(home: Home) -> None:
+    """There are as many to be asked about as were counted, however much one of them did."""
+    learner = Learner(home, EVERY)
+    learner._open()
+    lesson = learner.lesson
+    busy = next(user for user in range(N_USERS) if lesson.held(user))
+    history = lesson.state.histories([lesson.state.users.ids[busy]], 1e6)
+    fresh = [item for item in range(N_ITEMS) if item not in set(history.items.tolist())]
+    for item in fresh:
+        lesson._event((busy, item, 1e6, 2.0, float("nan")), history)
+    assert len(fresh) > 20
+    assert len(lesson.newest) == 20
+    assert lesson.asked == len(set(lesson.newest.users.tolist())) == 1
+    assert len(lesson._held) == len(fresh), "all of them are learned later"

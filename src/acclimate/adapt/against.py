@@ -14,7 +14,7 @@ from acclimate.adapt.questions import Questions
 from acclimate.evaluate.compare import Interval, paired
 from acclimate.types import Model, User
 
-ENOUGH, FEW = 100, 50
+ENOUGH, FEW = 50, 30
 """Users that a comparison needs, and a segment of them; with fewer it is not looked at."""
 FORGOTTEN, HARMED = 0.05, 0.10
 """Shares of the figure that may be lost on older questions, and by a segment."""

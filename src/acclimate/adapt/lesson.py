@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
@@ -18,8 +19,8 @@ from acclimate.types import Histories, Model, State
 
 HELD_BACK = 5
 """Of so many users the events of one are held back, other users in each round."""
-OLDER = 1_000
-"""Questions of earlier rounds that are kept."""
+OLDER, EACH = 1_000, 20
+"""Questions of earlier rounds that are kept, and of a user in one round, so that nobody pushes out others."""
 
 
 class Lesson:
@@ -46,7 +47,7 @@ class Lesson:
         self.earlier: str | None = None
         """The snapshot whose place this one has taken, as long as it may have to come back."""
         self._fresh, self._held = list[Happened](), list[Happened]()
-        self._items, self._asked = set[int](), set[int]()
+        self._items, self._asked = set[int](), Counter[int]()
         self._models: list[Model] = [self.slow, current]
         self._begin(loaded.model.state(), kept or ({}, {}))
 
@@ -166,8 +167,8 @@ class Lesson:
         if history is None:  # the first that is heard of this user
             history = Histories.of([[]], now=[time], users=[user])
         self._held.append(event)
-        if self.newest.add(history, item):
-            self._asked.add(user)
+        if self._asked[user] < EACH and self.newest.add(history, item):
+            self._asked[user] += 1
 
     def _forget(self, user: int) -> None:
         self.slow.forget(user)
