@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 from itertools import pairwise
 from typing import Any
@@ -18,6 +17,7 @@ from acclimate.adapt.adwin import Adwin
 from acclimate.adapt.detectors import Change, PageHinkley
 from acclimate.errors import InputError
 from acclimate.types import State
+from tests.adapt.states import equal, travelled
 
 Values = NDArray[np.float64]
 Make = Callable[[], Any]
@@ -38,18 +38,6 @@ def found(detector: Any, values: Values, every: int = 32) -> list[Change]:
         if detector.changes > count:
             changes.append(detector.change)
     return changes
-
-
-def travelled(state: State) -> State:
-    arrays, document = state
-    return {name: each.copy() for name, each in arrays.items()}, json.loads(json.dumps(document))
-
-
-def equal(one: State, other: State) -> None:
-    assert one[1] == other[1]
-    assert one[0].keys() == other[0].keys()
-    for name, each in one[0].items():
-        np.testing.assert_array_equal(each, other[0][name], err_msg=name)
 
 
 # What any detector promises

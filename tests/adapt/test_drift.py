@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 from typing import Any
 
@@ -15,7 +14,7 @@ from acclimate.adapt.drift import BLOCK, RAISED, UNHEEDED, Drift
 from acclimate.adapt.observed import Observed
 from acclimate.adapt.watch import Watch
 from acclimate.errors import InputError
-from acclimate.types import State
+from tests.adapt.states import equal, travelled
 
 WINDOW, PATIENCE = 512, 2048
 N_ITEMS = 1000
@@ -55,18 +54,6 @@ def until(drift: Drift, level: str, most: int, **world: Any) -> int:
         if drift.finding.level == level:
             return n + BLOCK
     raise AssertionError(f"{drift.finding} after {most} events")
-
-
-def travelled(state: State) -> State:
-    arrays, document = state
-    return {name: each.copy() for name, each in arrays.items()}, json.loads(json.dumps(document))
-
-
-def equal(one: State, other: State) -> None:
-    assert one[1] == other[1]
-    assert one[0].keys() == other[0].keys()
-    for name, each in one[0].items():
-        np.testing.assert_array_equal(each, other[0][name], err_msg=name)
 
 
 # What drift promises

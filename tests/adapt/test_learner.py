@@ -14,6 +14,7 @@ import pytest
 from acclimate.adapt import learner as module
 from acclimate.adapt.gate import first_verdict
 from acclimate.adapt.learner import Account, Learner
+from acclimate.adapt.lesson import beginning
 from acclimate.adapt.slow import Slow
 from acclimate.config import Adapt, Home, Settings
 from acclimate.data.dataset import Dataset
@@ -219,7 +220,7 @@ def count_writes(monkeypatch: pytest.MonkeyPatch, act: Callable[[], object], sto
 
 def kept(home: Home) -> bytes:
     """What the next round begins with."""
-    return (home.learner / current(home).id).read_bytes()
+    return (home.learner / f"{current(home).id}.npz").read_bytes()
 
 
 def spoilt(ids: np.ndarray) -> np.ndarray:
@@ -297,7 +298,7 @@ def test_what_does_worse_than_the_one_before_is_rolled_back(home: Home, world: W
     bad = registry.write(loaded.model, loaded.state, metrics={})
     registry.publish(bad, first_verdict(bad, report=None))
     learner = Learner(home, EVERY)
-    learner.beside.put(bad.id, ({"due": np.zeros((0, 5))}, {"number": 3, "offset": 0, "earlier": good.id}))
+    learner.beside.put(bad.id, beginning(({}, {}), [], 3, 0, good.id))
     log(home, later(world, end=TURN))
     account = learner.run(once=True)
     assert account.rolled_back == [bad.id]
@@ -402,9 +403,9 @@ def test_a_model_that_cannot_go_on_says_so(tmp_path: Path, world: World) -> None
 def test_damage_beside_a_snapshot_says_what_to_do(home: Home, world: World) -> None:
     log(home, later(world, end=FIT + 700))
     learns(home)
-    path = home.learner / current(home).id
-    path.write_bytes(path.read_bytes()[:-1] + b"x")
-    with pytest.raises(CorruptError, match=rf"{current(home).id} is damaged .*: delete it, and the learner"):
+    path = home.learner / f"{current(home).id}.npz"
+    path.write_bytes(path.read_bytes()[:-100])
+    with pytest.raises(CorruptError, match=rf"{current(home).id}.npz is damaged: delete it, and the learner"):
         learns(home)
     path.unlink()
     learns(home)
@@ -442,7 +443,8 @@ def test_who_is_forgotten_is_not_asked_about(
     lesson.take(SqliteLog(home.log, readonly=True).read(lesson.state.offset), every=10**6, users=1)
     assert user not in lesson.newest.users
     assert user not in lesson.before.users
-    assert not [event for event in lesson._held if event[0] == user]
+    assert not [event for event in (*lesson._held, *lesson._fresh) if event[0] == user]
+    assert user not in lesson._asked
 
 
 def test_one_who_acts_much_does_not_push_out_those_who_are_asked(home: Home) -> None:

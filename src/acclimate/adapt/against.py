@@ -61,7 +61,9 @@ def compare(
     """
     try:
         ours, theirs, slower = _asked(candidate, current, newest)
-        before = older.ndcg(candidate), older.ndcg(current)
+        before = (
+            None if len(np.unique(older.users)) < ENOUGH else (older.ndcg(candidate), older.ndcg(current))
+        )
     except (ValueError, ArithmeticError) as error:
         found.add("valid", False, f"cannot be asked: {error}")
         return
@@ -79,7 +81,7 @@ def compare(
         f"{way} than the current model: ndcg@10 {mean:.4f} against {was:.4f} on {told}, "
         f"difference {gain.mean:+.4f} [{gain.low:+.4f}, {gain.high:+.4f}]",
     )
-    _check_forgotten(found, older.users, *before)
+    _check_forgotten(found, older.users, before)
     _check_segments(found, newest, ours, theirs, known)
     found.figures["times_slower"] = slower
     found.add("not_slower", slower <= SLOWER, f"takes {slower:.2f} times as long for a list")
@@ -121,12 +123,16 @@ def _asked(
 
 
 def _check_forgotten(
-    found: Findings, users: NDArray[np.int32], ours: NDArray[np.float64], theirs: NDArray[np.float64]
+    found: Findings,
+    users: NDArray[np.int32],
+    figures: tuple[NDArray[np.float64], NDArray[np.float64]] | None,
 ) -> None:
-    n = len(np.unique(users))
-    if n < ENOUGH:
+    """Look at the figures of both on older questions; None where there are too few users."""
+    if figures is None:
+        n = len(np.unique(users))
         found.reasons.append(f"not looked at what was asked before: {n:,} users, {ENOUGH} are needed")
         return
+    ours, theirs = figures
     gain, was = _gain(users, ours, theirs), _mean(users, theirs)
     found.figures |= {"backward": gain.mean}
     held = gain.high >= 0 or gain.mean >= -FORGOTTEN * was

@@ -2,21 +2,14 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
-
-import msgspec
-import numpy as np
 
 from acclimate.durable import replace_file
 from acclimate.errors import AcclimateError, CorruptError, machine_error
+from acclimate.evaluate.keeping import Keeping
 from acclimate.types import State
-
-HASH = 64
-"""Characters of the sha256 that the file begins with."""
 
 
 class Beside:
@@ -29,13 +22,13 @@ class Beside:
         >>> from tempfile import TemporaryDirectory
         >>> with TemporaryDirectory() as folder:
         ...     beside = Beside(Path(folder))
-        ...     beside.put("0" * 16, ({"counts": np.arange(3)}, {"round": 4}))
-        ...     beside.get("0" * 16)[1], beside.get("1" * 16)
-        ({'round': 4}, None)
+        ...     beside.put("0" * 16, ({}, {"round": 4}))
+        ...     beside.get("0" * 16), beside.get("1" * 16)
+        (({}, {'round': 4}), None)
     """
 
     def __init__(self, folder: Path) -> None:
-        self.folder = folder
+        self.folder, self._kept = folder, Keeping(folder, "learner")
 
     def put(self, name: str, state: State) -> None:
         """Keep ``state`` under ``name``, in place of what was there.
@@ -43,25 +36,8 @@ class Beside:
         Raises:
             AcclimateError: The disk is full, or the folder cannot be written.
         """
-        from safetensors.numpy import save
-
-        arrays = {key: np.array(array, order="C") for key, array in state[0].items()}
-        told = {"document": msgspec.json.encode(state[1]).decode()}
-        data = bytes(save(arrays, metadata=told))
         with self._told():
-            replace_file(self.folder / name, hashlib.sha256(data).hexdigest().encode() + data)
-
-    @contextmanager
-    def _told(self) -> Iterator[None]:
-        """Make the folder, and say in our words that it cannot be written."""
-        try:
-            self.folder.mkdir(parents=True, exist_ok=True)
-            yield
-        except OSError as error:
-            raise AcclimateError(
-                f"cannot write what was learned to {self.folder}: {machine_error(error) or error}",
-                code="not_writable",
-            ) from error
+            self._kept.put(name, state)
 
     def get(self, name: str) -> State | None:
         """Return what is kept under ``name``; None if nothing is.
@@ -69,26 +45,16 @@ class Beside:
         Raises:
             CorruptError: The file is damaged; says what to do.
         """
-        from safetensors import SafetensorError
-        from safetensors.numpy import load
-
-        path = self.folder / name
+        path = self.folder / f"{name}.npz"
         try:
-            whole = path.read_bytes()
-            data = whole[HASH:]
-            if hashlib.sha256(data).hexdigest().encode() != whole[:HASH]:
-                raise ValueError("its bytes are not those that were written")
-            size = int.from_bytes(data[:8], "little")
-            header: dict[str, Any] = msgspec.json.decode(data[8 : 8 + size])
-            document: dict[str, Any] = msgspec.json.decode(header["__metadata__"]["document"])
-            return dict(load(data)), document
-        except FileNotFoundError:
-            return None
-        except (OSError, ValueError, KeyError, SafetensorError) as error:
+            found = self._kept.get(name)
+        except OSError as error:
+            raise CorruptError(f"{path} cannot be read: {machine_error(error) or error}") from error
+        if found is None and path.exists():
             raise CorruptError(
-                f"{path} is damaged ({machine_error(error) or error}): delete it, and the learner begins "
-                f"anew from snapshot {name}"
-            ) from error
+                f"{path} is damaged: delete it, and the learner begins anew from snapshot {name}"
+            )
+        return found
 
     @property
     def current(self) -> str | None:
@@ -101,10 +67,22 @@ class Beside:
     @current.setter
     def current(self, name: str) -> None:
         with self._told():
+            self.folder.mkdir(parents=True, exist_ok=True)
             replace_file(self.folder / "CURRENT", f"{name}\n".encode())
 
     def forget(self, keep: set[str]) -> None:
         """Delete all files but those named in ``keep``."""
-        for path in self.folder.iterdir() if self.folder.is_dir() else ():
-            if len(path.name) == 16 and path.name not in keep:
+        for path in self.folder.glob("*.npz"):
+            if path.stem not in keep:
                 path.unlink(missing_ok=True)
+
+    @contextmanager
+    def _told(self) -> Iterator[None]:
+        """Say in our words that the folder cannot be written."""
+        try:
+            yield
+        except OSError as error:
+            raise AcclimateError(
+                f"cannot write what was learned to {self.folder}: {machine_error(error) or error}",
+                code="not_writable",
+            ) from error

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
-from numpy.typing import NDArray
 
 from acclimate.adapt.mixes import Mix
 from acclimate.adapt.observed import COLUMNS, Observed
 from acclimate.adapt.watch import Watch
 from acclimate.errors import InputError, check_range
+from acclimate.evaluate.keeping import joined, part_of
 from acclimate.types import State
 
 Level = Literal["calm", "shifting", "lasting", "alarming"]
@@ -157,34 +157,25 @@ class Drift:
     def state(self) -> State:
         """Return all that the next event depends on."""
         waiting = Observed.joined([self._waiting])
-        arrays = {f"waiting.{name}": getattr(waiting, name) for name in COLUMNS}
-        document: dict[str, Any] = {
-            "window": self.window,
-            "patience": self.patience,
-            "since": dict(self._since),
-        }
+        told = {name: getattr(waiting, name) for name in COLUMNS}
+        parts = {name: part.state() for name, part in (self.watches | self.mixes).items()}
+        arrays, document = joined({**parts, "waiting": (told, {})})
+        document |= {"window": self.window, "patience": self.patience, "since": dict(self._since)}
         document |= {name: getattr(self, name if name == "taken" else f"_{name}") for name in _NUMBERS}
-        for name, part in (self.watches | self.mixes).items():
-            more, about = part.state()
-            arrays |= {f"{name}.{key}": each for key, each in more.items()}
-            document[name] = about
         return arrays, document
 
     @classmethod
     def restored(cls, state: State) -> Drift:
         """Return the one whose `state` this is."""
-        arrays, document = state
-
-        def part(name: str) -> dict[str, NDArray[Any]]:
-            return {key[len(name) + 1 :]: each for key, each in arrays.items() if key.startswith(f"{name}.")}
-
+        document = state[1]
         made = cls(window=document["window"], patience=document["patience"])
         for name in _NUMBERS:
             setattr(made, name if name == "taken" else f"_{name}", document[name])
         made._since = dict(document["since"])
-        made.watches = {name: Watch.restored((part(name), document[name])) for name in _WATCHES}
-        made.mixes = {name: Mix.restored((part(name), document[name])) for name in _MIXES}
-        made._waiting = Observed(*(np.array(part("waiting")[name]) for name in COLUMNS))
+        made.watches = {name: Watch.restored(part_of(state, name)) for name in _WATCHES}
+        made.mixes = {name: Mix.restored(part_of(state, name)) for name in _MIXES}
+        waiting = part_of(state, "waiting")[0]
+        made._waiting = Observed(*(np.array(waiting[name]) for name in COLUMNS))
         return made
 
     def _take(self, block: Observed) -> None:

@@ -8,12 +8,11 @@ from contextlib import ExitStack, closing
 from dataclasses import dataclass, field
 
 import msgspec
-import numpy as np
 
 from acclimate.adapt.against import ENOUGH, against_users
 from acclimate.adapt.beside import Beside
 from acclimate.adapt.gate import next_verdict
-from acclimate.adapt.lesson import Lesson
+from acclimate.adapt.lesson import Lesson, beginning
 from acclimate.config import Home, Settings
 from acclimate.errors import AcclimateError, ConflictError, NotFoundError
 from acclimate.events.log import check_continues
@@ -22,8 +21,9 @@ from acclimate.locks import lock
 from acclimate.snapshot import Registry, Snapshot
 from acclimate.types import Model, Verdict
 
-AT_ONCE, LOOK_EVERY, TRY_AGAIN = 512, 1.0, 60.0
-"""Records that are read together, seconds between two looks at the log, and after a full disk."""
+AT_ONCE, LOOK_EVERY, TRY_AGAIN, TELL_EVERY = 512, 1.0, 60.0, 10.0
+"""Records that are read together; seconds between two looks at the log, after a full disk, and between two
+lines about how far it is."""
 KEPT = 5
 """Snapshots of the learner that stay, beside the current one and the one before."""
 LIVE = "live_ndcg@10"
@@ -90,6 +90,7 @@ class Learner:
         self.registry, self.beside = Registry(home.snapshots), Beside(home.learner)
         self._say, self._pause = say, pause
         self._log: SqliteLog | None = None
+        self._told = time.monotonic()
         self._earlier: Model | None = None
         """The model whose place the current one has taken; None once that has stood its ground."""
 
@@ -133,13 +134,17 @@ class Learner:
             self._log = files.enter_context(closing(SqliteLog(self.home.log, readonly=True)))
         check_continues(self._log, lesson.state.log, lesson.state.offset, f"snapshot {self.snapshot.id}")
         lesson.state.log = self._log.id
-        records = self._log.read(lesson.state.offset, AT_ONCE)
+        log = self._log
+        records = log.read(lesson.state.offset, AT_ONCE)
         known = [record for record in records if record.offset <= lesson.offset]
         lesson.skip(known)
         was = lesson.flushed
         ripe = lesson.take(records[len(known) :], every=adapt.publish_every, users=ENOUGH)
         self.account.events += lesson.flushed - was
         self.account.offset = lesson.state.offset
+        if records and (now := time.monotonic()) - self._told >= TELL_EVERY:
+            self._told = now
+            self._say(f"learned {self.account.events:,} events: at {lesson.state.offset:,} of {log.offset:,}")
         if ripe:
             self._judge()
         return len(records)
@@ -184,13 +189,14 @@ class Learner:
         was = self.registry.get(str(last)).manifest
         if snapshot.manifest["created"] < was["created"]:
             kept = self.beside.get(str(last))
-            self._drop(snapshot.id, max(was["offset"], kept[1]["offset"] if kept else 0))
+            self._drop(snapshot.id, max(was["offset"], kept[1]["round"]["offset"] if kept else 0))
 
     def _drop(self, name: str, offset: int) -> None:
         """Begin the next round on top of a snapshot behind ``offset``; what is before is not learned."""
-        arrays, document = self.beside.get(name) or ({}, {"number": 0, "offset": 0})
-        known = {"number": document["number"] + 1, "offset": max(offset, document["offset"])}
-        self.beside.put(name, ({**arrays, "due": np.zeros((0, 5))}, {**document, **known}))
+        kept = self.beside.get(name) or ({}, {})
+        was = kept[1].get("round", {"number": 0, "offset": 0, "earlier": None})
+        offset = max(offset, was["offset"])
+        self.beside.put(name, beginning(kept, [], was["number"] + 1, offset, was["earlier"]))
 
     def _judge(self) -> None:
         """Let what was learned stand before the gate, and what is current beside the one before."""
@@ -207,8 +213,7 @@ class Learner:
         verdict = next_verdict(candidate, lesson.current, self.snapshot, lesson.newest, lesson.before)
         self.account.verdict = verdict
         asks = self.settings.adapt.gate == "ask"
-        arrays, document = lesson.left()
-        self.beside.put(candidate.id, (arrays, {**document, "earlier": self.snapshot.id}))
+        self.beside.put(candidate.id, lesson.left(self.snapshot.id))
         try:
             if asks:
                 self.registry.judge(candidate, verdict)

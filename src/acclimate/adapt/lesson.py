@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from acclimate.adapt.questions import Questions
 from acclimate.adapt.slow import Slow
+from acclimate.evaluate.keeping import joined, part_of
 from acclimate.events.log import Record
 from acclimate.rng import scattered
 from acclimate.snapshot import Loaded
@@ -63,7 +62,10 @@ class Lesson:
 
     def skip(self, records: Sequence[Record]) -> None:
         """Take in records that were dealt with before: who did what is known, and nothing is learned."""
-        self._items |= set(self.state.apply(records).items)
+        changes = self.state.apply(records)
+        self._items |= set(changes.items)
+        for user in changes.forgotten:
+            self._forget(user)
 
     def take(self, records: Sequence[Record], *, every: int, users: int) -> bool:
         """Learn from ``records``, in the order of the log, until there is enough to be judged.
@@ -81,9 +83,9 @@ class Lesson:
                 break
             history = self._history(record)
             changes = self.state.apply([record])
-            if changes.items or changes.forgotten:
+            if self._fresh and (changes.items or changes.forgotten):
                 self.flush()
-                self._items |= set(changes.items)
+            self._items |= set(changes.items)
             for user in changes.forgotten:
                 self._forget(user)
             for event in changes.events:
@@ -110,41 +112,34 @@ class Lesson:
         """Return whether the events of the user with this code are held back in this round."""
         return bool(scattered([user * 2**20 + self.number % 2**20])[0] % np.uint64(HELD_BACK) == 0)
 
-    def left(self) -> State:
-        """Return what the next round begins with, where what was learned is published."""
+    def left(self, earlier: str) -> State:
+        """Return what the next round begins with, where what was learned takes the place of ``earlier``."""
         older = Questions(OLDER)
         older.take(self.before)
         older.take(self.newest)
-        learned, about = self.slow.state()
-        asked, told = older.state()
-        arrays = {f"slow.{name}": part for name, part in learned.items() if not name.startswith("base.")}
-        arrays |= {f"older.{name}": part for name, part in asked.items()}
-        arrays["due"] = np.array(self._held, np.float64).reshape(-1, 5)
-        known = {"slow": {name: part for name, part in about.items() if name != "base"}, "older": told}
-        return arrays, {**known, "number": self.number + 1, "offset": self.state.offset}
+        arrays, about = self.slow.state()
+        learned = {name: part for name, part in arrays.items() if not name.startswith("base.")}
+        slow = learned, {name: part for name, part in about.items() if name != "base"}
+        kept = joined({"slow": slow, "older": older.state()})
+        return beginning(kept, self._held, self.number + 1, self.state.offset, earlier)
 
     def again(self) -> State:
         """Return what the next round begins with, where what was learned in this one is dropped."""
-        arrays, document = self._kept
-        known = {"number": self.number + 1, "offset": self.state.offset, "earlier": self.earlier}
-        return {**arrays, "due": np.zeros((0, 5))}, {**document, **known}
+        return beginning(self._kept, [], self.number + 1, self.state.offset, self.earlier)
 
     def _begin(self, base: State, kept: State) -> None:
-        arrays, document = self._kept = kept
-
-        def part(name: str) -> dict[str, NDArray[Any]]:
-            return {key[len(name) + 1 :]: each for key, each in arrays.items() if key.startswith(f"{name}.")}
-
-        if "slow" in document:
-            own = {f"base.{name}": each for name, each in base[0].items()}
-            self.slow.restore(({**part("slow"), **own}, {**document["slow"], "base": base[1]}))
+        self._kept = kept
+        if "slow" in kept[1]:
+            arrays, document = part_of(kept, "slow")
+            own, about = joined({"base": base})
+            self.slow.restore(({**arrays, **own}, {**document, **about}))
             self.slow.hold_on()
-            self.before = Questions.restored((part("older"), document["older"]))
+            self.before = Questions.restored(part_of(kept, "older"))
         else:
             self.slow.go_on(self.state)
-        if kept[1]:
-            self.number, self.offset = document["number"], document["offset"]
-            self.earlier = document.get("earlier")
+        if "round" in kept[1]:
+            arrays, about = part_of(kept, "round")
+            self.number, self.offset, self.earlier = about["number"], about["offset"], about["earlier"]
             self._fresh = [(int(row[0]), int(row[1]), *row[2:]) for row in arrays["due"].tolist()]
             self.learned = len(self._fresh)
 
@@ -175,8 +170,26 @@ class Lesson:
         self.newest.forget(user)
         self.before.forget(user)
         self._held = [event for event in self._held if event[0] != user]
+        self._fresh = [event for event in self._fresh if event[0] != user]
+        self._asked.pop(user, None)
 
     def _hand_over(self, model: Model, changed: set[int]) -> None:
         codes = sorted({*changed, *range(model.n_items, self.state.n_items)})
         if codes:
             model.put_items(np.array(codes, np.int32), [self.state.item(code) for code in codes])
+
+
+def beginning(kept: State, due: Sequence[Happened], number: int, offset: int, earlier: str | None) -> State:
+    """Return what a round begins with.
+
+    Args:
+        kept: What is known of the slow clock and of older questions; nothing if both begin anew.
+        due: Events that are learned first.
+        number: Counts rounds; other users are held back in each.
+        offset: What is in the log up to here was dealt with.
+        earlier: The snapshot whose place the one beside has taken, or None.
+    """
+    events = np.array(due, np.float64).reshape(-1, 5)
+    about = {"number": number, "offset": offset, "earlier": earlier}
+    arrays, document = joined({"round": ({"due": events}, about)})
+    return {**kept[0], **arrays}, {**kept[1], **document}

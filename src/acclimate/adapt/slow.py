@@ -13,6 +13,7 @@ from acclimate.adapt.around import Around
 from acclimate.adapt.safeguards import make_safeguard
 from acclimate.data.dataset import Dataset
 from acclimate.errors import InputError
+from acclimate.evaluate.keeping import joined, part_of
 from acclimate.models.going_on import closed, foreseeing, longer, mixed, opened
 from acclimate.models.sequence import SequenceModel
 from acclimate.models.sequence_net import Batch, SequenceNet
@@ -135,24 +136,19 @@ class Slow(Around):
         self._set_down()
         parts = {"base": self.base.state(), "users": self.users.state(), "guard": self.guard.state()}
         parts |= {"moments": (self._moments, {}), "learned": (self._learned, {})}
-        every = {f"{part}.{name}": array for part, (own, _) in parts.items() for name, array in own.items()}
+        every, told = joined(parts)
         every |= {"counts": self.counts.copy(), "new": np.array(self._new, np.int64)}
-        told = {part: document for part, (_, document) in parts.items()}
         return every, told | {"steps": self.steps, "failed": self.failed}
 
     def restore(self, state: State) -> None:
         """Take it over."""
         arrays, document = state
-
-        def part(name: str) -> State:
-            own = {key[len(name) + 1 :]: each for key, each in arrays.items() if key.startswith(f"{name}.")}
-            return own, document[name]
-
-        self.base.restore(part("base"))
-        self.guard.restore(part("guard"))
-        self.users = Panel.restored(part("users"))
+        self.base.restore(part_of(state, "base"))
+        self.guard.restore(part_of(state, "guard"))
+        self.users = Panel.restored(part_of(state, "users"))
         self._moments, self._learned = (
-            {name: np.array(each) for name, each in part(kept)[0].items()} for kept in ("moments", "learned")
+            {name: np.array(each) for name, each in part_of(state, kept)[0].items()}
+            for kept in ("moments", "learned")
         )
         self.counts, self._new = np.array(arrays["counts"]), arrays["new"].tolist()
         self.steps, self.failed = document["steps"], document["failed"]

@@ -41,11 +41,7 @@ def rollback(
     as_json: JsonOption = False,
 ) -> None:
     """Make an earlier snapshot the current one. A running server takes it up within seconds."""
-    home, as_json = _given(context, home, as_json)
-    out, registry = Output(as_json), _registry(home)
-    _activate(Home(home), registry, snapshot)
-    out.note(f"{snapshot} is current now; a running server takes it up within seconds")
-    _list(out, registry)
+    _activate(context, snapshot, home, as_json, "is current now")
 
 
 @app.command()
@@ -56,17 +52,18 @@ def approve(
     as_json: JsonOption = False,
 ) -> None:
     """Make a snapshot current that passed the gate and waits, as with adapt.gate = "ask"."""
+    _activate(context, snapshot, home, as_json, "is approved, and current now")
+
+
+def _activate(context: typer.Context, snapshot: str, home: Any, as_json: bool, done: str) -> None:
+    """Make a snapshot current, if it goes with log and catalogue, and say what was done."""
     home, as_json = _given(context, home, as_json)
     out, registry = Output(as_json), _registry(home)
-    _activate(Home(home), registry, snapshot)
-    out.note(f"{snapshot} is approved, and current now; a running server takes it up within seconds")
-    _list(out, registry)
-
-
-def _activate(home: Home, registry: Registry, snapshot: str) -> None:
-    _check_log(home, registry.get(snapshot))
-    _check_catalogue(home, registry.get(snapshot))
+    _check_log(Home(home), registry.get(snapshot))
+    _check_catalogue(Home(home), registry.get(snapshot))
     registry.rollback(snapshot)
+    out.note(f"{snapshot} {done}; a running server takes it up within seconds")
+    _list(out, registry)
 
 
 def _check_log(home: Home, snapshot: Snapshot) -> None:
