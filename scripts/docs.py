@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 import sys
 from collections.abc import Callable, Iterator
+from inspect import cleandoc
 from pathlib import Path
 from typing import Any
 
@@ -117,7 +118,8 @@ def schemas() -> str:
     for name, schema in sorted(openapi()["components"]["schemas"].items()):
         about = getattr(module, name, None)
         asked = isinstance(about, type) and issubclass(about, module.Request)
-        out += [f"### {name}", "", about.__doc__ or "", "", "| field | type | meaning |", "|---|---|---|"]
+        told = cleandoc(about.__doc__ or "")
+        out += [f"### {name}", "", told, "", "| field | type | meaning |", "|---|---|---|"]
         for field, kind in schema.get("properties", {}).items():
             needed = "Needed" if asked and field in schema.get("required", []) else ""
             said = [kind.get("description", "").rstrip("."), needed, _default(kind.get("default"))]

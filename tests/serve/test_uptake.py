@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import shutil
 import threading
 import time
 from collections import Counter
@@ -267,3 +268,44 @@ def test_what_cannot_catch_up_does_not_answer(home: Home, monkeypatch: pytest.Mo
         await engine.stop()
 
     asyncio.run(main())
+
+
+@pytest.mark.timeout(120)
+def test_a_person_approves_and_goes_back_over_http(home: Home, tmp_path: Path) -> None:
+    first, registry = publish(home, "popularity"), Registry(home.snapshots)
+    with in_thread(Engine(home, Settings())) as url:
+
+        def activate(body: dict[str, Any]) -> tuple[int, dict[str, Any]]:
+            return ask(url, "POST", "/v1/snapshots/activate", body)
+
+        waits = written(home, "item-knn")
+        status, answer = activate({"id": waits.id})
+        assert (status, answer["error"]["code"]) == (409, "refused")
+        assert "never passed a gate" in answer["error"]["message"]
+        registry.judge(waits, first_verdict(waits, report=None))
+        assert activate({"id": waits.id})[1] == {"id": waits.id, "previous": first.id, "serving": first.id}
+        until(lambda: serving(url) == waits.id)
+        status, answer = activate({"id": first.id[:-1]})
+        assert (status, answer["error"]["code"]) == (404, "not_found")
+        assert first.id in answer["error"]["message"]
+        for body in ({}, {"id": 7}, {"id": ""}, {"name": first.id}):
+            assert activate(body)[0] in (400, 422), body
+        (waits.path / "verdict.json").write_bytes(b"{")
+        assert activate({"id": first.id})[0] == 200
+        until(lambda: serving(url) == first.id)
+        status, answer = activate({"id": waits.id})
+        assert (status, answer["error"]["code"]) == (409, "corrupt")
+        shutil.copytree(elsewhere(tmp_path).path, home.snapshots / elsewhere(tmp_path).id)
+        status, answer = activate({"id": elsewhere(tmp_path).id})
+        assert (status, answer["error"]["code"]) == (400, "other_catalogue")
+        assert registry.pointer() == first.id
+
+
+def elsewhere(folder: Path) -> Snapshot:
+    """Return a published snapshot of another shop."""
+    home, table = Home(folder / "elsewhere"), folder / "elsewhere.csv"
+    if (current := Registry(home.snapshots).current()) is not None:
+        return current
+    table.write_text("user_id,item_id,timestamp\n" + "\n".join(f"u{u},sku{u % 7},{u}" for u in range(30)))
+    Store(home.data).add(read_tables([table]))
+    return publish(home, "popularity")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from contextlib import closing
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -11,8 +10,7 @@ import typer
 from acclimate.cli.options import HomeOption, JsonOption
 from acclimate.cli.output import Output
 from acclimate.config import Home
-from acclimate.errors import CorruptError, InputError
-from acclimate.words import counted
+from acclimate.errors import CorruptError
 
 if TYPE_CHECKING:
     from acclimate.snapshot import Registry, Snapshot
@@ -58,42 +56,12 @@ def approve(
 def _activate(context: typer.Context, snapshot: str, home: Any, as_json: bool, done: str) -> None:
     """Make a snapshot current, if it goes with log and catalogue, and say what was done."""
     home, as_json = _given(context, home, as_json)
+    from acclimate.snapshot.activation import activate
+
     out, registry = Output(as_json), _registry(home)
-    _check_log(Home(home), registry.get(snapshot))
-    _check_catalogue(Home(home), registry.get(snapshot))
-    registry.rollback(snapshot)
+    activate(Home(home), snapshot)
     out.note(f"{snapshot} {done}; a running server takes it up within seconds")
     _list(out, registry)
-
-
-def _check_log(home: Home, snapshot: Snapshot) -> None:
-    """Raise CorruptError if the log of the home is not the one that the snapshot goes on from."""
-    if not home.log.exists():
-        return
-    from acclimate.events.log import check_continues
-    from acclimate.events.sqlite import SqliteLog
-
-    with closing(SqliteLog(home.log, readonly=True)) as log:
-        known = snapshot.manifest
-        check_continues(log, known.get("log"), known["offset"], f"snapshot {snapshot.id}")
-
-
-def _check_catalogue(home: Home, snapshot: Snapshot) -> None:
-    """Raise InputError if the snapshot knows none of the items of the home: it is another shop's."""
-    from acclimate.data.store import Store
-
-    store = Store(home.data)
-    if store.empty or snapshot.broken:
-        return
-    ours = store.load().items.ids
-    known = {item.item_id for item in snapshot.load().state.catalogue}
-    if ours and known.isdisjoint(ours):
-        raise InputError(
-            f"snapshot {snapshot.id} knows none of the {counted(len(ours), 'item')} of this home: it was "
-            "made for another catalogue. Take one of this home, or acclimate train --from it",
-            code="other_catalogue",
-            field="snapshot",
-        )
 
 
 def _given(context: typer.Context, home: Any, as_json: bool) -> tuple[Any, bool]:

@@ -84,6 +84,12 @@ class UserBody(Request, frozen=True):
     attributes: dict[str, Any] = {}
 
 
+class ActivateBody(Request, frozen=True):
+    """Which snapshot is to be current: one that waits for approval, or an earlier one again."""
+
+    id: Id
+
+
 class Problem(Struct, frozen=True):
     """What went wrong, or may have: for a program, for a person, and where."""
 
@@ -325,6 +331,17 @@ class SnapshotsAnswer(Struct, frozen=True):
     """What was published, newest first."""
 
     snapshots: list[SnapshotAnswer]
+
+
+class ActivateAnswer(Struct, frozen=True):
+    """``id`` is current now, in place of ``previous``; this process takes it up within seconds.
+
+    ``serving`` is what it answers with until then; `GET /readyz` tells when it has, or why it cannot.
+    """
+
+    id: str
+    previous: str | None
+    serving: str | None
 
 
 class Health(Struct, frozen=True):

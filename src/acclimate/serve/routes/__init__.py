@@ -2,7 +2,7 @@
 
 from acclimate.serve.routes.events import write_events
 from acclimate.serve.routes.items import delete_item, get_items, put_items
-from acclimate.serve.routes.operate import docs, livez, metrics, readyz, snapshots
+from acclimate.serve.routes.operate import activate, docs, livez, metrics, readyz, snapshots
 from acclimate.serve.routes.page import favicon, page, page_file
 from acclimate.serve.routes.recommend import recommend, recommend_get, request, similar
 from acclimate.serve.routes.users import delete_user, get_users, history, put_users
@@ -21,6 +21,7 @@ ROUTES = [
     delete_user,
     history,
     snapshots,
+    activate,
     livez,
     readyz,
     metrics,

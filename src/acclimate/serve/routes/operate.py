@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import asyncio
 
-from litestar import MediaType, Response, get
+from litestar import MediaType, Response, get, post
+from litestar.params import JSONBody
 from msgspec import to_builtins
 
-from acclimate.serve.problems import documented
+from acclimate.errors import AcclimateError
+from acclimate.home import Home
+from acclimate.serve.problems import Refused, documented
 from acclimate.serve.routes.page import read_page
 from acclimate.serve.routes.parameters import Served
-from acclimate.serve.schemas import Health, SnapshotAnswer, SnapshotsAnswer
+from acclimate.serve.schemas import ActivateAnswer, ActivateBody, Health, SnapshotAnswer, SnapshotsAnswer
 from acclimate.snapshot import Registry, Snapshot
+from acclimate.snapshot.activation import activate as make_current
 
 
 @get("/livez", tags=["operation"])
@@ -50,10 +54,35 @@ async def snapshots(engine: Served) -> SnapshotsAnswer:
     return SnapshotsAnswer([_shown(snapshot, serving) for snapshot in found])
 
 
+@post("/v1/snapshots/activate", status_code=200, tags=["operation"], responses=documented(400, 404, 409, 422))
+async def activate(data: JSONBody[ActivateBody], engine: Served) -> ActivateAnswer:
+    """Approve a snapshot that passed the gate and waits, or go back to an earlier one.
+
+    One that never passed a gate, is damaged, or belongs to another log or catalogue is refused.
+    """
+    previous = await asyncio.to_thread(_made_current, engine.home, data.id)
+    return ActivateAnswer(data.id, previous, engine.recommender.snapshot_id)
+
+
 @get("/docs", media_type=MediaType.HTML, include_in_schema=False)
 async def docs() -> Response[bytes]:
     """Show the routes for people; the page reads /openapi.json and needs nothing from elsewhere."""
     return read_page("docs.html")
+
+
+def _made_current(home: Home, name: str) -> str | None:
+    """Make a snapshot current; return which one was."""
+    try:
+        previous = Registry(home.snapshots).pointer()
+    except AcclimateError:  # CURRENT is damaged: that is mended by this
+        previous = None
+    try:
+        make_current(home, name)
+    except AcclimateError as error:
+        if error.code not in ("refused", "corrupt"):
+            raise
+        raise Refused(409, error.message, code=error.code, field="id") from error
+    return previous
 
 
 def _shown(snapshot: Snapshot, serving: str | None) -> SnapshotAnswer:
