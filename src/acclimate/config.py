@@ -12,7 +12,7 @@ from typing import Any
 
 import msgspec
 
-from acclimate.durations import again_after
+from acclimate.durations import again_after, lasting, seconds
 from acclimate.errors import SEEDS, InputError, nearest
 from acclimate.home import Home as Home
 from acclimate.parallel import ITEM_ROWS
@@ -195,17 +195,23 @@ GATES = ("auto", "ask")
 """Who decides about what has passed the gate."""
 
 
+SHORTEST_DEEP = 60.0
+"""Seconds between two full fits, at least."""
+
+
 class Adapt(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """What changes while it serves.
 
     With ``prior = "on"`` how often items are chosen now replaces how often they were, where that pays. The
     learner publishes after ``publish_every`` events what passes the gate; with ``gate = "ask"`` it waits for
-    a person to approve.
+    a person to approve. It fits anew on everything when drift asks for it, beside that each so often if
+    ``deep`` is a length of time, and never with ``deep = "off"``.
     """
 
     prior: str = "off"
     gate: str = "auto"
     publish_every: int = 2_000
+    deep: str = "drift"
 
     def __post_init__(self) -> None:
         check_numbers("adapt", self)
@@ -213,6 +219,22 @@ class Adapt(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
             if given not in allowed:
                 message = f"no {name} {given!r}: take {' or '.join(allowed)}"
                 raise InputError(message, code="bad_setting", field=f"adapt.{name}")
+        _ = self.deep_every
+
+    @property
+    def deep_every(self) -> float:
+        """Seconds between two full fits that drift does not ask for; infinite if there are none."""
+        if self.deep in ("drift", "off"):
+            return math.inf
+        try:
+            every = seconds(self.deep, "adapt.deep")
+        except InputError as error:
+            message = f"adapt.deep must be drift, off, or a length of time such as 7d, got {self.deep!r}"
+            raise InputError(message, code="bad_setting", field="adapt.deep") from error
+        if every < SHORTEST_DEEP:
+            message = f"adapt.deep must be {lasting(SHORTEST_DEEP)} or more, got {self.deep!r}"
+            raise InputError(message, code="bad_setting", field="adapt.deep")
+        return every
 
 
 class Serve(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

@@ -456,7 +456,7 @@ def test_one_who_acts_much_does_not_push_out_those_who_are_asked(home: Home) -> 
     history = lesson.state.histories([lesson.state.users.ids[busy]], 1e6)
     fresh = [item for item in range(N_ITEMS) if item not in set(history.items.tolist())]
     for item in fresh:
-        lesson._event((busy, item, 1e6, 2.0, float("nan")), history)
+        lesson._event((busy, item, 1e6, 2.0, float("nan")), history, 0)
     assert len(fresh) > 20
     assert len(lesson.newest) == 20
     assert lesson.asked == len(set(lesson.newest.users.tolist())) == 1

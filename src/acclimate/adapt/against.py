@@ -10,9 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from acclimate.adapt.findings import Findings
-from acclimate.adapt.questions import Questions
+from acclimate.adapt.questions import Questions, Scoring
 from acclimate.evaluate.compare import Interval, paired
-from acclimate.types import Model, User
+from acclimate.types import User
 
 ENOUGH, FEW = 50, 30
 """Users that a comparison needs, and a segment of them; with fewer it is not looked at."""
@@ -41,7 +41,7 @@ class Known(NamedTuple):
 
 
 def compare(
-    found: Findings, candidate: Model, current: Model, newest: Questions, older: Questions, known: Known
+    found: Findings, candidate: Scoring, current: Scoring, newest: Questions, older: Questions, known: Known
 ) -> None:
     """Ask both models the same, and add what came of it to ``found``.
 
@@ -96,7 +96,7 @@ def check_size(found: Findings, ours: int, theirs: int) -> None:
     )
 
 
-def against_users(asked: Questions, model: Model, other: Model | None = None) -> Interval:
+def against_users(asked: Questions, model: Scoring, other: Scoring | None = None) -> Interval:
     """Return NDCG@10 of ``model`` as a mean over users, or how much it has above that of another.
 
     Raises:
@@ -107,7 +107,7 @@ def against_users(asked: Questions, model: Model, other: Model | None = None) ->
 
 
 def _asked(
-    candidate: Model, current: Model, newest: Questions
+    candidate: Scoring, current: Scoring, newest: Questions
 ) -> tuple[NDArray[np.float64], NDArray[np.float64], float]:
     """Return the figures of both, and how many times as long the candidate took, the fastest of two each."""
     seconds: tuple[list[float], list[float]] = [], []

@@ -70,6 +70,20 @@ class Beside:
             self.folder.mkdir(parents=True, exist_ok=True)
             replace_file(self.folder / "CURRENT", f"{name}\n".encode())
 
+    @property
+    def candidate(self) -> str | None:
+        """The snapshot of a full fit that the gate has yet to judge; None if there is none."""
+        try:
+            return (self.folder / "CANDIDATE").read_text("utf-8").strip() or None
+        except (OSError, UnicodeDecodeError):
+            return None
+
+    @candidate.setter
+    def candidate(self, name: str | None) -> None:
+        with self._told():
+            self.folder.mkdir(parents=True, exist_ok=True)
+            replace_file(self.folder / "CANDIDATE", f"{name or ''}\n".encode())
+
     def forget(self, keep: set[str]) -> None:
         """Delete all files but those named in ``keep``."""
         for path in self.folder.glob("*.npz"):

@@ -8,9 +8,12 @@ from numpy.typing import NDArray
 from acclimate.adapt.against import ENOUGH, Known, check_size, compare
 from acclimate.adapt.findings import Findings
 from acclimate.adapt.questions import Questions
+from acclimate.adapt.renamed import renamed
+from acclimate.errors import InputError
 from acclimate.evaluate.compare import Interval, paired
 from acclimate.evaluate.results import ModelReport, Report
 from acclimate.snapshot import Loaded, Snapshot, probe
+from acclimate.state.fold import LiveState
 from acclimate.types import Floats, Model, Verdict
 from acclimate.words import counted
 
@@ -54,20 +57,26 @@ def first_verdict(snapshot: Snapshot, *, report: Report | None, missing: str = "
 
 
 def next_verdict(
-    snapshot: Snapshot, current: Model, older: Snapshot, newest: Questions, before: Questions
+    snapshot: Snapshot,
+    current: Model,
+    older: Snapshot,
+    newest: Questions,
+    before: Questions,
+    state: LiveState,
 ) -> Verdict:
     """Return whether a snapshot may take the place of another that it has learned on from.
 
     It must be sound as in `first_verdict`, and stand against the other as in
     `acclimate.adapt.against.compare`, on what neither has learned; its weights must not be one and a half
-    times as large (``not_larger``).
+    times as large (``not_larger``), and it must be of the same catalogue (``same_catalogue``).
 
     Args:
         snapshot: As `Registry.write` returned it.
-        current: The model of ``older``, with all items of ``snapshot``.
+        current: The model of ``older``, with all items of ``state``.
         older: Whose place it would take.
         newest: What was held back from learning since ``older``.
         before: What was held back earlier.
+        state: What is known by now, by whose codes the questions are put.
     """
     found = Findings()
     loaded = _check_sound(found, snapshot)
@@ -78,8 +87,12 @@ def next_verdict(
     if (n := len(np.unique(newest.users))) < ENOUGH:
         found.add("enough", False, f"{counted(n, 'user was', 'users were')} held back, {ENOUGH} are needed")
         return found.verdict()
-    known = Known(loaded.state.liked, loaded.state.people)
-    compare(found, loaded.model, current, newest, before, known)
+    try:
+        candidate = renamed(loaded, state)
+    except InputError as error:
+        found.add("same_catalogue", False, error.message)
+        return found.verdict()
+    compare(found, candidate, current, newest, before, Known(state.liked, state.people))
     return found.verdict()
 
 

@@ -8,12 +8,17 @@ from contextlib import ExitStack, closing
 from dataclasses import dataclass, field
 
 import msgspec
+import numpy as np
 
 from acclimate.adapt.against import ENOUGH, against_users
 from acclimate.adapt.beside import Beside
+from acclimate.adapt.deep import FITTED, Deep
+from acclimate.adapt.drift import Finding
 from acclimate.adapt.gate import next_verdict
 from acclimate.adapt.lesson import Lesson, beginning
+from acclimate.adapt.questions import Questions
 from acclimate.config import Home, Settings
+from acclimate.durations import lasting
 from acclimate.errors import AcclimateError, ConflictError, NotFoundError
 from acclimate.events.log import check_continues
 from acclimate.events.sqlite import SqliteLog
@@ -24,6 +29,8 @@ from acclimate.types import Model, Verdict
 AT_ONCE, LOOK_EVERY, TRY_AGAIN, TELL_EVERY = 512, 1.0, 60.0, 10.0
 """Records that are read together; seconds between two looks at the log, after a full disk, and between two
 lines about how far it is."""
+REST = 600.0
+"""Seconds between a full fit that failed and the next one."""
 KEPT = 5
 """Snapshots of the learner that stay, beside the current one and the one before."""
 LIVE = "live_ndcg@10"
@@ -44,6 +51,8 @@ class Account:
         refused: Snapshots that did not pass.
         rolled_back: Snapshots that were replaced by the one before, as they did worse.
         verdict: The last one of the gate; None if none was asked for.
+        fitted: Snapshots that full fits wrote.
+        drift: What was found last; None before anything was read.
         notes: What a person should know.
     """
 
@@ -54,6 +63,8 @@ class Account:
     refused: list[str] = field(default_factory=list)
     rolled_back: list[str] = field(default_factory=list)
     verdict: Verdict | None = None
+    fitted: list[str] = field(default_factory=list)
+    drift: Finding | None = None
     notes: list[str] = field(default_factory=list)
 
 
@@ -93,6 +104,13 @@ class Learner:
         self._told = time.monotonic()
         self._earlier: Model | None = None
         """The model whose place the current one has taken; None once that has stood its ground."""
+        self.deep = Deep(home, settings)
+        self._answered: int | None = None
+        """The event at which drift asked for the full fit that was begun last."""
+        self._fitted_at = 0.0
+        """When the last full fit was begun, or ended, in seconds since 1970."""
+        self._rests_until = 0.0
+        """When a full fit may be begun again after one that failed."""
 
     def run(self, *, once: bool = False) -> Account:
         """Learn until it is stopped, or ``once`` up to the end of the log.
@@ -106,11 +124,13 @@ class Learner:
         with (
             lock(self.home.path / "learning.lock", what=f"learning in {self.home.path}"),
             ExitStack() as files,
+            closing(self.deep),
         ):
             self._open()
             while True:
                 try:
                     read = self._read(files)
+                    self._deepen(once=once and not read)
                     if not read and once:
                         self._last()
                         return self.account
@@ -142,6 +162,7 @@ class Learner:
         ripe = lesson.take(records[len(known) :], every=adapt.publish_every, users=ENOUGH)
         self.account.events += lesson.flushed - was
         self.account.offset = lesson.state.offset
+        self._tell_drift(lesson.foreseen.finding)
         if records and (now := time.monotonic()) - self._told >= TELL_EVERY:
             self._told = now
             self._say(f"learned {self.account.events:,} events: at {lesson.state.offset:,} of {log.offset:,}")
@@ -173,9 +194,13 @@ class Learner:
         loaded, kept = snapshot.load(cache), self.beside.get(snapshot.id)
         self.snapshot, self._earlier = snapshot, None
         self.lesson = lesson = Lesson(loaded, snapshot.load(cache).model, kept, seed=self.settings.train.seed)
-        if lesson.earlier in {each.id for each in self.registry.list()}:
-            self._earlier = self.registry.get(str(lesson.earlier)).load(cache).model
-            lesson.beside(self._earlier)
+        every = self.registry.list()
+        self._full = max((each.manifest["created"] for each in every if _full(each)), default=0.0)
+        if lesson.earlier in {each.id for each in every}:
+            before = self.registry.get(str(lesson.earlier)).load(cache)
+            if before.state.items.ids == loaded.state.items.ids[: len(before.state.items.ids)]:
+                self._earlier = before.model
+                lesson.beside(self._earlier)
         for note in loaded.notes:
             self._note(f"snapshot {snapshot.id}: {note}")
 
@@ -187,6 +212,9 @@ class Learner:
         if last in (None, snapshot.id) or last not in names:
             return
         was = self.registry.get(str(last)).manifest
+        own = self.beside.get(snapshot.id)
+        if own is not None and own[1].get("round", {}).get("earlier") == last:
+            return  # a step forward, by a fit that began before
         if snapshot.manifest["created"] < was["created"]:
             kept = self.beside.get(str(last))
             self._drop(snapshot.id, max(was["offset"], kept[1]["round"]["offset"] if kept else 0))
@@ -203,6 +231,8 @@ class Learner:
         lesson = self.lesson
         if self._earlier is not None and self._worse():
             return
+        if self._judge_fitted():
+            return
         known = self.snapshot.manifest["settings"]
         candidate = self.registry.write(
             lesson.slow.base,
@@ -210,10 +240,23 @@ class Learner:
             metrics={LIVE: against_users(lesson.newest, lesson.slow.base)},
             settings=None if known is None else msgspec.convert(known, Settings),
         )
-        verdict = next_verdict(candidate, lesson.current, self.snapshot, lesson.newest, lesson.before)
-        self.account.verdict = verdict
-        asks = self.settings.adapt.gate == "ask"
         self.beside.put(candidate.id, lesson.left(self.snapshot.id))
+        if self._stand(candidate, lesson.newest):
+            lesson.judged = lesson.learned
+        elif candidate.id in self.account.refused:
+            self.beside.put(self.snapshot.id, lesson.again())
+        self._tidy(candidate)
+        if candidate.id not in self.account.waiting:
+            self._open()
+
+    def _stand(self, candidate: Snapshot, asked: Questions) -> bool:
+        """Let a candidate stand before the gate and take the place of what is current; return whether it may.
+
+        With ``adapt.gate = "ask"`` it waits for a person then.
+        """
+        lesson, asks = self.lesson, self.settings.adapt.gate == "ask"
+        verdict = next_verdict(candidate, lesson.current, self.snapshot, asked, lesson.before, lesson.state)
+        self.account.verdict = verdict
         try:
             if asks:
                 self.registry.judge(candidate, verdict)
@@ -221,22 +264,88 @@ class Learner:
                 self.registry.publish(candidate, verdict, instead_of=self.snapshot)
         except ConflictError as error:  # another one is current by now: this one was learned on the old
             self._note(error.message)
+            return False
         except AcclimateError as error:
             if error.code != "refused":
                 raise
             self.account.refused.append(candidate.id)
             self._note(error.message)
-            self.beside.put(self.snapshot.id, lesson.again())
-        else:
-            told = self.account.waiting if asks else self.account.published
-            told.append(candidate.id)
-            lesson.judged = lesson.learned
-            why = next(line for line in verdict.reasons if "the current model" in line)
-            what = f"waits for: acclimate snapshots approve {candidate.id}" if asks else "is published"
-            self._say(f"{candidate.id} {what}: {why}")
+            return False
+        told = self.account.waiting if asks else self.account.published
+        told.append(candidate.id)
+        why = next(line for line in verdict.reasons if "the current model" in line)
+        what = f"waits for: acclimate snapshots approve {candidate.id}" if asks else "is published"
+        self._say(f"{candidate.id} {what}: {why}")
+        return True
+
+    def _deepen(self, *, once: bool) -> None:
+        """Begin a full fit where one is due, and take over what it wrote; ``once``: wait for it."""
+        try:
+            if not self.deep.running and (why := self._due()) is not None:
+                self._answered, self._fitted_at = self.lesson.foreseen.finding.deep, time.time()
+                self._say(f"fitting anew on everything, from {self.snapshot.id}, in a process apart: {why}")
+                self.deep.begin(self.snapshot)
+            name = self.deep.ended(None if once else 0.0)
+        except AcclimateError as error:
+            self._answered, self._rests_until = None, time.time() + REST
+            self._note(f"{error.message}; it is tried again in {lasting(REST)} if it is still wanted")
+            return
+        if name is not None:
+            self.beside.candidate, self._fitted_at = name, time.time()
+            self.account.fitted.append(name)
+            self._say(f"{name} was fitted anew; it is judged by what is held back from now on")
+
+    def _due(self) -> str | None:
+        """Return why a full fit should be made now, or None."""
+        adapt, finding = self.settings.adapt, self.lesson.foreseen.finding
+        if adapt.deep == "off" or self.beside.candidate is not None or time.time() < self._rests_until:
+            return None
+        if finding.deep is not None and finding.deep != self._answered:
+            return "; ".join(finding.reasons)
+        since = max(self._fitted_at, self._full)
+        if time.time() - since >= adapt.deep_every:
+            return f"adapt.deep is {adapt.deep}"
+        return None
+
+    def _judge_fitted(self) -> bool:
+        """Let what a full fit wrote stand before the gate, if there is enough that it has not learned.
+
+        Returns:
+            Whether a new round has begun with it.
+        """
+        name, lesson = self.beside.candidate, self.lesson
+        if name is None:
+            return False
+        try:
+            candidate = self.registry.get(name)
+        except AcclimateError as error:
+            self._note(f"what was fitted anew is lost: {error.message}")
+            self.beside.candidate = None
+            return False
+        asked = lesson.newest.since(candidate.manifest["offset"])
+        if len(np.unique(asked.users)) < ENOUGH:
+            return False
+        self.beside.put(name, lesson.anew(self.snapshot.id))
+        passed = self._stand(candidate, asked)
+        self.beside.candidate = None
         self._tidy(candidate)
-        if not (asks and candidate.id in self.account.waiting):
-            self._open()
+        if not passed or name in self.account.waiting:
+            return False
+        self._open()
+        return True
+
+    def _tell_drift(self, finding: Finding) -> None:
+        """Say when drift begins, gets worse, is over; warn a person once."""
+        was, self.account.drift = self.account.drift, finding
+        if finding.level == (was.level if was else "calm"):
+            return
+        if finding.warning is not None:
+            self._note(finding.warning)
+        elif finding.level == "calm":
+            self._say("what was learned holds again")
+        else:
+            told = {"shifting": "learning faster", "lasting": "that did not mend it"}[finding.level]
+            self._say(f"{'; '.join(finding.reasons)}: {told}")
 
     def _worse(self) -> bool:
         """Go back to the snapshot before if what took its place does worse on what came since."""
@@ -259,8 +368,10 @@ class Learner:
     def _tidy(self, candidate: Snapshot) -> None:
         """Delete snapshots of the learner but the newest, and what was kept beside those that are gone."""
         needed = {self.registry.pointer(), self.snapshot.id, self.lesson.earlier, candidate.id}
+        needed |= {self.beside.candidate, *self.account.waiting}
         every = self.registry.list()
-        own = [each for each in every if LIVE in each.manifest.get("metrics", {}) and each.id not in needed]
+        made = [each for each in every if {LIVE, FITTED} & set(each.manifest.get("metrics", ()))]
+        own = [each for each in made if each.id not in needed]
         for each in own[KEPT:]:
             self.registry.remove(each)
         self.beside.forget({each.id for each in self.registry.list()})
@@ -268,3 +379,8 @@ class Learner:
     def _note(self, line: str) -> None:
         self.account.notes.append(line)
         self._say(line)
+
+
+def _full(snapshot: Snapshot) -> bool:
+    """Return whether a snapshot was fitted on everything, and did not learn on."""
+    return not snapshot.broken and LIVE not in snapshot.manifest.get("metrics", {})

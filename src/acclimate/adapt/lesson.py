@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from acclimate.adapt.foreseen import Foreseen
 from acclimate.adapt.questions import Questions
 from acclimate.adapt.slow import Slow
 from acclimate.evaluate.keeping import joined, part_of
@@ -83,13 +84,13 @@ class Lesson:
                 break
             history = self._history(record)
             changes = self.state.apply([record])
-            if self._fresh and (changes.items or changes.forgotten):
+            if (self._fresh or self.foreseen.waits) and (changes.items or changes.forgotten):
                 self.flush()
             self._items |= set(changes.items)
             for user in changes.forgotten:
                 self._forget(user)
             for event in changes.events:
-                self._event(event, history)
+                self._event(event, history, record.offset)
         self.flush()
         return self.ripe(every, users)
 
@@ -98,7 +99,7 @@ class Lesson:
         return self.learned - self.judged >= every and self.asked >= users
 
     def flush(self) -> None:
-        """Learn what waits, with the items that are there by now."""
+        """Learn what waits, with the items that are there by now, and see how well it was foreseen."""
         if self._items:
             for model in self._models:
                 self._hand_over(model, self._items)
@@ -107,6 +108,9 @@ class Lesson:
             self.slow.learn(stream(self._fresh))
             self.flushed += len(self._fresh)
             self._fresh = []
+        if self.foreseen.waits:
+            self.foreseen.look()
+            self.slow.rate = self.foreseen.finding.rate
 
     def held(self, user: int) -> bool:
         """Return whether the events of the user with this code are held back in this round."""
@@ -120,15 +124,24 @@ class Lesson:
         arrays, about = self.slow.state()
         learned = {name: part for name, part in arrays.items() if not name.startswith("base.")}
         slow = learned, {name: part for name, part in about.items() if name != "base"}
-        kept = joined({"slow": slow, "older": older.state()})
+        kept = joined({"slow": slow, "older": older.state(), "drift": self.foreseen.state()})
         return beginning(kept, self._held, self.number + 1, self.state.offset, earlier)
 
     def again(self) -> State:
         """Return what the next round begins with, where what was learned in this one is dropped."""
-        return beginning(self._kept, [], self.number + 1, self.state.offset, self.earlier)
+        names = [name for name in ("slow", "older") if name in self._kept[1]]
+        kept = {name: part_of(self._kept, name) for name in names} | {"drift": self.foreseen.state()}
+        return beginning(joined(kept), [], self.number + 1, self.state.offset, self.earlier)
+
+    def anew(self, earlier: str) -> State:
+        """Return what a round begins with, where a full fit takes the place of ``earlier``."""
+        kept = joined({"drift": self.foreseen.fitted()})
+        return beginning(kept, [], self.number + 1, 0, earlier)
 
     def _begin(self, base: State, kept: State) -> None:
         self._kept = kept
+        self.foreseen = Foreseen(self.current, part_of(kept, "drift") if "drift" in kept[1] else None)
+        self.slow.rate = self.foreseen.finding.rate
         if "slow" in kept[1]:
             arrays, document = part_of(kept, "slow")
             own, about = joined({"base": base})
@@ -151,7 +164,7 @@ class Lesson:
         code = self.state.users.code(user_id)
         return self.state.histories([user_id], record.time) if code >= 0 and self.held(code) else None
 
-    def _event(self, event: Happened, history: Histories | None) -> None:
+    def _event(self, event: Happened, history: Histories | None, offset: int) -> None:
         user, item, time, weight, _ = event
         if weight <= 0:
             return
@@ -162,8 +175,10 @@ class Lesson:
         if history is None:  # the first that is heard of this user
             history = Histories.of([[]], now=[time], users=[user])
         self._held.append(event)
-        if self._asked[user] < EACH and self.newest.add(history, item):
+        if self._asked[user] < EACH and self.newest.add(history, item, offset):
             self._asked[user] += 1
+            if self.foreseen.add(history, item, self.state.item(item).categories):
+                self.flush()
 
     def _forget(self, user: int) -> None:
         self.slow.forget(user)

@@ -3,19 +3,30 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from acclimate.metrics import rank_metrics
-from acclimate.types import Codes, Histories, Model, State
+from acclimate.types import Codes, Floats, Histories, State
 
 LONGEST = 200
 """Events of a history that are kept with a question, the newest."""
 CELLS, TOGETHER = 4_000_000, 256
 """Scores and questions that are asked for at once."""
 _COLUMNS = ("items", "times", "weights", "values", "kinds")
+
+
+class Scoring(Protocol):
+    """What can be asked: any model."""
+
+    @property
+    def n_items(self) -> int:
+        """Size of the catalogue."""
+
+    def score(self, histories: Histories) -> Floats:
+        """Return float32[n, n_items]."""
 
 
 class Questions:
@@ -34,7 +45,7 @@ class Questions:
 
     def __init__(self, most: int = 2_000) -> None:
         self.most = most
-        self._asked: list[tuple[Histories, int]] = []
+        self._asked: list[tuple[Histories, int, int]] = []
 
     def __len__(self) -> int:
         return len(self._asked)
@@ -42,28 +53,29 @@ class Questions:
     @property
     def users(self) -> Codes:
         """Whose each is, int32[n]."""
-        return np.array([int(one.users[0]) for one, _ in self._asked if one.users is not None], np.int32)
+        return np.array([int(one.users[0]) for one, *_ in self._asked if one.users is not None], np.int32)
 
     @property
     def targets(self) -> Codes:
         """What came next, int32[n]."""
-        return np.array([target for _, target in self._asked], np.int32)
+        return np.array([target for _, target, _ in self._asked], np.int32)
 
     @property
     def lengths(self) -> NDArray[np.int64]:
         """How many events were known before each, up to `LONGEST`, int64[n]."""
-        return np.array([len(one.items) for one, _ in self._asked], np.int64)
+        return np.array([len(one.items) for one, *_ in self._asked], np.int64)
 
-    def add(self, history: Histories, target: int) -> bool:
+    def add(self, history: Histories, target: int, offset: int = 0) -> bool:
         """Take in a question, and return whether it is one.
 
         Args:
             history: Of one user, whose code it holds.
             target: What the user chose next. If that is in the history it may not be listed: it is none.
+            offset: Where in the log that stands.
         """
         if (history.items == target).any():
             return False
-        self._asked.append((history.last(LONGEST), target))
+        self._asked.append((history.last(LONGEST), target, offset))
         del self._asked[: -self.most]
         return True
 
@@ -71,11 +83,17 @@ class Questions:
         """Take in all of ``other``."""
         self._asked = [*self._asked, *other._asked][-self.most :]
 
+    def since(self, offset: int) -> Questions:
+        """Return those that stand behind ``offset`` in the log."""
+        found = Questions(self.most)
+        found._asked = [each for each in self._asked if each[2] > offset]
+        return found
+
     def forget(self, user: int) -> None:
         """Forget the user with this code."""
-        self._asked = [(one, target) for one, target in self._asked if one.users != user]
+        self._asked = [each for each in self._asked if each[0].users != user]
 
-    def ndcg(self, model: Model) -> NDArray[np.float64]:
+    def ndcg(self, model: Scoring) -> NDArray[np.float64]:
         """Return NDCG@10 of each question among all items that its user did not have, float64[n].
 
         Raises:
@@ -83,23 +101,24 @@ class Questions:
         """
         found = [np.zeros(0)]
         for some in self._batches(model.n_items):
-            histories = joined([one for one, _ in some])
-            targets = np.array([target for _, target in some], np.int32)
+            histories = joined([one for one, *_ in some])
+            targets = np.array([target for _, target, _ in some], np.int32)
             out = histories.closed(np.inf)
             scores = np.asarray(model.score(histories), np.float32)
             ends = np.arange(len(some) + 1)
             found.append(rank_metrics(scores, targets, ends, out.rows, out.items)["ndcg@10"])
         return np.concatenate(found)
 
-    def _batches(self, n_items: int) -> Iterator[list[tuple[Histories, int]]]:
+    def _batches(self, n_items: int) -> Iterator[list[tuple[Histories, int, int]]]:
         size = max(1, min(TOGETHER, CELLS // max(n_items, 1)))
         for start in range(0, len(self._asked), size):
             yield self._asked[start : start + size]
 
     def state(self) -> State:
         """Return all that `restored` needs."""
-        together = joined([one for one, _ in self._asked])
+        together = joined([one for one, *_ in self._asked])
         arrays: dict[str, NDArray[Any]] = {"targets": self.targets, "users": self.users}
+        arrays["at"] = np.array([offset for *_, offset in self._asked], np.int64)
         arrays |= {name: np.array(getattr(together, name)) for name in (*_COLUMNS, "offsets", "now")}
         return arrays, {"most": self.most}
 
@@ -114,7 +133,7 @@ class Questions:
             users=arrays["users"],
             kinds=arrays["kinds"],
         )
-        found._asked = list(zip(together, arrays["targets"].tolist(), strict=True))
+        found._asked = list(zip(together, arrays["targets"].tolist(), arrays["at"].tolist(), strict=True))
         return found
 
 

@@ -75,6 +75,8 @@ class Slow(Around):
         self.every, self.learning_rate, self.seed = every, learning_rate, seed
         self.guard = make_safeguard(safeguard, strength)
         self.users, self.counts = Panel(MOST), np.zeros(0, np.int64)
+        self.rate = 1.0
+        """What the learning rate is multiplied by from here on; whoever sets it keeps it."""
         self.steps = self.failed = 0
         self._new: list[int] = []
         self._open: tuple[SequenceNet, torch.optim.Optimizer] | None = None
@@ -182,8 +184,10 @@ class Slow(Around):
             if first:
                 self.guard.begin(self.guard.known)
             return
+        for group in optimiser.param_groups:
+            group["lr"] = self.learning_rate * self.rate
         optimiser.step()
-        self.guard.settle(net, self.learning_rate)
+        self.guard.settle(net, self.learning_rate * self.rate)
         with mixed(net, self.guard.then, self.guard.share):
             self.base.restore(closed(net, self.base.state()))
 

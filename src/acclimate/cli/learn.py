@@ -23,7 +23,8 @@ def learn(
 
     The model of the current snapshot goes on learning (sequence). After adapt.publish_every events it stands
     before the gate, against the current one, on events of users who were held back. A running server takes
-    up what is published; what turns out worse is rolled back. Killed at any point it goes on.
+    up what is published; what turns out worse is rolled back. Where drift asks for it a full fit is made in
+    a process apart. Killed at any point it goes on.
     """
     out = call.out
     from acclimate.adapt.learner import Learner
@@ -49,6 +50,8 @@ def learn(
             "refused": account.refused,
             "rolled_back": account.rolled_back,
             "verdict": account.verdict,
+            "fitted": account.fitted,
+            "drift": account.drift,
             "notes": account.notes,
         }
     )
