@@ -195,8 +195,11 @@ def test_the_divergence_is_that_of_two_softmaxes(monkeypatch: pytest.MonkeyPatch
     p, q = torch.softmax(logits, dim=1), torch.softmax(np.exp(0.5) * logits, dim=1)
     expected = float((p * (p / q).log()).sum(dim=1).mean())
     assert term() == pytest.approx(expected, rel=1e-3)
-    monkeypatch.setattr(safeguards, "CHUNK", 2)
-    assert term() == pytest.approx(expected, rel=1e-3)
+    with monkeypatch.context() as few:
+        few.setattr(safeguards, "STATES", 3)
+        drawn = [term(seed) for seed in range(200)]
+    assert len(set(drawn)) > 1
+    assert np.mean(drawn) == pytest.approx(expected, rel=0.3)
     monkeypatch.setattr(safeguards, "ITEMS", 5)
     assert term(1) == term(1) != term(2)
     assert net.training

@@ -9,17 +9,16 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
-from torch.utils.checkpoint import checkpoint
 
 from acclimate.errors import InputError, is_number, nearest, shown
-from acclimate.models.going_on import answers, had_before, longer, mixed, singles
+from acclimate.models.going_on import answers, had_before, longer, mixed, singles, thinned
 from acclimate.models.losses import divergence
 from acclimate.models.sequence_net import ITS_OWN, Batch, SequenceNet
 from acclimate.state.contest import Contest, earned
 from acclimate.types import State
 
-CHUNK, ITEMS = 512, 4_096
-"""States that are compared at a time, and items at most: of more, so many are drawn."""
+STATES, ITEMS = 1_024, 4_096
+"""States, of whole sequences, and items that are compared, about and at most: of more, so many are drawn."""
 JUDGED = 64
 """Stretches that say how much each weight matters."""
 SHARES = (0.0, 0.25, 0.5, 0.75, 1.0)
@@ -100,14 +99,14 @@ class Distilled(Safeguard):
     """Adds ``strength * KL(published || now)``, over items at the states of the batch.
 
     Both are read without dropout, and compared over the items that the published model has seen chosen, so
-    that new ones are free. With many items they are compared over some that are drawn.
+    that new ones are free. Of many sequences and items some are drawn.
 
     References:
         Hinton, Vinyals, Dean, "Distilling the knowledge in a neural network", 2015; Li and Hoiem, "Learning
         without forgetting", ECCV 2016, section 3.
     """
 
-    usual = 1.0
+    usual = 0.3
 
     def __init__(self, strength: float) -> None:
         if strength == np.inf:  # a slope of which nothing could be said; it would never step
@@ -118,26 +117,22 @@ class Distilled(Safeguard):
         super().__init__(strength)
 
     def term(self, net: SequenceNet, batches: Sequence[Batch], rng: np.random.Generator) -> Tensor:
-        """Return ``strength`` times the divergence, the mean of all states that are asked."""
-        some = torch.from_numpy(np.flatnonzero(self.known))
+        """Return ``strength`` times the mean divergence of states that are asked; of many, some are drawn."""
+        some = np.flatnonzero(self.known)
         if len(some) > ITEMS:
-            some = torch.from_numpy(rng.choice(some.numpy(), ITEMS, replace=False))
-        found, count = [], 0
+            some = rng.choice(some, ITEMS, replace=False)
+        codes, found, count = torch.from_numpy(some), [], 0
         net.eval()
-        for batch in batches:
+        for batch in thinned(batches, STATES, rng):
             asked = batch.weights > 0
             with torch.no_grad(), mixed(net, self.then, 0.0):
                 states, items, bias = answers(net, batch.steps)
-                aims = states[asked], items[some], bias[some], net.scale.clone()
+                aims = states[asked], items[codes], bias[codes], net.scale.clone()
             states, items, bias = answers(net, batch.steps)
-            mine = states[asked], items[some], bias[some], net.scale
-            for low in range(0, len(mine[0]), CHUNK):
-                part = slice(low, low + CHUNK)
-                both = aims[0][part], *aims[1:], mine[0][part], *mine[1:]
-                found.append(checkpoint(divergence, *both, use_reentrant=False))
-            count += len(mine[0])
+            found.append(divergence(*aims, states[asked], items[codes], bias[codes], net.scale))
+            count += int(asked.sum())
         net.train()
-        return self.strength * torch.stack(found).sum() / max(count, 1)
+        return self.strength * torch.stack(found).sum() / count if count else torch.zeros(())
 
 
 class Anchored(Safeguard):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 
 import numpy as np
@@ -91,6 +91,25 @@ def answers(net: SequenceNet, steps: Steps) -> tuple[Tensor, Tensor, Tensor]:
     own = net.terms.seen() if net.terms else None
     bias = table.new_zeros(len(table)) if own is None or own.bias is None else own.bias
     return net.read(table[steps.items], steps), F.normalize(table, dim=1), bias
+
+
+def thinned(batches: Sequence[Batch], most: int, rng: np.random.Generator) -> list[Batch]:
+    """Return whole sequences of ``batches``, drawn until they ask for ``most`` states or none is left."""
+    lengths = [batch.steps.lengths for batch in batches]
+    rows = torch.repeat_interleave(torch.arange(sum(len(each) for each in lengths)), torch.cat(lengths))
+    asked = torch.bincount(rows, torch.cat([batch.weights > 0 for batch in batches]).double())
+    order = torch.from_numpy(rng.permutation(len(asked)))
+    before = torch.cumsum(asked[order], 0) - asked[order]
+    chosen = torch.zeros(len(asked), dtype=torch.bool)
+    chosen[order[before < most]] = True
+    found = []
+    for batch, keep in zip(batches, torch.split(chosen, [len(each) for each in lengths]), strict=True):
+        each = torch.repeat_interleave(keep, batch.steps.lengths)
+        others = (part[each] for part in (batch.steps.times, batch.steps.asked, batch.steps.told))
+        steps = Steps(batch.steps.items[each], batch.steps.lengths[keep], *others)
+        if keep.any():
+            found.append(Batch(steps, batch.targets[each], batch.weights[each]))
+    return found
 
 
 def singles(batch: Batch, most: int) -> Iterator[Batch]:
