@@ -14,6 +14,7 @@ from acclimate.errors import CorruptError
 
 if TYPE_CHECKING:
     from acclimate.snapshot import Registry, Snapshot
+    from acclimate.types import Verdict
 
 app = typer.Typer(help="What was published, by which verdict; go back to an earlier one.")
 
@@ -110,10 +111,25 @@ def _row(snapshot: Snapshot, current: Snapshot | None) -> dict[str, Any]:
 
 
 def _cells(row: dict[str, Any]) -> tuple[object, ...]:
-    ndcg = (row["metrics"] or {}).get("ndcg@10", {}).get("mean")
-    verdict = row["verdict"]
-    found = "broken" if row["broken"] else "not judged" if not verdict else "passed"
-    found = "refused" if verdict and not verdict.passed else found
     created = row["created"] and datetime.fromtimestamp(row["created"], UTC).strftime("%Y-%m-%d %H:%M")
     mark = "*" if row["current"] else ""
-    return mark, row["id"], created, row["model"], row["offset"], ndcg and f"{ndcg:.4f}", found
+    judged = "broken" if row["broken"] else _judged(row["verdict"])
+    return mark, row["id"], created, row["model"], row["offset"], _figure(row["metrics"] or {}), judged
+
+
+def _figure(metrics: dict[str, Any]) -> str | None:
+    """Return NDCG@10 when it was made; of what the learner made, on users who were held back."""
+    for name, told in (("ndcg@10", ""), ("live_ndcg@10", " live")):
+        if name in metrics:
+            return f"{metrics[name]['mean']:.4f}{told}"
+    return None
+
+
+def _judged(verdict: Verdict | None) -> str:
+    """Return what the gate found: how much better than the one before, or what failed."""
+    if verdict is None:
+        return "not judged"
+    if not verdict.passed:
+        return f"refused: {', '.join(name for name, held in verdict.checks.items() if not held)}"
+    gain = verdict.figures.get("gain")
+    return "passed" if gain is None else f"passed, {gain:+.4f}"
