@@ -10,6 +10,7 @@ from typing import Any
 
 from benchmarks.ablation.tables import tables as ablation
 from benchmarks.accuracy.run import TIMED
+from benchmarks.adaptation.tables import tables as adaptation
 from benchmarks.adapters.tables import tables as adapters
 from benchmarks.classic.tables import table as classic
 from benchmarks.peers.tables import tables as peers
@@ -135,6 +136,7 @@ def _told(found: dict[str, Any]) -> str:
 
 _BODIES: dict[str, Callable[[dict[str, Any]], str]] = {
     "ablation": ablation,
+    "adaptation": adaptation,
     "accuracy": lambda found: "\n\n".join(
         [
             accuracy(),

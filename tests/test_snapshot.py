@@ -176,10 +176,10 @@ def test_nothing_is_published_without_a_verdict_that_passed(registry):
     assert refused.value.code == "refused"
     assert registry.current() == first
     assert registry.get(second.id).verdict == REFUSED
-    with pytest.raises(AcclimateError, match="never passed a gate"):
+    with pytest.raises(AcclimateError, match="did not pass, valid failed: loads; scores are infinite"):
         registry.rollback(second.id)
     third = write(registry, a=3)
-    with pytest.raises(AcclimateError, match="never passed a gate"):
+    with pytest.raises(AcclimateError, match="never stood before a gate"):
         registry.rollback(third.id)
 
 

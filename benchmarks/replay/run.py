@@ -19,6 +19,7 @@ from benchmarks.machine import machine, stamp
 
 from acclimate.adapt.choices import again_told
 from acclimate.adapt.slow import Slow
+from acclimate.adapt.stepped import Stepped
 from acclimate.adapt.swapped import Swapped
 from acclimate.config import Home
 from acclimate.data.cleaning import Wanted
@@ -132,6 +133,7 @@ def levels(case: Case, seed: int, cache: Path) -> list[Level]:
         Level("live", main, new_items=False),
         Level("items", main, learns=False),
         Level("prior", Swapped(main)),
+        Level("step", Stepped(main)),
         *([] if case.params.get("repeats") else [Level("slow", Slow(main), every=128)]),
     ]
     names = [name for name in MODELS if learns(name) or name in ("popularity", "frequency")]

@@ -205,12 +205,14 @@ class Verdict:
         reasons: One line for each check, in words.
         checks: Name of each check and whether it held.
         figures: What was measured.
+        failed: The lines of the checks that did not hold.
     """
 
     passed: bool
     reasons: tuple[str, ...]
     checks: Mapping[str, bool]
     figures: Mapping[str, float] = field(default_factory=dict)
+    failed: tuple[str, ...] = ()
 
 
 class Encoder(Protocol):

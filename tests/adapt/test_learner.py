@@ -461,3 +461,34 @@ def test_one_who_acts_much_does_not_push_out_those_who_are_asked(home: Home) -> 
     assert len(lesson.newest) == 20
     assert lesson.asked == len(set(lesson.newest.users.tolist())) == 1
     assert len(lesson._held) == len(fresh), "all of them are learned later"
+
+
+def test_a_flood_of_one_account_is_learned_once_and_fills_no_round(
+    home: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("acclimate.adapt.lesson.PASSED", 40)
+    learner = Learner(home, EVERY)
+    learner._open()
+    lesson = learner.lesson
+    for held in (True, False):
+        busy = next(user for user in range(N_USERS) if lesson.held(user) == held)
+        before = lesson.learned, len(lesson._held)
+        for n in range(1_000):
+            lesson._event((busy, 3, 1e6 + n, 2.0, float("nan")), None, n)
+        lesson.flush()
+        assert lesson.learned + len(lesson._held) == sum(before) + 1
+        for n in range(1_000):
+            lesson._event((busy, n % N_ITEMS, 2e6 + n, 2.0, float("nan")), None, n)
+        lesson.flush()
+        assert lesson.learned + len(lesson._held) == sum(before) + 40
+
+
+def test_a_candidate_that_cannot_be_judged_is_told_once(home: Home, world: World) -> None:
+    said: list[str] = []
+    few = [event for event in later(world) if event.user_id in set(world.data.users.ids[:8])]
+    log(home, few * 4)
+    settings = Settings(adapt=Adapt(publish_every=20))
+    account = Learner(home, settings, say=said.append).run(once=True)
+    assert sum("a candidate is due, and waits" in line for line in said) == 1
+    assert account.open == account.events > 20
+    assert any("are in no snapshot" in note for note in account.notes)

@@ -65,6 +65,10 @@ def test_what_is_learned_passes_the_gate_or_waits_for_a_person(run: Run, shop: P
     if told["waiting"]:
         name = told["waiting"][-1]
         assert f"waits for: acclimate snapshots approve {name}" in " ".join(asked.err.split())
+        rows = run("snapshots", "--home", shop, "--json").document["snapshots"]
+        assert next(row["id"] for row in rows if row["waits"]) == name
+        told = " ".join(run("snapshots", "--home", shop).err.split())
+        assert f"waits for a person: acclimate snapshots approve {name}" in told
         approved = run("snapshots", "approve", name, "--home", shop)
         assert approved.code == 0, approved.err
         assert current(run, shop) == name
@@ -120,5 +124,5 @@ def test_it_stops_when_it_is_told_to(shop: Path) -> None:
     process.send_signal(signal.SIGTERM)
     out, err = process.communicate(timeout=60)
     assert process.returncode == 0, err
-    assert "stopped: what was learned since the last snapshot is learned again" in " ".join(err.split())
+    assert "stopped; what is in no snapshot is learned again" in " ".join(err.split())
     assert "Traceback" not in out + err

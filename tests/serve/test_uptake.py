@@ -281,7 +281,7 @@ def test_a_person_approves_and_goes_back_over_http(home: Home, tmp_path: Path) -
         waits = written(home, "item-knn")
         status, answer = activate({"id": waits.id})
         assert (status, answer["error"]["code"]) == (409, "refused")
-        assert "never passed a gate" in answer["error"]["message"]
+        assert "never stood before a gate" in answer["error"]["message"]
         registry.judge(waits, first_verdict(waits, report=None))
         assert activate({"id": waits.id})[1] == {"id": waits.id, "previous": first.id, "serving": first.id}
         until(lambda: serving(url) == waits.id)

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from acclimate.errors import InputError
-from acclimate.state import priors
+from acclimate.state.influence import PURSE
 from acclimate.state.priors import DAY, LivePrior
 
 HALF_LIVES = (DAY, 30 * DAY)
@@ -104,7 +104,7 @@ def test_a_flood_from_one_account_counts_as_one_event() -> None:
     assert np.abs(flooded.shift(1) - calm.shift(1)).max() <= np.log(2)
     for n in range(10_000):
         flooded.learn(8, n % 50, 100.0 + n / 100)
-    assert flooded._all[1] < 1 + 1 + priors.PURSE
+    assert flooded._all[1] < 1 + 1 + PURSE
 
 
 def test_who_comes_back_every_week_counts_nearly_anew() -> None:

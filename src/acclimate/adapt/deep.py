@@ -95,9 +95,7 @@ class Deep:
     def close(self) -> None:
         """End the fit, if one is going on."""
         if self._process is not None:
-            self._process.terminate()
-            self._process.join(10)
-            self._process.kill()
+            self._process.kill()  # a fit that is begun again goes on where it was
             self._process.join()
         if self._heard is not None:
             self._heard.close()

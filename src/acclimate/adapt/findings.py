@@ -19,11 +19,14 @@ class Findings:
         self.checks: dict[str, bool] = {}
         self.reasons: list[str] = []
         self.figures: dict[str, float] = {}
+        self._failed: list[str] = []
 
     def add(self, name: str, held: bool, reason: str) -> None:
         """Take in whether the check ``name`` held, and why in words."""
         self.checks[name] = held
         self.reasons.append(reason)
+        if not held:
+            self._failed.append(reason)
 
     @property
     def held(self) -> bool:
@@ -32,4 +35,4 @@ class Findings:
 
     def verdict(self) -> Verdict:
         """Return what all say together."""
-        return Verdict(self.held, tuple(self.reasons), self.checks, self.figures)
+        return Verdict(self.held, tuple(self.reasons), self.checks, self.figures, tuple(self._failed))

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from contextlib import ExitStack, closing
-from dataclasses import dataclass, field
+from contextlib import AbstractContextManager, ExitStack, closing
 
 import msgspec
 import numpy as np
 
+from acclimate.adapt.account import Account
 from acclimate.adapt.against import ENOUGH, against_users
 from acclimate.adapt.beside import Beside
 from acclimate.adapt.deep import FITTED, Deep
@@ -24,11 +24,13 @@ from acclimate.events.log import check_continues
 from acclimate.events.sqlite import SqliteLog
 from acclimate.locks import lock
 from acclimate.snapshot import Registry, Snapshot
-from acclimate.types import Model, Verdict
+from acclimate.types import Model
+from acclimate.words import counted
 
 AT_ONCE, LOOK_EVERY, TRY_AGAIN, TELL_EVERY = 512, 1.0, 60.0, 10.0
 """Records that are read together; seconds between two looks at the log, after a full disk, and between two
 lines about how far it is."""
+NOTHING = "nothing to learn on yet: acclimate train --model sequence"
 REST = 600.0
 """Seconds between a full fit that failed and the next one."""
 KEPT = 5
@@ -37,35 +39,6 @@ LIVE = "live_ndcg@10"
 """The figure that snapshots of the learner have, and no others."""
 PASSING = frozenset({"not_writable", "busy"})
 """Errors that may pass: the disk is full, or another process publishes at this moment."""
-
-
-@dataclass(slots=True)
-class Account:
-    """What came of it.
-
-    Args:
-        events: Events that were learned.
-        offset: Up to where the log was dealt with.
-        published: Snapshots that became current, in order.
-        waiting: Snapshots that passed the gate and wait for a person.
-        refused: Snapshots that did not pass.
-        rolled_back: Snapshots that were replaced by the one before, as they did worse.
-        verdict: The last one of the gate; None if none was asked for.
-        fitted: Snapshots that full fits wrote.
-        drift: What was found last; None before anything was read.
-        notes: What a person should know.
-    """
-
-    events: int = 0
-    offset: int = 0
-    published: list[str] = field(default_factory=list)
-    waiting: list[str] = field(default_factory=list)
-    refused: list[str] = field(default_factory=list)
-    rolled_back: list[str] = field(default_factory=list)
-    verdict: Verdict | None = None
-    fitted: list[str] = field(default_factory=list)
-    drift: Finding | None = None
-    notes: list[str] = field(default_factory=list)
 
 
 class Learner:
@@ -102,6 +75,8 @@ class Learner:
         self._say, self._pause = say, pause
         self._log: SqliteLog | None = None
         self._told = time.monotonic()
+        self._waited_in: Lesson | None = None
+        """The round in which it was said that there is nobody to judge a candidate by."""
         self._earlier: Model | None = None
         """The model whose place the current one has taken; None once that has stood its ground."""
         self.deep = Deep(home, settings)
@@ -122,7 +97,7 @@ class Learner:
             CorruptError: A file is damaged, or the log is another one.
         """
         with (
-            lock(self.home.path / "learning.lock", what=f"learning in {self.home.path}"),
+            self._alone(),
             ExitStack() as files,
             closing(self.deep),
         ):
@@ -143,9 +118,18 @@ class Learner:
                 if wait:
                     self._pause(wait)
 
+    def _alone(self) -> AbstractContextManager[None]:
+        """Be the only learner of a home that has something to learn on."""
+        if self.registry.pointer() is None:
+            raise NotFoundError(NOTHING, code="no_snapshot")
+        return lock(self.home.path / "learning.lock", what=f"learning in {self.home.path}")
+
     def _read(self, files: ExitStack) -> int:
         """Deal with the next records; return how many there were."""
-        if self.registry.pointer() != self.snapshot.id:
+        if (pointer := self.registry.pointer()) != self.snapshot.id:
+            self._say(
+                f"{pointer} is current now, in place of {self.snapshot.id}: learning goes on from there"
+            )
             self._open()
         lesson, adapt = self.lesson, self.settings.adapt
         if self._log is None:
@@ -161,34 +145,42 @@ class Learner:
         was = lesson.flushed
         ripe = lesson.take(records[len(known) :], every=adapt.publish_every, users=ENOUGH)
         self.account.events += lesson.flushed - was
-        self.account.offset = lesson.state.offset
+        self.account.offset, self.account.open = lesson.state.offset, lesson.learned - lesson.judged
         self._tell_drift(lesson.foreseen.finding)
         if records and (now := time.monotonic()) - self._told >= TELL_EVERY:
             self._told = now
             self._say(f"learned {self.account.events:,} events: at {lesson.state.offset:,} of {log.offset:,}")
         if ripe:
             self._judge()
+            self.account.open = self.lesson.learned - self.lesson.judged
+        elif lesson.learned - lesson.judged >= adapt.publish_every and self._waited_in is not lesson:
+            self._waited_in = lesson
+            self._say(f"a candidate is due, and waits: {self._asked_too_few()}")
         return len(records)
+
+    def _asked_too_few(self) -> str:
+        return (
+            f"to judge by, there are events of {counted(self.lesson.asked, 'user')} that were held back, "
+            f"{ENOUGH} are needed"
+        )
 
     def _last(self) -> None:
         """At the end of the log: judge what was learned, if there are enough users to judge it by."""
         lesson = self.lesson
         if lesson.learned > lesson.judged and lesson.asked >= ENOUGH:
             self._judge()
+            self.account.open = self.lesson.learned - self.lesson.judged
         elif lesson.learned > lesson.judged:
             self._note(
-                f"{lesson.learned:,} events were learned and are not published: to judge by, there are "
-                f"events of {lesson.asked:,} users that were held back, {ENOUGH} are needed. They are "
-                "learned again with those that follow"
+                f"{counted(lesson.learned - lesson.judged, 'event')} of these are in no snapshot: "
+                f"{self._asked_too_few()}. They are learned again with those that follow"
             )
 
     def _open(self) -> None:
         """Begin a round on top of what is current."""
         snapshot = self.registry.current()
         if snapshot is None:
-            raise NotFoundError(
-                "nothing to learn on yet: acclimate train --model sequence", code="no_snapshot"
-            )
+            raise NotFoundError(NOTHING, code="no_snapshot")
         cache = self.home.cache / "vectors"
         self._go_back(snapshot)
         loaded, kept = snapshot.load(cache), self.beside.get(snapshot.id)
@@ -240,7 +232,11 @@ class Learner:
             metrics={LIVE: against_users(lesson.newest, lesson.slow.base)},
             settings=None if known is None else msgspec.convert(known, Settings),
         )
-        self.beside.put(candidate.id, lesson.left(self.snapshot.id))
+        try:
+            self.beside.put(candidate.id, lesson.left(self.snapshot.id))
+        except AcclimateError:  # as on a full disk: it shall not take what room there is
+            self.registry.remove(candidate)
+            raise
         if self._stand(candidate, lesson.newest):
             lesson.judged = lesson.learned
         elif candidate.id in self.account.refused:
@@ -274,7 +270,8 @@ class Learner:
         told = self.account.waiting if asks else self.account.published
         told.append(candidate.id)
         why = next(line for line in verdict.reasons if "the current model" in line)
-        what = f"waits for: acclimate snapshots approve {candidate.id}" if asks else "is published"
+        place = f"is published in place of {self.snapshot.id}"
+        what = f"waits for: acclimate snapshots approve {candidate.id}" if asks else place
         self._say(f"{candidate.id} {what}: {why}")
         return True
 

@@ -19,6 +19,8 @@ from acclimate.types import Histories, Model, State
 
 HELD_BACK = 5
 """Of so many users the events of one are held back, other users in each round."""
+PASSED = 500
+"""Events of one user that are learned in a round, each item once: what is more changes nobody's lists."""
 OLDER, EACH = 1_000, 20
 """Questions of earlier rounds that are kept, and of a user in one round, so that nobody pushes out others."""
 
@@ -48,6 +50,8 @@ class Lesson:
         """The snapshot whose place this one has taken, as long as it may have to come back."""
         self._fresh, self._held = list[Happened](), list[Happened]()
         self._items, self._asked = set[int](), Counter[int]()
+        self._once, self._own = set[tuple[int, int]](), Counter[int]()
+        """What was done in this round, and by whom how often, up to what counts."""
         self._models: list[Model] = [self.slow, current]
         self._begin(loaded.model.state(), kept or ({}, {}))
 
@@ -166,8 +170,10 @@ class Lesson:
 
     def _event(self, event: Happened, history: Histories | None, offset: int) -> None:
         user, item, time, weight, _ = event
-        if weight <= 0:
+        if weight <= 0 or (user, item) in self._once or self._own[user] >= PASSED:
             return
+        self._once.add((user, item))
+        self._own[user] += 1
         if not self.held(user):
             self._fresh.append(event)
             self.learned += 1
@@ -187,6 +193,8 @@ class Lesson:
         self._held = [event for event in self._held if event[0] != user]
         self._fresh = [event for event in self._fresh if event[0] != user]
         self._asked.pop(user, None)
+        self._own.pop(user, None)
+        self._once = {pair for pair in self._once if pair[0] != user}
 
     def _hand_over(self, model: Model, changed: set[int]) -> None:
         codes = sorted({*changed, *range(model.n_items, self.state.n_items)})

@@ -16,12 +16,13 @@ CLOCKS = {
     "live": "histories go on: an event counts at the user's next question",
     "items": "items that came later are scored too, by what the model knows of them",
     "prior": "how often items are chosen now takes the place of how often they were, where that pays",
-    "slow": "weights go on learning, a hundred events at a time beside old ones (without the prior)",
+    "step": "items move towards those who choose them, as far as that pays (without the prior)",
+    "slow": "weights go on learning, a hundred events at a time beside old ones (without the two before)",
 }
 """Levels of the trained model, each with those above it switched on, and what each is."""
 
 
-AROUND = {"prior": "swapped:Swapped", "slow": "slow:Slow"}
+AROUND = {"prior": "swapped:Swapped", "step": "stepped:Stepped", "slow": "slow:Slow"}
 """Levels in which something stands around the model: file and class; loaded when they are wanted."""
 MAIN = "sequence"
 """The trained model where ``train.model`` leaves the choice open."""

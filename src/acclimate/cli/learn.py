@@ -10,6 +10,7 @@ from typing import Annotated
 import typer
 
 from acclimate.cli.options import Call, shared
+from acclimate.words import counted
 
 
 @shared()
@@ -35,15 +36,17 @@ def learn(
     else:
         with suppress(KeyboardInterrupt), _terminated():
             learner.run()
-        out.note("stopped: what was learned since the last snapshot is learned again")
+        out.note("stopped; what is in no snapshot is learned again")
     account = learner.account
     out.show(
-        f"{account.events:,} events were learned, up to offset {account.offset:,}; "
-        f"[bold]{len(account.published)}[/] snapshots were published"
+        f"{counted(account.events, 'event')} learned, up to offset {account.offset:,}, of which "
+        f"{account.open:,} are in no snapshot yet; published: [bold]{len(account.published)}[/], "
+        f"refused: {len(account.refused)}, waiting: {len(account.waiting)}"
     )
     out.document(
         {
             "events": account.events,
+            "open": account.open,
             "offset": account.offset,
             "published": account.published,
             "waiting": account.waiting,

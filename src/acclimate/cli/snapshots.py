@@ -86,17 +86,29 @@ def _list(out: Output, registry: Registry) -> None:
         current = registry.current()
     except CorruptError as error:
         out.note(error.message)
-    rows = [_row(snapshot, current) for snapshot in registry.list(verify=True)]
+    every = registry.list(verify=True)
+    rows = [_row(snapshot, current, _waits(snapshot, current)) for snapshot in every]
     table = Table(
         "", Column("snapshot", no_wrap=True), "created (UTC)", "model", "offset", "ndcg@10", "verdict"
     )
     for row in rows:
         table.add_row(*(Text("" if cell is None else str(cell)) for cell in _cells(row)))
     out.show(table if rows else "no snapshots yet: acclimate train, or acclimate demo")
+    for row in rows:
+        if row["waits"]:
+            out.note(f"? waits for a person: acclimate snapshots approve {row['id']}")
     out.document({"snapshots": rows})
 
 
-def _row(snapshot: Snapshot, current: Snapshot | None) -> dict[str, Any]:
+def _waits(snapshot: Snapshot, current: Snapshot | None) -> bool:
+    """Return whether a snapshot passed the gate after the current one, and never was current."""
+    if snapshot.broken or snapshot.published or current is None:
+        return False
+    passed = snapshot.verdict is not None and snapshot.verdict.passed
+    return passed and snapshot.manifest["created"] > current.manifest["created"]
+
+
+def _row(snapshot: Snapshot, current: Snapshot | None, waits: bool) -> dict[str, Any]:
     manifest = snapshot.manifest
     return {
         "id": snapshot.id,
@@ -106,14 +118,15 @@ def _row(snapshot: Snapshot, current: Snapshot | None) -> dict[str, Any]:
         "metrics": manifest.get("metrics"),
         "verdict": None if snapshot.broken else snapshot.verdict,
         "current": current is not None and snapshot.id == current.id,
+        "waits": waits,
         "broken": snapshot.broken,
     }
 
 
 def _cells(row: dict[str, Any]) -> tuple[object, ...]:
     created = row["created"] and datetime.fromtimestamp(row["created"], UTC).strftime("%Y-%m-%d %H:%M")
-    mark = "*" if row["current"] else ""
-    judged = "broken" if row["broken"] else _judged(row["verdict"])
+    mark = "*" if row["current"] else "?" if row["waits"] else ""
+    judged = "broken, see --json" if row["broken"] else _judged(row["verdict"])
     return mark, row["id"], created, row["model"], row["offset"], _figure(row["metrics"] or {}), judged
 
 

@@ -12,8 +12,10 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from acclimate.models.item_vectors import ItemVectors
+from acclimate.models.sequence import SequenceModel
 from acclimate.models.sequence_net import ITS_OWN, Batch, SequenceNet, Steps
-from acclimate.types import Histories, Model, State
+from acclimate.models.states import known_states
+from acclimate.types import Floats, Histories, Model, State
 
 
 def opened(model: Model, counts: NDArray[np.int64]) -> SequenceNet:
@@ -136,3 +138,20 @@ def longer(part: Tensor, like: Tensor) -> Tensor:
     """Return ``part`` with zeros for the rows that ``like`` has more."""
     more = len(like) - len(part) if part.dim() else 0
     return F.pad(part, (*[0, 0] * (part.dim() - 1), 0, more)) if more else part
+
+
+@torch.inference_mode()
+def user_states(model: SequenceModel, histories: Histories) -> Floats:
+    """Return the unit vectors that items are compared with, float32[n, d]; zero for who has no events."""
+    net, table = model._fitted(), model._items
+    read = model._heard(histories)
+    out = np.zeros((len(read), table.vectors.shape[1]), np.float32)
+    if (some := np.flatnonzero(read.lengths)).size:
+        steps = Steps.of(read[some].last(len(net.positions)))
+        found = (
+            net.read(table.vectors[steps.items], steps, last=True)
+            if net.timed
+            else known_states(net, table.vectors, read[some], table.states)
+        )
+        out[some] = found.numpy()
+    return out

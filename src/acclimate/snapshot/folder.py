@@ -20,6 +20,8 @@ from acclimate.types import Encoder, Floats, Model, State, Verdict
 
 FORMAT = 2
 """Layout of a snapshot's folder."""
+PUBLISHED = "published"
+"""The empty file of a snapshot that was current at some time."""
 OTHERWISE = "go back to another (acclimate snapshots rollback ID), or train anew"
 """What to do when a snapshot cannot be used."""
 PROBE_USERS, PROBE_ITEMS = 16, 1000
@@ -68,7 +70,12 @@ class Snapshot:
         except FileNotFoundError:
             return None
         except (OSError, msgspec.MsgspecError) as error:
-            raise CorruptError(f"{path} is damaged: {error}") from error
+            raise CorruptError(f"{path} is damaged ({error}): {OTHERWISE}") from error
+
+    @property
+    def published(self) -> bool:
+        """Whether it was current at some time."""
+        return (self.path / PUBLISHED).exists()
 
     def verify(self) -> None:
         """Check every file against the manifest.

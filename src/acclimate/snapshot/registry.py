@@ -26,7 +26,7 @@ from acclimate.errors import (
     nearest,
 )
 from acclimate.locks import lock
-from acclimate.snapshot.folder import FORMAT, OTHERWISE, Snapshot, encode, fill, id_of
+from acclimate.snapshot.folder import FORMAT, OTHERWISE, PUBLISHED, Snapshot, encode, fill, id_of
 from acclimate.state.fold import LiveState
 from acclimate.types import Model, Verdict
 
@@ -103,10 +103,8 @@ class Registry:
         with _told(self.folder):
             replace_file(snapshot.path / "verdict.json", encode(verdict))
         if not verdict.passed:
-            failed = [name for name, held in verdict.checks.items() if not held]
-            why = "; ".join(verdict.reasons)
             raise AcclimateError(
-                f"snapshot {snapshot.id} is not published, {', '.join(failed)} failed: {why}", code="refused"
+                f"snapshot {snapshot.id} is not published, {_told_by(verdict)}", code="refused"
             )
         snapshot.verify()
 
@@ -137,8 +135,10 @@ class Registry:
         """
         snapshot = self.get(snapshot_id)
         verdict = snapshot.verdict
-        if verdict is None or not verdict.passed:
-            raise AcclimateError(f"snapshot {snapshot_id} never passed a gate", code="refused")
+        if verdict is None:
+            raise AcclimateError(f"snapshot {snapshot_id} never stood before a gate", code="refused")
+        if not verdict.passed:
+            raise AcclimateError(f"snapshot {snapshot_id} did not pass, {_told_by(verdict)}", code="refused")
         snapshot.verify()
         self._point(snapshot, instead_of)
         return snapshot
@@ -252,6 +252,7 @@ class Registry:
                     f"and {current or 'none'} is current by now",
                     code="not_current",
                 )
+            (snapshot.path / PUBLISHED).touch()
             replace_file(self.folder / "CURRENT", f"{snapshot.id}\n".encode())
 
     def _sweep(self) -> None:
@@ -262,6 +263,12 @@ class Registry:
                 shutil.rmtree(path, ignore_errors=True)
             elif old:
                 path.unlink(missing_ok=True)
+
+
+def _told_by(verdict: Verdict) -> str:
+    """Return which checks failed, and why."""
+    failed = [name for name, held in verdict.checks.items() if not held]
+    return f"{', '.join(failed)} failed: {'; '.join(verdict.failed or verdict.reasons)}"
 
 
 @contextmanager

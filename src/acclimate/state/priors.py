@@ -16,29 +16,21 @@ import numpy as np
 from numpy.typing import NDArray
 
 from acclimate.errors import InputError
-from acclimate.rng import scattered
+from acclimate.state.influence import DAY, Influence
 from acclimate.types import Codes, Floats, State, Times
 
-DAY = 86_400.0
 HALF_LIVES = (7 * DAY, 30 * DAY, 90 * DAY, 365 * DAY)
 """Seconds in which what is counted as now fades to half."""
 FAR = 500.0
 """Half-lives behind the reference, after which counts are put to a new one, so that they stay finite."""
-CELLS = 2**17
-"""Pairs of user and item, and users, of which the last time is known; two may share a cell."""
-AGAIN = DAY
-"""Seconds after which the same user with the same item counts half as much as another user."""
-PURSE, REFILL = 200.0, 100.0
-"""Events that count of one user at once, and how many more of them a day."""
-_KEPT = ("since", "_now", "_before", "_all", "_pair_time", "_purse", "_purse_time")
+_KEPT = ("since", "_now", "_before", "_all")
 
 
 class LivePrior:
     """Fading counts of items, as logs of how they differ from what a model was fitted on.
 
-    One event costs O(number of half-lives). It counts as 1, but the same item of the same user again as
-    ``1 - 0.5 ** (days since)``, and of one user at most 200 count at once and 100 a day more: a flood from
-    one account moves an item by one event. Times must not lie in the future: they would outweigh all others.
+    One event costs O(number of half-lives). It counts as `Influence` says: a flood from one account moves an
+    item by one event. Times must not lie in the future: they would outweigh all others.
 
     Args:
         counts: How often each item was liked in what the model was fitted on, int64[n_items].
@@ -66,9 +58,7 @@ class LivePrior:
         """Of an item that was not fitted: all that had been counted when it came; else NaN."""
         self._all = np.zeros(len(half_lives))
         self._shifts: dict[int, Floats] = {}
-        self._pair_time: Times = np.full(CELLS, -np.inf)
-        self._purse: Times = np.full(CELLS, PURSE)
-        self._purse_time: Times = np.full(CELLS, -np.inf)
+        self.influence = Influence()
 
     @property
     def n_items(self) -> int:
@@ -89,7 +79,7 @@ class LivePrior:
 
     def learn(self, user: int, item: int, time: float) -> None:
         """Count one event of positive weight; it may be earlier than others."""
-        share = self._share(user, item, time)
+        share = self.influence.share(user, item, time)
         if share <= 0:
             return
         if self.until == -np.inf:
@@ -137,7 +127,7 @@ class LivePrior:
         """Return counts, and who did what last."""
         names = ("half_lives", "counts", *_KEPT)
         arrays: dict[str, NDArray[Any]] = {name.strip("_"): getattr(self, name).copy() for name in names}
-        return arrays, {"until": None if np.isinf(self.until) else self.until}
+        return arrays | self.influence.state(), {"until": None if np.isinf(self.until) else self.until}
 
     @classmethod
     def restored(cls, state: State) -> LivePrior:
@@ -146,18 +136,6 @@ class LivePrior:
         made = cls(arrays["counts"], arrays["half_lives"].tolist())
         for name in _KEPT:
             setattr(made, name, np.array(arrays[name.strip("_")]))
+        made.influence = Influence.restored(arrays)
         made.until = -np.inf if document["until"] is None else float(document["until"])
         return made
-
-    def _share(self, user: int, item: int, time: float) -> float:
-        """Return what an event of this user with this item counts, 0..1, and remember it."""
-        pair, own = (scattered([user * 1_000_003 + item, user]) % np.uint64(CELLS)).tolist()
-        away = max(0.0, time - self._pair_time[pair])
-        self._pair_time[pair] = max(self._pair_time[pair], time)
-        passed = max(0.0, time - self._purse_time[own])
-        full = float(min(PURSE, self._purse[own] + min(PURSE, REFILL * passed / DAY)))
-        self._purse_time[own] = max(self._purse_time[own], time)
-        share = float(1 - 0.5 ** (away / AGAIN))
-        share = min(share, full)
-        self._purse[own] = full - share
-        return share

@@ -10,7 +10,7 @@ from msgspec import to_builtins
 
 from acclimate.errors import AcclimateError
 from acclimate.home import Home
-from acclimate.serve.problems import Refused, documented
+from acclimate.serve.problems import Refused, documented, status_of
 from acclimate.serve.routes.page import read_page
 from acclimate.serve.routes.parameters import Served
 from acclimate.serve.schemas import ActivateAnswer, ActivateBody, Health, SnapshotAnswer, SnapshotsAnswer
@@ -79,9 +79,10 @@ def _made_current(home: Home, name: str) -> str | None:
     try:
         make_current(home, name)
     except AcclimateError as error:
-        if error.code not in ("refused", "corrupt"):
+        status = 409 if error.code in ("refused", "corrupt") else status_of(error)
+        if status == 500:
             raise
-        raise Refused(409, error.message, code=error.code, field="id") from error
+        raise Refused(status, error.message, code=error.code, field="id") from error
     return previous
 
 
