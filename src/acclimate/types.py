@@ -205,7 +205,7 @@ class Verdict:
         reasons: One line for each check, in words.
         checks: Name of each check and whether it held.
         figures: What was measured.
-        failed: The lines of the checks that did not hold.
+        failed: The lines that speak against it, and what else there is to say; none if it passed.
     """
 
     passed: bool

@@ -73,8 +73,8 @@ def test_memory_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(panel, "EVENTS", 5)
     model, span = begun(slow), 60.0 + STREAM.time[-1] - STREAM.time[0]
     tracemalloc.start()
-    ours, taken = [tracemalloc.Filter(True, f"*/{name}/*") for name in ("acclimate", "numpy")], []
-    """Torch's own small objects are used again, and there are ever a few more: they do not count."""
+    ours, taken = [tracemalloc.DomainFilter(True, np.lib.tracemalloc_domain)], []
+    """Of arrays: there are ever a few more of torch's small objects, which are used again."""
     for lap in range(14):
         learns(model, later(STREAM, lap * span))
         if lap in {6, 13}:

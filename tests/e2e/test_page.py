@@ -265,7 +265,7 @@ def test_an_empty_home_explains_itself_and_takes_an_item(tmp_path: Path, visit: 
 def test_the_routes_are_shown_without_a_network(url: str, visit: Any) -> None:
     page = visit(f"{url}/docs", width=360)
     page.wait_for_selector("article")
-    assert page.locator("article").count() == 16
+    assert page.locator("article").count() == 17
     assert "/v1/recommendations" in page.inner_text("#operations")
     assert overflow(page) == 0
 

@@ -19,14 +19,14 @@ class Findings:
         self.checks: dict[str, bool] = {}
         self.reasons: list[str] = []
         self.figures: dict[str, float] = {}
-        self._failed: list[str] = []
+        self._fine: set[str] = set()
 
     def add(self, name: str, held: bool, reason: str) -> None:
         """Take in whether the check ``name`` held, and why in words."""
         self.checks[name] = held
         self.reasons.append(reason)
-        if not held:
-            self._failed.append(reason)
+        if held:
+            self._fine.add(reason)
 
     @property
     def held(self) -> bool:
@@ -35,4 +35,5 @@ class Findings:
 
     def verdict(self) -> Verdict:
         """Return what all say together."""
-        return Verdict(self.held, tuple(self.reasons), self.checks, self.figures, tuple(self._failed))
+        failed = () if self.held else tuple(line for line in self.reasons if line not in self._fine)
+        return Verdict(self.held, tuple(self.reasons), self.checks, self.figures, failed)
