@@ -34,21 +34,24 @@ from acclimate.models.sequence import SequenceModel
 from acclimate.snapshot import Loaded, Registry, Snapshot
 from acclimate.state.fold import LiveState
 from acclimate.types import Histories
-from tests.adapt.test_learner import ALL, FIT, TINY, TURN, before, fitted, later, log, published, world
+from tests.adapt.test_learner import (
+    ALL,
+    FIT,
+    TINY,
+    TURN,
+    _a_few_users_are_enough,
+    before,
+    fitted,
+    later,
+    log,
+    published,
+    world,
+)
 
 SETTINGS = Settings(adapt=Adapt(publish_every=300))
 ASKED = Finding("lasting", 2.0, 7, None, ("hit rate fell from 0.300 to 0.100 since about event 3",))
 CALM = Finding("calm", 1.0, None, None, ())
-__all__ = ["fitted", "world"]
-
-
-@pytest.fixture(autouse=True)
-def _a_few_users_are_enough(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in ("learner", "gate", "against"):
-        monkeypatch.setattr(f"acclimate.adapt.{name}.ENOUGH", 12)
-    monkeypatch.setattr("acclimate.adapt.against.FEW", 12)
-    monkeypatch.setattr("acclimate.adapt.slow.STRETCHES", 32)
-    monkeypatch.setattr("acclimate.adapt.against.SLOWER", 100.0)  # tiny models, and other work beside
+__all__ = ["_a_few_users_are_enough", "fitted", "world"]
 
 
 @pytest.fixture

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from acclimate.data.dataset import Dataset
 from acclimate.errors import InputError
+from acclimate.state.fold import LiveState
 from acclimate.types import Codes, Encoder, Events, Habitual, Histories, Item, Model, Remembering
 
 
@@ -37,9 +38,19 @@ class Around(ABC):
         self.base.fit(data)
         self.begin(data)
 
-    @abstractmethod
     def begin(self, data: Dataset) -> None:
         """Start anew from what ``base`` was fitted on."""
+        counts = np.bincount(data.item[data.weight > 0], minlength=data.n_items)
+        self._begin(counts.astype(np.int64), data.histories())
+        self.data = data
+
+    def go_on(self, state: LiveState) -> None:
+        """Start anew from what ``state`` holds, where what the model was fitted on is no longer there."""
+        self._begin(state.liked, state.histories(state.users.ids, 0.0))
+
+    @abstractmethod
+    def _begin(self, counts: NDArray[np.int64], histories: Histories) -> None:
+        """Start anew: items were liked ``counts`` int64[n_items] times, users did ``histories``."""
 
     def similarity(self, items: Codes, others: Codes | None = None) -> NDArray[np.float32]:
         """Return what the model says, float32[m, w]."""

@@ -11,14 +11,12 @@ from numpy.typing import NDArray
 
 from acclimate.adapt.around import Around
 from acclimate.adapt.safeguards import make_safeguard
-from acclimate.data.dataset import Dataset
 from acclimate.errors import InputError
 from acclimate.evaluate.keeping import joined, part_of
 from acclimate.models.going_on import closed, foreseeing, longer, mixed, opened
 from acclimate.models.sequence import SequenceModel
 from acclimate.models.sequence_net import Batch, SequenceNet
 from acclimate.rng import generator
-from acclimate.state.fold import LiveState
 from acclimate.state.panel import Panel
 from acclimate.types import Codes, Events, Floats, Histories, Item, Model, State
 
@@ -84,16 +82,6 @@ class Slow(Around):
         """What the optimiser knows of each weight, while nothing is open."""
         self._learned: dict[str, Any] = {}
         """The learned weights, while nothing is open, where others are served."""
-
-    def begin(self, data: Dataset) -> None:
-        """Start anew from what the model was fitted on."""
-        counts = np.bincount(data.item[data.weight > 0], minlength=data.n_items)
-        self._begin(counts, data.histories())
-        self.data = data
-
-    def go_on(self, state: LiveState) -> None:
-        """Start anew from what ``state`` holds, where what the model was fitted on is no longer there."""
-        self._begin(state.liked, state.histories(state.users.ids, 0.0))
 
     def hold_on(self) -> None:
         """Take what is learned by now for what is published: the safeguard holds on to that."""

@@ -8,13 +8,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from acclimate.adapt.around import Around
-from acclimate.data.dataset import Dataset
 from acclimate.errors import InputError
 from acclimate.evaluate.keeping import joined, part_of
 from acclimate.models.going_on import user_states
 from acclimate.models.sequence import SequenceModel
 from acclimate.state.contest import Contest, earned
-from acclimate.state.fold import LiveState
 from acclimate.state.influence import Influence
 from acclimate.state.panel import Panel
 from acclimate.types import Codes, Events, Floats, Histories, Item, Model, State
@@ -72,16 +70,6 @@ class Stepped(Around):
     def rate(self) -> float:
         """How far items move now; 0 for not at all."""
         return (0.0, *RATES)[self.contest.best]
-
-    def begin(self, data: Dataset) -> None:
-        """Begin from what the model was fitted on: nothing has moved."""
-        counts = np.bincount(data.item[data.weight > 0], minlength=data.n_items)
-        self._begin(counts, data.histories())
-        self.data = data
-
-    def go_on(self, state: LiveState) -> None:
-        """Begin from what ``state`` holds, where what the model was fitted on is no longer there."""
-        self._begin(state.liked, state.histories(state.users.ids, 0.0))
 
     def _begin(self, counts: NDArray[np.int64], histories: Histories) -> None:
         self.counts, n = counts.astype(np.int64), len(counts)

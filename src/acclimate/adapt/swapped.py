@@ -9,10 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from acclimate.adapt.around import Around
-from acclimate.data.dataset import Dataset
 from acclimate.errors import InputError
 from acclimate.state.contest import Contest, earned
-from acclimate.state.fold import LiveState
 from acclimate.state.panel import Panel
 from acclimate.state.priors import HALF_LIVES, LivePrior
 from acclimate.types import (
@@ -78,16 +76,6 @@ class Swapped(Around):
             return None
         row, share = WAYS[best - 1]
         return HALF_LIVES[row], share
-
-    def begin(self, data: Dataset) -> None:
-        """Begin to count from what the model was fitted on."""
-        counts = np.bincount(data.item[data.weight > 0], minlength=data.n_items)
-        self._begin(counts.astype(np.int64), data.histories())
-        self.data = data
-
-    def go_on(self, state: LiveState) -> None:
-        """Begin to count from what ``state`` holds, where what the model was fitted on is no longer there."""
-        self._begin(state.liked, state.histories(state.users.ids, 0.0))
 
     def _begin(self, counts: NDArray[np.int64], histories: Histories) -> None:
         liked = histories.liked()
