@@ -24,6 +24,22 @@ def generator(seed: int, *names: str | int) -> np.random.Generator:
     return np.random.Generator(np.random.PCG64(int.from_bytes(digest[:16], "little")))
 
 
+_ALL = 2**64 - 1
+
+
+def scattered_one(number: int) -> int:
+    """Return what `scattered` returns for one number, without the cost of arrays: 0..2**64 - 1.
+
+    Example:
+        >>> scattered_one(7) == scattered([7]).tolist()[0]
+        True
+    """
+    x = ((number + 1) * 0x9E3779B97F4A7C15) & _ALL
+    x = ((x ^ (x >> 30)) * 0xBF58476D1CE4E5B9) & _ALL
+    x = ((x ^ (x >> 27)) * 0x94D049BB133111EB) & _ALL
+    return x ^ (x >> 31)
+
+
 def scattered(numbers: ArrayLike) -> NDArray[np.uint64]:
     """Return a number for each whole number as if drawn at random, the same on every machine: uint64[n].
 

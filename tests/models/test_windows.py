@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from acclimate.models.sequence_fit import held
-from acclimate.models.windows import Windows, hold_out
+from acclimate.models.windows import TAKEN, Ahead, Windows, hold_out
 from acclimate.types import Histories
 
 lengths = st.lists(st.integers(0, 40), min_size=1, max_size=12)
@@ -69,7 +69,49 @@ def test_at_most_so_many_are_held_out() -> None:
 @pytest.mark.parametrize(("events", "users"), [(20, 1024), (160, 1645), (600, 4096)])
 def test_more_users_are_held_out_of_larger_data_unless_told_how_many(events: int, users: int) -> None:
     own = Histories.of([list(range(events))] * 2000 + [[1, 2, 3]] * 3000)
-    params = {"repeats": False, "baskets": False, "validation_users": None, "seed": 0}
+    params = {"repeats": False, "baskets": False, "validation_users": None, "seed": 0, "ahead": 1}
     assert len(held(own, params)[1]) == users
     assert len(held(own, params | {"validation_users": 7})[1]) == 7
     assert not len(held(own, params | {"validation_users": 0})[1])
+
+
+@settings(max_examples=60)
+@given(lengths, st.integers(1, 12), st.integers(0, 3))
+def test_what_is_foreseen_is_the_users_own_and_later_but_not_too_late(
+    sizes: list[int], most: int, epoch: int
+) -> None:
+    offsets = np.concatenate([[0], np.cumsum(sizes)])
+    rows = np.repeat(np.arange(len(sizes)), sizes)
+    places = np.setdiff1d(np.arange(offsets[-1]), offsets[1:] - 1)
+    then = Ahead(offsets, most, seed=0).epoch(epoch)(places)
+    np.testing.assert_array_equal(rows[then], rows[places])
+    assert ((then > places) & (then <= places + most)).all()
+
+
+def test_each_of_what_follows_is_foreseen_as_often() -> None:
+    draws = Ahead(np.array([0, 6]), most=4, seed=0).epoch(0)
+    counts = np.bincount(draws(np.zeros(8000, np.int64)), minlength=6)
+    np.testing.assert_allclose(counts / 8000, [0, 0.25, 0.25, 0.25, 0.25, 0], atol=0.02)
+
+
+@settings(max_examples=40)
+@given(st.lists(st.integers(3, 80), min_size=1, max_size=8), st.integers(2, 12))
+def test_of_a_few_that_are_taken_away_one_is_asked_for(sizes: list[int], ahead: int) -> None:
+    histories = Histories.of([list(range(size)) for size in sizes], now=[1e9] * len(sizes))
+    left, asked, targets = hold_out(histories, most=100, seed=0, ahead=ahead)
+    for size, kept, one, target in zip(sizes, left, asked, targets.tolist(), strict=True):
+        taken = min(max(size // TAKEN, 1), ahead)
+        assert kept.items.tolist() == one.items.tolist() == list(range(size - taken))
+        assert size - taken <= target < size
+        assert one.now.tolist() == [size - taken], "asked when the first of them happened"
+
+
+def test_what_was_had_before_or_is_not_liked_is_not_asked_for() -> None:
+    items, weights = [*range(30), 3, 4, 77], [1.0] * 33
+    weights[31] = 0.0
+    drawn = set()
+    for seed in range(20):
+        _, asked, targets = hold_out(Histories.of([items], weights=[weights]), 10, seed, ahead=3)
+        assert asked.items.tolist() == items[:30]
+        drawn |= set(targets.tolist())
+    assert drawn == {77}

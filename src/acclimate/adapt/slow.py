@@ -27,6 +27,8 @@ CONTEXT = 50
 REPLAYED, STRETCHES = 4_096, 128
 """Old events that are learned again in each step, and users of whom they are."""
 
+PLAIN = (("user_text", "off"), ("feedback", False), ("repeats", False), ("baskets", False), ("ahead", 1))
+"""Arguments of the model, and what they have to be."""
 MOMENTS = ("exp_avg", "exp_avg_sq")
 """What AdamW knows of each weight."""
 
@@ -48,8 +50,8 @@ class Slow(Around):
         strength: How strongly, 0 or more; None: as is usual for the safeguard.
 
     Raises:
-        InputError: It is no sequence model, or reads users, feedback, baskets or repeats; or an argument is
-            out of range.
+        InputError: It is no sequence model, or reads users, feedback, baskets or repeats, or looks further
+            ahead than to the next event; or an argument is out of range.
     """
 
     def __init__(
@@ -64,7 +66,7 @@ class Slow(Around):
     ) -> None:
         if not isinstance(base, SequenceModel):
             raise InputError(f"{base.name} cannot go on learning: take sequence", field="level")
-        for name, off in (("user_text", "off"), ("feedback", False), ("repeats", False), ("baskets", False)):
+        for name, off in PLAIN:
             if base.params[name] != off:
                 raise InputError(
                     f"with {name} sequence cannot go on learning yet", field=f"train.params.{name}"

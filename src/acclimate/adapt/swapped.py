@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, Protocol, cast
+from typing import Protocol, cast
 
 import numpy as np
 from numpy.typing import NDArray
 
 from acclimate.adapt.around import Around
 from acclimate.errors import InputError
+from acclimate.evaluate.keeping import joined, part_of
 from acclimate.state.contest import Contest, earned
 from acclimate.state.panel import Panel
 from acclimate.state.priors import HALF_LIVES, LivePrior
+from acclimate.state.waiting import Waiting
 from acclimate.types import (
     Codes,
     Events,
@@ -43,8 +45,9 @@ class Swapped(Around):
     """Adds to a model's scores how much likelier each item is now than when it was fitted.
 
     How fast the counts fade, and how much of the difference is added, is chosen from what happens: some users
-    are a panel, whose events are foreseen in each way before they are learned (`acclimate.state.contest`).
-    As long as none is clearly better than to add nothing, nothing is added.
+    are a panel, whose events are foreseen in each way before they are counted (`acclimate.state.contest`);
+    some at once, by counts before the first of them. As long as none is clearly better than to add nothing,
+    nothing is added.
 
     Args:
         base: Fitted or not; it stays as it is.
@@ -61,8 +64,8 @@ class Swapped(Around):
             )
         super().__init__(base)
         self.prior = LivePrior(np.zeros(0, np.int64))
-        self.panel, self.contest = Panel(), Contest(1 + len(WAYS))
-        self._passed = 0
+        self.panel, self.contest, self.waiting = Panel(), Contest(1 + len(WAYS)), Waiting()
+        self._passed, self._shifts = 0, _none(0)
 
     @property
     def scale(self) -> float:
@@ -81,11 +84,13 @@ class Swapped(Around):
         liked = histories.liked()
         self.prior = LivePrior(counts)
         self.prior.begin(liked.items, liked.times)
-        self.panel, self.contest, self._passed = Panel.of(histories), Contest(1 + len(WAYS)), 0
+        self.panel, self.contest, self.waiting = Panel.of(histories), Contest(1 + len(WAYS)), Waiting()
+        self._passed, self._shifts = 0, _none(len(counts))
 
     def forget(self, user: int) -> None:
         """Forget what a user did; that it was counted stays, as it is in what others are shown."""
         self.panel.forget(user)
+        self.waiting.forget(user)
 
     def learn(self, events: Events) -> None:
         """Count the positive ones of ``events``, in order; those of the panel are foreseen before."""
@@ -108,6 +113,7 @@ class Swapped(Around):
         """Take in new or changed items."""
         super().put_items(codes, items)
         self.prior.grow(self.base.n_items)
+        self._shifts = np.pad(self._shifts, ((0, 0), (0, self.base.n_items - self._shifts.shape[1])))
 
     def state(self) -> State:
         """Return that of the model, and what was counted and judged."""
@@ -116,33 +122,44 @@ class Swapped(Around):
             "prior": self.prior.state(),
             "panel": self.panel.state(),
             "contest": self.contest.state(),
+            "waiting": self.waiting.state(),
         }
-        arrays = {f"{part}.{name}": array for part, (own, _) in parts.items() for name, array in own.items()}
-        return arrays, {part: document for part, (_, document) in parts.items()} | {"passed": self._passed}
+        arrays, document = joined(parts)
+        return arrays | {"shifts": self._shifts.copy()}, document | {"passed": self._passed}
 
     def restore(self, state: State) -> None:
         """Take it over."""
         arrays, document = state
-
-        def part(name: str) -> State:
-            own = {key[len(name) + 1 :]: each for key, each in arrays.items() if key.startswith(f"{name}.")}
-            return own, cast("dict[str, Any]", document[name])
-
-        self.base.restore(part("base"))
-        self.prior, self.panel = LivePrior.restored(part("prior")), Panel.restored(part("panel"))
-        self.contest, self._passed, self.data = Contest.restored(part("contest")), document["passed"], None
+        self.base.restore(part_of(state, "base"))
+        self.prior = LivePrior.restored(part_of(state, "prior"))
+        self.panel = Panel.restored(part_of(state, "panel"))
+        self.contest = Contest.restored(part_of(state, "contest"))
+        self.waiting = Waiting.restored(part_of(state, "waiting"))
+        self._shifts, self._passed, self.data = np.array(arrays["shifts"]), document["passed"], None
 
     def _ask(self, user: int, item: int, time: float) -> None:
-        """Let all ways foresee an event."""
+        """Let all ways foresee an event, with others."""
         self._passed += 1
-        history = self.panel.history(user, time)
-        if (self.contest.asked >= AT_FIRST and self._passed % EVERY) or not len(history.items):
+        asked = self.contest.asked + len(self.waiting)
+        if (asked >= AT_FIRST and self._passed % EVERY) or self.panel.had(user, item) is not False:
             return
-        had = np.unique(history.items[history.weights > 0])
-        if item in had:
-            return
-        scores = self.base.score(history)[0]
-        scores[had] = np.nan
-        shifts = [self.prior.shift(row) for row in range(len(HALF_LIVES))]
-        ways = [np.zeros_like(scores), *(shifts[row] * np.float32(share) for row, share in WAYS)]
-        self.contest.judge(earned(scores + np.stack(ways) / np.float32(self.scale), item))
+        if not len(self.waiting):
+            self._shifts = np.stack([self.prior.shift(row) for row in range(len(HALF_LIVES))])
+        self.waiting.put(self.panel, user, item, time)
+        if self.waiting.full:
+            self._judge()
+
+    def _judge(self) -> None:
+        """Let all ways foresee what waits."""
+        histories, items = self.waiting.take()
+        scores, liked = self.base.score(histories), histories.liked()
+        scores[liked.rows, liked.items] = np.nan
+        per_logit = np.float32(1 / self.scale)
+        ways = [None, *(self._shifts[row] * (np.float32(share) * per_logit) for row, share in WAYS)]
+        for each in np.stack([earned(scores if way is None else scores + way, items) for way in ways], 1):
+            self.contest.judge(each)
+
+
+def _none(n_items: int) -> Floats:
+    """Return that nothing is added, by any half-life."""
+    return np.zeros((len(HALF_LIVES), n_items), np.float32)

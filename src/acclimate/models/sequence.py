@@ -54,13 +54,13 @@ class SequenceModel:
             the users who are held out. 0: neither; nor with ``user_text="alone"``.
         user_text: Whether the encoder reads users as well, as a text of what they had and searched for:
             ``"off"``; ``"on"``: its reading is joined to the state of the sequence by a learned gate;
-            ``"alone"``: it is the state. A search then moves the next list. Costs a reading for each window
-            in a fit (`acclimate.models.user_text.Readings`) and for each question.
+            ``"alone"``: it is the state. A search then moves the next list. Costs a reading for each
+            window in a fit and for each question.
         block: What mixes events: ``"attention"``, ``"hstu"``, ``"gru"``, ``"convolution"``, ``"decay"``; or
             in turns, from the bottom up: ``"decay+attention"``.
         layers: Blocks.
         heads: Attention heads; ``gru`` and ``convolution`` have none.
-        places: Whether attention hears how many events lie between two.
+        places: Whether attention hears how many events lie between.
         time: Whether each event tells how long after it the next question came, and attention how much time
             lies between an event and a question. Figures of such a model are not comparable with those of
             models that are not told when the question is asked.
@@ -70,7 +70,8 @@ class SequenceModel:
             place of cosine and bias (see `acclimate.models.repeats`): for shops where things are bought
             again. Wants ``loss="full"``. Ages count at the user's last event, with ``time`` at the question.
         baskets: Whether all of one second is foreseen together, from what was before; wants times.
-        rating: Whether a head learns along how what is next is rated: ``"off"``, ``"mse"``, ``"mae"``. Wants
+        ahead: Each event foresees one drawn among so many that follow; above 1 for lists that have to last.
+        rating: A head that learns along how what is next is rated: ``"off"``, ``"mse"``, ``"mae"``. Wants
             ``feedback`` and values.
         click: Whether a head learns along, by log loss, whether what comes next is liked; negatives are the
             events of weight 0 or below. Wants ``feedback``.
@@ -80,25 +81,23 @@ class SequenceModel:
         drawn_by: Power of an item's count by which it is drawn, 0 (all alike) to 1. None: .75, with gbce 0.
         label_smoothing: Share of a target that is spread over all items, with ``loss="full"``; 0..1.
         dropout: Share of inputs and of branches dropped in training.
-        id_dropout: Share of items that stand by their text alone in a training step; where there is no
-            text, the id stays.
+        id_dropout: Share of items that stand by their text alone in a step; without a text, the id stays.
         max_length: Newest events that are read; three quarters at least (see `incremental.anchored`).
         epochs: Passes over the data at most; 0 only for a model that starts from another, which it then is.
         patience: Epochs without a better validation NDCG@10 before it stops, from step 300 on.
-        learning_rate: Of the optimiser, 0..1.
-        optimiser: ``"rowwise-adagrad"``, ``"muon"``, or a class of ``torch.optim`` in any case.
+        learning_rate: 0..1.
+        optimiser: ``"rowwise-adagrad"``, ``"muon"``, or a class of ``torch.optim``.
         schedule: How the learning rate goes over the epochs: ``"constant"``, ``"cosine"`` or ``"linear"``.
         weight_decay: For matrices.
-        averaging: Share of the running mean of the weights that stays at each step; 0: no mean.
-        l1: Weight of the sum of all weights' magnitudes in the loss.
-        perturbation: How far item vectors are moved to where the loss rises fastest, in mean lengths of one,
-            for a second loss at each step; doubles its time. 0 for none.
-        contrast: Weight of a loss by which a window told in two other ways is known as the same; triples
-            the time of a step. 0 for none.
+        averaging: Share of the running mean of the weights that stays at each step.
+        l1: Weight of the sum of weights' magnitudes.
+        perturbation: How far item vectors are moved to where the loss rises fastest, in mean lengths, for a
+            second loss at each step; doubles its time.
+        contrast: Weight of a loss by which a window told in two ways is known as one; triples a step's time.
         augment: In which ways it is told, one or more of "crop", "mask", "reorder" and "substitute".
         batch_tokens: Events in a batch.
-        validation_users: At most so many users have their last event held out to watch the fit. None: as many
-            as 200 events have one, but 1,024 at least and 4,096 at most.
+        validation_users: At most so many users have their last event held out to watch the fit. None: one for
+            200 events, but 1,024 to 4,096.
         seed: Decides start, order, dropout and validation users.
         training: Where and how the fit runs.
 
@@ -139,6 +138,7 @@ class SequenceModel:
         item_bias: bool = False,
         repeats: bool = False,
         baskets: bool = False,
+        ahead: int = 1,
         rating: str = "off",
         click: bool = False,
         loss: str = "full",

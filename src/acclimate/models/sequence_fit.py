@@ -24,7 +24,7 @@ from acclimate.models.sequence_net import Asked, Batch, SequenceNet, Steps, told
 from acclimate.models.sequence_params import recipe
 from acclimate.models.states import cosines
 from acclimate.models.user_text import Readings, UserReader
-from acclimate.models.windows import Windows, before_baskets, hold_out
+from acclimate.models.windows import Ahead, Windows, before_baskets, hold_out
 from acclimate.rng import generator
 from acclimate.training import Fitted, Training, fit
 from acclimate.types import Codes, Floats, Histories
@@ -169,9 +169,10 @@ def _ndcg(
 def held(own: Histories, params: dict[str, Any]) -> tuple[Histories, Histories, Codes]:
     """Return `hold_out` as the arguments of the model want it."""
     again, together, most = params["repeats"], params["baskets"], params["validation_users"]
+    ahead = params["ahead"]
     if most is None:
         most = int(np.clip(len(own.items) // HELD_OUT, *WATCHED))
-    return hold_out(own, most, params["seed"], again=again, together=together)
+    return hold_out(own, most, params["seed"], again=again, together=together, ahead=ahead)
 
 
 class Batches:
@@ -189,6 +190,7 @@ class Batches:
     ) -> None:
         self.params, self.readings = params, readings
         self.windows = Windows(train.offsets, params["max_length"], params["batch_tokens"], params["seed"])
+        self.ahead = Ahead(train.offsets, params["ahead"], params["seed"])
         self.own = Histories(train.items, train.times, train.weights, train.offsets)
         self.items = torch.from_numpy(train.items.astype(np.int64))
         self.times = torch.from_numpy(np.array(train.times))
@@ -204,16 +206,17 @@ class Batches:
 
     def __call__(self, epoch: int) -> Iterator[Batch]:
         """Yield those of one epoch."""
-        rng = generator(self.params["seed"], "views", epoch)
+        rng, ahead = generator(self.params["seed"], "views", epoch), self.ahead.epoch(epoch)
         for places, lengths in self.windows.epoch(epoch):
-            at = torch.from_numpy(places)
+            foreseen = ahead(places)
+            at, then = torch.from_numpy(places), torch.from_numpy(foreseen)
             steps = Steps(
                 self.items[at], torch.from_numpy(lengths), self.times[at], self.times[at + 1], self.told[at]
             )
             views = (self._view(steps, rng), self._view(steps, rng)) if self.params["contrast"] else ()
             heard = None if self.readings is None else self.readings.at(at)
-            batch = Batch(steps, self.items[at + 1], torch.ones(0), views, heard, self._answers(at + 1))
-            yield self._batch(batch, places, lengths)
+            batch = Batch(steps, self.items[then], torch.ones(0), views, heard, self._answers(then))
+            yield self._batch(batch, places, lengths, foreseen)
 
     def _answers(self, then: torch.Tensor) -> Answers | None:
         """Return what came of the events at int64[total], if a head asks."""
@@ -221,11 +224,17 @@ class Batches:
             return None
         return Answers(self.items[then], self.values[then], self.told[then, 0] > 0)
 
-    def _batch(self, batch: Batch, places: NDArray[np.int64], lengths: NDArray[np.int64]) -> Batch:
-        """Return the batch with what is asked; its steps are those at ``places``."""
+    def _batch(
+        self,
+        batch: Batch,
+        places: NDArray[np.int64],
+        lengths: NDArray[np.int64],
+        then: NDArray[np.int64],
+    ) -> Batch:
+        """Return the batch with what is asked; steps at ``places`` foresee what is at ``then``."""
         begin = np.repeat(np.cumsum(lengths) - lengths, lengths)
         state = places if self.before is None else self.before[places + 1]
-        weights = (self.liked[places + 1] & (state >= places[begin])).astype(np.float32)
+        weights = (self.liked[then] & (state >= places[begin])).astype(np.float32)
         if self.readings is not None and self.params["user_text"] == "alone":
             weights *= self.readings.weights(torch.from_numpy(state.clip(min=0))).numpy()
         if self.before is None and not self.params["repeats"]:

@@ -40,7 +40,7 @@ def check(params: dict[str, Any]) -> None:
     """Raise InputError for an argument of `SequenceModel` that is of another kind, or out of range."""
     for name in FLAGS:
         check_flag(name, params[name])
-    for name in ("width", "heads", "max_length", "patience", "batch_tokens"):
+    for name in ("width", "heads", "max_length", "patience", "batch_tokens", "ahead"):
         check_whole(name, params[name], 1, 10**9)
     check_whole("layers", params["layers"], 1, 1000)
     check_whole("epochs", params["epochs"], 0, 10**9)
@@ -56,6 +56,11 @@ def check(params: dict[str, Any]) -> None:
     if params["places"] and BIASED.keys().isdisjoint(kinds):
         raise InputError(
             f"places wants a block of {' or '.join(BIASED)}, got {params['block']}", field="places"
+        )
+    if params["ahead"] > 1 and params["baskets"]:
+        raise InputError(
+            f"ahead={params['ahead']} cannot be had with baskets, which foresee all that comes next: take 1",
+            field="ahead",
         )
     if params["repeats"] and params["loss"] != "full":
         raise InputError(f"repeats wants loss='full', got {params['loss']!r}", field="repeats")

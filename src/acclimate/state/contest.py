@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from acclimate.types import Floats, State
+from acclimate.types import Codes, Floats, State
 
 MEMORY = 5_000.0
 """Questions after which one counts as much as a third of a new one."""
@@ -87,12 +87,13 @@ class Contest:
         return made
 
 
-def earned(scores: Floats, item: int) -> NDArray[np.float64]:
+def earned(scores: Floats, items: int | Codes) -> NDArray[np.float64]:
     """Return ``1 / log2(1 + place)`` of an item in each of k lists float32[k, n], ties at their mean place.
 
-    NaN is ranked last. Not cut off at ten: most questions would say nothing then.
+    ``items`` is one for all lists, or one for each, int32[k]. NaN is ranked last. Not cut off at ten: most
+    questions would say nothing then.
     """
-    wanted = scores[:, item : item + 1]
+    wanted = scores[np.arange(len(scores)), items][:, None]
     above = (scores > wanted).sum(axis=1)
     tied = (scores == wanted).sum(axis=1)
     place = above + (np.maximum(tied, 1) + 1) / 2

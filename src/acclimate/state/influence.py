@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from acclimate.rng import scattered
+from acclimate.rng import scattered_one
 from acclimate.types import Times
 
 DAY = 86_400.0
@@ -40,13 +40,12 @@ class Influence:
 
     def share(self, user: int, item: int, time: float) -> float:
         """Return what an event of this user with this item counts, and remember it."""
-        pair, own = (scattered([user * 1_000_003 + item, user]) % np.uint64(CELLS)).tolist()
-        away = max(0.0, time - self.pair_time[pair])
-        self.pair_time[pair] = max(self.pair_time[pair], time)
-        passed = max(0.0, time - self.purse_time[own])
-        full = float(min(PURSE, self.purse[own] + min(PURSE, REFILL * passed / DAY)))
-        self.purse_time[own] = max(self.purse_time[own], time)
-        share = min(float(1 - 0.5 ** (away / AGAIN)), full)
+        pair, own = scattered_one(user * 1_000_003 + item) % CELLS, scattered_one(user) % CELLS
+        last, spent = self.pair_time.item(pair), self.purse_time.item(own)
+        self.pair_time[pair], self.purse_time[own] = max(last, time), max(spent, time)
+        away, passed = max(0.0, time - last), max(0.0, time - spent)
+        full = min(PURSE, self.purse.item(own) + min(PURSE, REFILL * passed / DAY))
+        share: float = min(1 - 0.5 ** (away / AGAIN), full)
         self.purse[own] = full - share
         return share
 

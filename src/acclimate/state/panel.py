@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from acclimate.rng import scattered
-from acclimate.types import Histories, State
+from acclimate.rng import scattered, scattered_one
+from acclimate.types import Histories, State, Times
 
 MOST, EVENTS = 2_048, 200
 """Users of a panel at most, and newest events of each that are kept."""
@@ -17,7 +17,7 @@ Event = tuple[int, float, float, float]
 """Item, time, weight and value."""
 _COLUMNS = ("item", "time", "weight", "value")
 _EVENT = np.dtype([("item", np.int32), ("time", np.float64), ("weight", np.float32), ("value", np.float32)])
-_NONE: NDArray[Any] = np.zeros(0, _EVENT)
+NO_EVENTS: NDArray[Any] = np.zeros(0, _EVENT)
 
 
 class Panel:
@@ -66,21 +66,25 @@ class Panel:
 
     def holds(self, user: int) -> bool:
         """Return whether the user is, or would be, one of them."""
-        return bool(_drawn(user)[0] < self.share)
+        return user in self._events or scattered_one(user) / 2.0**64 < self.share
 
     def learn(self, user: int, event: Event) -> None:
         """Take in what a user did, if it is one of them."""
         if not self.holds(user):
             return
-        events = self._events.get(user, _NONE)
+        events = self._events.get(user, NO_EVENTS)
         if len(events) < EVENTS:
-            events = self._events[user] = np.append(events, np.zeros(1, _EVENT))
+            longer = np.empty(len(events) + 1, _EVENT)
+            longer[:-1] = events
+            events = self._events[user] = longer
         else:
             events[:-1] = events[1:]
         events[-1] = event
         while len(self._events) > self.most:
             self.share /= 2
-            self._events = {user: events for user, events in self._events.items() if self.holds(user)}
+            users = list(self._events)
+            stay = np.flatnonzero(_drawn(users) < self.share).tolist()
+            self._events = {users[n]: self._events[users[n]] for n in stay}
 
     def forget(self, user: int) -> None:
         """Forget what a user did."""
@@ -88,16 +92,21 @@ class Panel:
 
     def count(self, user: int) -> int:
         """Return how many events of a user are kept."""
-        return len(self._events.get(user, _NONE))
+        return len(self._events.get(user, NO_EVENTS))
+
+    def had(self, user: int, item: int) -> bool | None:
+        """Return whether one of them liked ``item``; None if nothing is known of what they did."""
+        events = self._events.get(user, NO_EVENTS)
+        return bool((events["weight"][events["item"] == item] > 0).any()) if len(events) else None
+
+    def newest(self, user: int) -> NDArray[Any]:
+        """Return a copy of the events of one of them, one a row."""
+        return self._events.get(user, NO_EVENTS).copy()
 
     def histories(self, users: Sequence[int], parts: Sequence[slice], now: float | None = None) -> Histories:
         """Return ``parts`` of what users did, side by side; asked ``now``, or at the last event of each."""
-        some = [self._events.get(user, _NONE)[part] for user, part in zip(users, parts, strict=True)]
-        rows = np.concatenate([_NONE, *some])
-        told = [np.ascontiguousarray(rows[name]) for name in _COLUMNS]
-        offsets = np.concatenate([[0], np.cumsum([len(each) for each in some])]).astype(np.int64)
-        times, codes = None if now is None else np.full(len(some), now), np.array(users, np.int32)
-        return Histories(told[0], told[1], told[2], offsets, times, values=told[3], users=codes)
+        some = [self._events.get(user, NO_EVENTS)[part] for user, part in zip(users, parts, strict=True)]
+        return histories_of(some, users, None if now is None else np.full(len(some), now))
 
     def history(self, user: int, now: float) -> Histories:
         """Return what one of them did, asked at ``now`` seconds."""
@@ -106,8 +115,8 @@ class Panel:
     def state(self) -> State:
         """Return their events."""
         users = sorted(self._events)
-        rows = np.concatenate([_NONE, *(self._events[user] for user in users)])
-        arrays: dict[str, NDArray[Any]] = {name: rows[name].copy() for name in _COLUMNS}
+        rows = np.concatenate([NO_EVENTS, *(self._events[user] for user in users)])
+        arrays = event_columns(rows)
         arrays["users"] = np.array(users, np.int32)
         arrays["lengths"] = np.array([len(self._events[user]) for user in users], np.int64)
         return arrays, {"most": self.most, "share": self.share}
@@ -118,14 +127,36 @@ class Panel:
         arrays, document = state
         panel = cls(document["most"])
         panel.share = document["share"]
-        rows = np.empty(len(arrays["item"]), _EVENT)
-        for name in _COLUMNS:
-            rows[name] = arrays[name]
-        parts = np.split(rows, np.cumsum(arrays["lengths"])[:-1])
+        parts = np.split(event_rows(arrays), np.cumsum(arrays["lengths"])[:-1])
         panel._events = {
             user: part.copy() for user, part in zip(arrays["users"].tolist(), parts, strict=False)
         }
         return panel
+
+
+def histories_of(rows: Sequence[NDArray[Any]], users: Sequence[int], now: Times | None) -> Histories:
+    """Return the events ``rows`` of some users side by side.
+
+    They are asked at ``now`` float64[n], or at the last event of each.
+    """
+    every = np.concatenate([NO_EVENTS, *rows])
+    told = [np.ascontiguousarray(every[name]) for name in _COLUMNS]
+    offsets = np.concatenate([[0], np.cumsum([len(each) for each in rows])]).astype(np.int64)
+    codes = np.array(users, np.int32)
+    return Histories(told[0], told[1], told[2], offsets, now, values=told[3], users=codes)
+
+
+def event_columns(rows: NDArray[Any]) -> dict[str, NDArray[Any]]:
+    """Return the columns of events."""
+    return {name: rows[name].copy() for name in _COLUMNS}
+
+
+def event_rows(arrays: dict[str, NDArray[Any]]) -> NDArray[Any]:
+    """Return the events whose columns these are."""
+    rows = np.empty(len(arrays["item"]), _EVENT)
+    for name in _COLUMNS:
+        rows[name] = arrays[name]
+    return rows
 
 
 def _drawn(users: ArrayLike) -> NDArray[np.float64]:

@@ -85,7 +85,8 @@ class LivePrior:
         if self.until == -np.inf:
             self.since[:] = time
         self.until = max(self.until, time)
-        for row in np.flatnonzero((self.until - self.since) / self.half_lives > FAR):
+        far = (self.until - self.since) / self.half_lives > FAR
+        for row in np.flatnonzero(far) if far.any() else ():
             faded = 0.5 ** ((self.until - self.since[row]) / self.half_lives[row])
             for part in (self._now, self._before, self._all):
                 part[row] *= faded
