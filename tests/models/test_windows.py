@@ -76,22 +76,26 @@ def test_more_users_are_held_out_of_larger_data_unless_told_how_many(events: int
 
 
 @settings(max_examples=60)
-@given(lengths, st.integers(1, 12), st.integers(0, 3))
+@given(lengths, st.integers(1, 12), st.integers(1, 4), st.integers(0, 3))
 def test_what_is_foreseen_is_the_users_own_and_later_but_not_too_late(
-    sizes: list[int], most: int, epoch: int
+    sizes: list[int], most: int, draws: int, epoch: int
 ) -> None:
     offsets = np.concatenate([[0], np.cumsum(sizes)])
     rows = np.repeat(np.arange(len(sizes)), sizes)
     places = np.setdiff1d(np.arange(offsets[-1]), offsets[1:] - 1)
-    then = Ahead(offsets, most, seed=0).epoch(epoch)(places)
-    np.testing.assert_array_equal(rows[then], rows[places])
-    assert ((then > places) & (then <= places + most)).all()
+    then = Ahead(offsets, most, draws, seed=0).epoch(epoch)(places)
+    assert then.shape == (len(places), min(draws, most))
+    np.testing.assert_array_equal(rows[then], np.broadcast_to(rows[places][:, None], then.shape))
+    after = then - places[:, None]
+    assert ((after > 0) & (after <= most)).all()
 
 
-def test_each_of_what_follows_is_foreseen_as_often() -> None:
-    draws = Ahead(np.array([0, 6]), most=4, seed=0).epoch(0)
-    counts = np.bincount(draws(np.zeros(8000, np.int64)), minlength=6)
-    np.testing.assert_allclose(counts / 8000, [0, 0.25, 0.25, 0.25, 0.25, 0], atol=0.02)
+@pytest.mark.parametrize("draws", [1, 3])
+def test_each_of_what_follows_is_foreseen_as_often(draws: int) -> None:
+    drawn = Ahead(np.array([0, 6]), most=4, draws=draws, seed=0).epoch(0)(np.zeros(8000, np.int64))
+    np.testing.assert_allclose(
+        np.bincount(drawn.ravel(), minlength=6) / drawn.size, [0, 0.25, 0.25, 0.25, 0.25, 0], atol=0.02
+    )
 
 
 @settings(max_examples=40)

@@ -13,7 +13,7 @@ from acclimate.evaluate.keeping import joined, part_of
 from acclimate.models.going_on import user_states
 from acclimate.models.sequence import SequenceModel
 from acclimate.state.contest import Contest, earned
-from acclimate.state.influence import Influence
+from acclimate.state.influence import DAY, Influence
 from acclimate.state.panel import Panel
 from acclimate.types import Codes, Events, Floats, Histories, Item, Model, State
 
@@ -21,6 +21,9 @@ MOST = 50_000
 """Users of whom events are kept, to know what they were when they chose."""
 HOLD = 4.0
 """Events, times the root of those that were fitted on, as which an item's old place counts."""
+AGAIN = 7 * DAY
+"""Seconds after which the same user with the same item counts half as much as another: sums do not fade, and
+by days a flood that lasts a week would count five."""
 RATES = (0.3, 1.0, 2.0)
 """How far items may move, one of them or not at all."""
 EVERY, AT_FIRST = 4, 10_000
@@ -63,7 +66,7 @@ class Stepped(Around):
         self.model = base
         self.counts = np.zeros(0, np.int64)
         self.sums, self.taken = np.zeros((0, base.params["width"]), np.float32), np.zeros(0)
-        self.users, self.contest, self.influence = Panel(MOST), Contest(1 + len(RATES)), Influence()
+        self.users, self.contest, self.influence = Panel(MOST), Contest(1 + len(RATES)), Influence(AGAIN)
         self._passed = 0
 
     @property
@@ -74,7 +77,7 @@ class Stepped(Around):
     def _begin(self, counts: NDArray[np.int64], histories: Histories) -> None:
         self.counts, n = counts.astype(np.int64), len(counts)
         self.sums, self.taken = np.zeros((n, self.sums.shape[1]), np.float32), np.zeros(n)
-        self.users, self.influence = Panel.of(histories, MOST), Influence()
+        self.users, self.influence = Panel.of(histories, MOST), Influence(AGAIN)
         self.contest, self._passed = Contest(1 + len(RATES)), 0
 
     def learn(self, events: Events) -> None:
@@ -117,7 +120,7 @@ class Stepped(Around):
         self.counts, self.sums, self.taken = (np.array(arrays[name]) for name in ("counts", "sums", "taken"))
         self.users = Panel.restored(part_of(state, "users"))
         self.contest = Contest.restored(part_of(state, "contest"))
-        self.influence = Influence.restored(part_of(state, "influence")[0])
+        self.influence = Influence.restored(part_of(state, "influence")[0], AGAIN)
         self._passed, self.data = document["passed"], None
 
     @property

@@ -29,6 +29,8 @@ from acclimate.rng import generator
 from acclimate.training import Fitted, Training, fit
 from acclimate.types import Codes, Floats, Histories
 
+DRAWS = 8
+"""How much of what follows is foreseen at once where several may be."""
 FILLED = 256
 """The states of a batch are filled up to a multiple of it: fast kernels are made for a size, and kept."""
 WATCHED, HELD_OUT = (1024, 4096), 200
@@ -190,7 +192,8 @@ class Batches:
     ) -> None:
         self.params, self.readings = params, readings
         self.windows = Windows(train.offsets, params["max_length"], params["batch_tokens"], params["seed"])
-        self.ahead = Ahead(train.offsets, params["ahead"], params["seed"])
+        draws = DRAWS if params["loss"] == "full" else 1  # the same states are compared with all items once
+        self.ahead = Ahead(train.offsets, params["ahead"], draws, params["seed"])
         self.own = Histories(train.items, train.times, train.weights, train.offsets)
         self.items = torch.from_numpy(train.items.astype(np.int64))
         self.times = torch.from_numpy(np.array(train.times))
@@ -209,13 +212,13 @@ class Batches:
         rng, ahead = generator(self.params["seed"], "views", epoch), self.ahead.epoch(epoch)
         for places, lengths in self.windows.epoch(epoch):
             foreseen = ahead(places)
-            at, then = torch.from_numpy(places), torch.from_numpy(foreseen)
+            at, then = torch.from_numpy(places), torch.from_numpy(foreseen[:, 0].copy())
             steps = Steps(
                 self.items[at], torch.from_numpy(lengths), self.times[at], self.times[at + 1], self.told[at]
             )
             views = (self._view(steps, rng), self._view(steps, rng)) if self.params["contrast"] else ()
             heard = None if self.readings is None else self.readings.at(at)
-            batch = Batch(steps, self.items[then], torch.ones(0), views, heard, self._answers(then))
+            batch = Batch(steps, then, torch.ones(0), views, heard, self._answers(then))
             yield self._batch(batch, places, lengths, foreseen)
 
     def _answers(self, then: torch.Tensor) -> Answers | None:
@@ -231,16 +234,18 @@ class Batches:
         lengths: NDArray[np.int64],
         then: NDArray[np.int64],
     ) -> Batch:
-        """Return the batch with what is asked; steps at ``places`` foresee what is at ``then``."""
+        """Return the batch with what is asked: its steps, at ``places``, foresee ``then`` int64[total, k]."""
         begin = np.repeat(np.cumsum(lengths) - lengths, lengths)
         state = places if self.before is None else self.before[places + 1]
-        weights = (self.liked[then] & (state >= places[begin])).astype(np.float32)
+        weights = (self.liked[then] & (state >= places[begin])[:, None]).astype(np.float32)
+        batch = batch._replace(targets=self.items[torch.from_numpy(then.ravel())])
         if self.readings is not None and self.params["user_text"] == "alone":
-            weights *= self.readings.weights(torch.from_numpy(state.clip(min=0))).numpy()
-        if self.before is None and not self.params["repeats"]:
-            return batch._replace(weights=torch.from_numpy(weights))
-        keep = weights > 0
-        used, rows = np.unique((begin + state - places[begin])[keep], return_inverse=True)
+            weights *= self.readings.weights(torch.from_numpy(state.clip(min=0))).numpy()[:, None]
+        if self.before is None and not self.params["repeats"] and then.shape[1] == 1:
+            return batch._replace(weights=torch.from_numpy(weights[:, 0]))
+        keep, weights = weights.ravel() > 0, weights.ravel()
+        at = np.repeat(begin + state - places[begin], then.shape[1])
+        used, rows = np.unique(at[keep], return_inverse=True)
         had = self._had(places[used]) if self.params["repeats"] else None
         filled = np.append(used, np.zeros(-len(used) % FILLED, np.int64))
         asked = Asked(torch.from_numpy(filled), torch.from_numpy(rows), had)

@@ -86,7 +86,7 @@ class Windows:
 
 
 class Ahead:
-    """Draws what each event foresees among what follows it ("dense all action" loss).
+    """Draws what each event foresees of what follows it ("dense all action" loss).
 
     What comes right next hangs on the moment: on a page where two things stand side by side. A model that
     foresees only that forgets, the longer it learns, what a user will want in a week. One that foresees a
@@ -95,34 +95,35 @@ class Ahead:
     Args:
         offsets: int64[n + 1]; user i owns the events ``offsets[i]:offsets[i + 1]``, oldest first.
         most: Among how many it is drawn; 1 is always the next.
+        draws: How many are drawn, one of each stretch of that length; 1 if there is but one.
         seed: Decides which.
 
     Example:
-        >>> ahead = Ahead(np.array([0, 3, 5]), most=9, seed=0)
-        >>> draws = ahead.epoch(0)
-        >>> [sorted({int(draws(np.array([place]))[0]) for _ in range(50)}) for place in (0, 1, 3)]
-        [[1, 2], [2], [4]]
+        >>> Ahead(np.array([0, 3, 5]), most=9, draws=2, seed=0).epoch(0)(np.array([0, 1, 3])).tolist()
+        [[1, 2], [2, 2], [4, 4]]
 
     References:
         Pancha, Zhai, Leskovec and Rosenberg, "PinnerFormer", KDD 2022.
     """
 
-    def __init__(self, offsets: NDArray[np.int64], most: int, seed: int) -> None:
-        self.most, self.seed = most, seed
+    def __init__(self, offsets: NDArray[np.int64], most: int, draws: int, seed: int) -> None:
+        self.most, self.draws, self.seed = most, min(draws, most), seed
         self.ends = np.repeat(offsets[1:], np.diff(offsets))
 
     def epoch(self, number: int) -> Callable[[NDArray[np.int64]], NDArray[np.int64]]:
-        """Return what says, of events at places int64[total], the places of what they foresee in an epoch.
+        """Return what says, of events at places int64[total], where that is what they foresee in an epoch.
 
-        Each but the last of its user.
+        Of each but the last of its user it says places int64[total, draws]; the same one may stand twice.
         """
         rng = generator(self.seed, "ahead", number)
 
         def foreseen(places: NDArray[np.int64]) -> NDArray[np.int64]:
+            after = places[:, None] + 1
             if self.most == 1:
-                return places + 1
-            room = np.minimum(self.ends[places] - places - 1, self.most)
-            drawn: NDArray[np.int64] = places + 1 + (rng.random(len(places)) * room).astype(np.int64)
+                return after
+            room = np.minimum(self.ends[places][:, None] - after, self.most)
+            share = (np.arange(self.draws) + rng.random((len(places), self.draws))) / self.draws
+            drawn: NDArray[np.int64] = after + np.minimum((share * room).astype(np.int64), room - 1)
             return drawn
 
         return foreseen
