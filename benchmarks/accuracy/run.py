@@ -23,6 +23,7 @@ from benchmarks import per_user
 from benchmarks.machine import machine, stamp
 from numpy.typing import NDArray
 
+from acclimate.adapt.swapped import Swapped
 from acclimate.config import Home
 from acclimate.data.dataset import Dataset
 from acclimate.data.fetch import fetch
@@ -33,8 +34,10 @@ from acclimate.encode import make_encoder
 from acclimate.evaluate.compare import Interval, paired
 from acclimate.evaluate.ranking import measure
 from acclimate.models import MODELS, make_model
+from acclimate.state.priors import DAY
 from acclimate.training import Training
 from acclimate.training.spent import spent
+from acclimate.types import Model
 
 HERE = Path(__file__).parent
 RESULTS = HERE / "results.json"
@@ -43,6 +46,10 @@ SETS = ("ml-latest-small-2016", "ml-100k", "ml-1m", "amazon-beauty-2014")
 """Asked for the last item of each user by models that are not told when."""
 TIMED = {"ml-1m-liked": split_last, "ml-1m-liked-time": split_time}
 """Ratings of 4 and 5 of ml-1m with their true times, and the protocols: models may know when it is asked."""
+AHEAD = {"ml-1m-liked-time": 20}
+"""How far ahead the sequence model looks where lists have to last; chosen on a cut within the training part."""
+WAY = (7 * DAY, 1.0)
+"""Half-life and share of the prior at such a cut; chosen there as well."""
 EPOCHS = 40
 """Passes of the sequence model over a million events at most: see README.md."""
 QUICK = SETS[:2], ("popularity", "item-knn", "ease", "sequence")
@@ -91,7 +98,8 @@ def own(name: str, model: str) -> dict[str, Any]:
     if model != "sequence":
         return {}
     bounded = {"epochs": EPOCHS} if name in (*TIMED, "ml-1m") else {}
-    return bounded | ({"time": True} if name in TIMED else {})
+    ahead = {"ahead": AHEAD[name]} if name in AHEAD else {}
+    return bounded | ahead | ({"time": True} if name in TIMED else {})
 
 
 def triple(interval: Interval) -> list[float]:
@@ -122,7 +130,16 @@ def trial(name: str, model_name: str, seed: int, params: dict[str, Any], cache: 
         "targets_sha256": split.targets_sha256,
         "n_targets": split.n_targets,
         "n_items": data.n_items,
-    }
+    } | ({"with prior": swapped(model, split)} if name in AHEAD and model_name == "sequence" else {})
+
+
+def swapped(model: Model, split: Split) -> dict[str, Any]:
+    """Measure what a fitted model says with its prior swapped for that of the cut."""
+    made = Swapped(model, way=WAY)
+    made.begin(split.train)
+    report = measure(made, split)
+    metrics = {m: triple(report.metrics[m]) for m in METRICS}
+    return {"metrics": metrics, "per_user_ndcg@10": report.per_user["ndcg@10"]}
 
 
 def alone(call: partial[dict[str, Any]]) -> dict[str, Any]:
@@ -208,12 +225,17 @@ def main() -> int:
                     continue
                 given = params if name in SEEDED else {}
                 run = alone(partial(trial, set_name, name, seed, given, args.cache))
+                beside = run.pop("with prior", None)
                 values = run.pop("per_user_ndcg@10")
                 print(set_name, name, seed, json.dumps(run), file=sys.stderr, flush=True)
                 if params:
                     continue
                 runs[str(seed)] = run | stamp()
                 per_user.put(PER_USER, f"{set_name}-{name}-{seed}", values)
+                if beside:
+                    both = f"{name}, prior"
+                    per_user.put(PER_USER, f"{set_name}-{both}-{seed}", beside.pop("per_user_ndcg@10"))
+                    found.setdefault(both, {"runs": {}})["runs"][str(seed)] = run | beside | stamp()
                 summarise({n: e for n, e in found.items() if e["runs"]}, set_name)
                 results |= {"machine": machine(), "date": stamp()["date"]}
                 RESULTS.write_text(json.dumps(results, indent=1) + "\n")

@@ -51,18 +51,24 @@ class Swapped(Around):
 
     Args:
         base: Fitted or not; it stays as it is.
+        way: Half-life in seconds, one of `HALF_LIVES`, and share, 0..1, that are taken whatever happens; None:
+            chosen from that.
 
     Raises:
-        InputError: Its scores are no logits.
+        InputError: Its scores are no logits, or there is no such way.
     """
 
-    def __init__(self, base: Model) -> None:
+    def __init__(self, base: Model, *, way: tuple[float, float] | None = None) -> None:
         if not hasattr(type(base), "scale"):
             raise InputError(
                 f"the prior of {base.name} cannot be swapped, as its scores are no logits: take sequence",
                 field="level",
             )
         super().__init__(base)
+        if way is not None and (way[0] not in HALF_LIVES or not 0 <= way[1] <= 1):
+            lives = ", ".join(f"{half_life:.0f}" for half_life in HALF_LIVES)
+            raise InputError(f"way must be one of {lives} seconds and a share 0..1, got {way}", field="way")
+        self.given = way
         self.prior = LivePrior(np.zeros(0, np.int64))
         self.panel, self.contest, self.waiting = Panel(), Contest(1 + len(WAYS)), Waiting()
         self._passed, self._shifts = 0, _none(0)
@@ -75,6 +81,8 @@ class Swapped(Around):
     @property
     def way(self) -> tuple[float, float] | None:
         """Half-life in seconds and share of what is added now, or None for nothing."""
+        if self.given is not None:
+            return self.given
         if not (best := self.contest.best):
             return None
         row, share = WAYS[best - 1]
@@ -96,7 +104,7 @@ class Swapped(Around):
         """Count the positive ones of ``events``, in order; those of the panel are foreseen before."""
         for user, item, time, weight, value in self.rows(events):
             if weight > 0:
-                if self.panel.holds(user):
+                if self.given is None and self.panel.holds(user):
                     self._ask(user, item, time)
                 self.prior.learn(user, item, time)
             self.panel.learn(user, (item, time, weight, value))
@@ -104,9 +112,9 @@ class Swapped(Around):
     def score(self, histories: Histories) -> Floats:
         """Return the scores of the model, float32[n, n_items], with what is added."""
         scores = self.base.score(histories)
-        if best := self.contest.best:
-            row, share = WAYS[best - 1]
-            scores += self.prior.shift(row) * np.float32(share / self.scale)
+        if way := self.way:
+            half_life, share = way
+            scores += self.prior.shift(HALF_LIVES.index(half_life)) * np.float32(share / self.scale)
         return scores
 
     def put_items(self, codes: Codes, items: Sequence[Item]) -> None:
