@@ -47,7 +47,7 @@ SETS = ("ml-latest-small-2016", "ml-100k", "ml-1m", "amazon-beauty-2014")
 TIMED = {"ml-1m-liked": split_last, "ml-1m-liked-time": split_time}
 """Ratings of 4 and 5 of ml-1m with their true times, and the protocols: models may know when it is asked."""
 AHEAD = {"ml-1m-liked-time": 20}
-"""How far ahead the sequence model looks where lists have to last; chosen on a cut within the training part."""
+"""How far ahead the sequence model looks where a list has to last; chosen on a cut in the training part."""
 WAY = (7 * DAY, 1.0)
 """Half-life and share of the prior at such a cut; chosen there as well."""
 EPOCHS = 40
@@ -233,7 +233,7 @@ def main() -> int:
                 runs[str(seed)] = run | stamp()
                 per_user.put(PER_USER, f"{set_name}-{name}-{seed}", values)
                 if beside:
-                    both = f"{name}, prior"
+                    both = f"{name}+prior"
                     per_user.put(PER_USER, f"{set_name}-{both}-{seed}", beside.pop("per_user_ndcg@10"))
                     found.setdefault(both, {"runs": {}})["runs"][str(seed)] = run | beside | stamp()
                 summarise({n: e for n, e in found.items() if e["runs"]}, set_name)

@@ -36,6 +36,7 @@ from acclimate.evaluate.stream_page import write_stream
 from acclimate.evaluate.stream_report import StreamReport
 from acclimate.models import MODELS, arguments, learns, make_model
 from acclimate.training import Training
+from acclimate.types import Model
 
 HERE = Path(__file__).parent
 RESULTS = HERE / "results.json"
@@ -134,7 +135,7 @@ def levels(case: Case, seed: int, cache: Path) -> list[Level]:
         Level("items", main, learns=False),
         Level("prior", Swapped(main)),
         Level("step", Stepped(main)),
-        *([] if case.params.get("repeats") else [Level("slow", Slow(main), every=128)]),
+        *([] if case.params.get("repeats") else slow(main)),
     ]
     names = [name for name in MODELS if learns(name) or name in ("popularity", "frequency")]
     for name in names:
@@ -144,6 +145,11 @@ def levels(case: Case, seed: int, cache: Path) -> list[Level]:
     if seed == 0:
         made.append(Level("frequency, frozen", make_model("frequency", encoder), live=False))
     return made
+
+
+def slow(main: Model) -> list[Level]:
+    """The slow clock alone, and below all others."""
+    return [Level("slow", Slow(main), every=128), Level("all", Swapped(Stepped(Slow(main))))]
 
 
 def run(name: str, seed: int, cache: Path) -> dict[str, Any]:

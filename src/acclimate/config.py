@@ -202,20 +202,23 @@ SHORTEST_DEEP = 60.0
 class Adapt(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """What changes while it serves.
 
-    With ``prior = "on"`` how often items are chosen now replaces how often they were, where that pays. The
-    learner publishes after ``publish_every`` events what passes the gate; with ``gate = "ask"`` it waits for
-    a person to approve. It fits anew on everything when drift asks for it, beside that each so often if
-    ``deep`` is a length of time, and never with ``deep = "off"``.
+    With ``prior = "on"`` how often items are chosen now replaces how often they were; with ``step = "on"``
+    items move towards those who choose them, both where that pays. The learner publishes after
+    ``publish_every`` events what passes the gate; with ``gate = "ask"`` it waits for a person to approve. It
+    fits anew on everything when drift asks for it, beside that each so often if ``deep`` is a length of time,
+    and never with ``deep = "off"``.
     """
 
     prior: str = "off"
+    step: str = "off"
     gate: str = "auto"
     publish_every: int = 2_000
     deep: str = "drift"
 
     def __post_init__(self) -> None:
         check_numbers("adapt", self)
-        for name, given, allowed in (("prior", self.prior, ("off", "on")), ("gate", self.gate, GATES)):
+        switches = [(name, getattr(self, name), ("off", "on")) for name in ("prior", "step")]
+        for name, given, allowed in (*switches, ("gate", self.gate, GATES)):
             if given not in allowed:
                 message = f"no {name} {given!r}: take {' or '.join(allowed)}"
                 raise InputError(message, code="bad_setting", field=f"adapt.{name}")

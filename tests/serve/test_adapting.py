@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from acclimate.adapt.gate import first_verdict
+from acclimate.adapt.stepped import Stepped
 from acclimate.adapt.swapped import Swapped
 from acclimate.config import Adapt, Home, Settings
 from acclimate.data.dataset import Dataset
@@ -25,6 +26,7 @@ from tests.contract.models import travelled
 from tests.state.worlds import event, put
 
 ON = Settings(adapt=Adapt(prior="on"))
+BOTH = Settings(adapt=Adapt(prior="on", step="on"))
 DAY = 86_400.0
 
 
@@ -82,8 +84,22 @@ def test_the_prior_is_folded_the_same_however_the_log_is_cut(home: Home) -> None
     assert whole.model.n_items == whole.state.n_items == len(whole.model.prior.counts)
 
 
-def test_lists_go_on_while_it_learns(home: Home) -> None:
-    recommender, plain = load_recommender(home, ON), load_recommender(home, Settings())
+def test_items_move_the_same_however_the_log_is_cut(home: Home) -> None:
+    whole, parts = load_recommender(home, BOTH), load_recommender(home, BOTH)
+    whole.apply(happened())
+    for start in range(0, 240, 7):
+        parts.apply(happened()[start : start + 7])
+    for name, array in state_of(whole).items():
+        np.testing.assert_allclose(state_of(parts)[name], array, atol=1e-5, err_msg=name)
+    assert isinstance(whole.model, Swapped)
+    assert isinstance(whole.model.base, Stepped)
+    assert whole.model.base.taken.sum() > 100
+    assert len(whole.model.base.taken) == whole.state.n_items
+
+
+@pytest.mark.parametrize("settings", [ON, BOTH])
+def test_lists_go_on_while_it_learns(home: Home, settings: Settings) -> None:
+    recommender, plain = load_recommender(home, settings), load_recommender(home, Settings())
     assert recommender.snapshot_id == plain.snapshot_id
     asked = Query("u3", k=5, request_id="r", now=1.0)
     assert recommender.recommend(asked) == plain.recommend(asked), "nothing was seen to pay so far"
@@ -121,12 +137,15 @@ def test_a_user_who_is_deleted_leaves_the_panel(home: Home) -> None:
 def test_a_model_without_logits_serves_as_it_is(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     home = published(tmp_path, EASE())
     with caplog.at_level(logging.WARNING, "acclimate.serve"):
-        recommender = load_recommender(home, ON)
+        recommender = load_recommender(home, BOTH)
     assert recommender.model.name == "ease"
     assert not isinstance(recommender.model, Swapped)
     assert "adapt.prior is on, and stays off: the prior of ease cannot be swapped" in caplog.text
+    assert "adapt.step is on, and stays off: the items of ease cannot be moved" in caplog.text
 
 
 def test_a_switch_is_on_or_off() -> None:
     with pytest.raises(InputError, match="no prior 'yes': take off or on"):
         Adapt(prior="yes")
+    with pytest.raises(InputError, match="no step 'yes': take off or on"):
+        Adapt(step="yes")

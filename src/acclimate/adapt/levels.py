@@ -18,12 +18,19 @@ CLOCKS = {
     "prior": "how often items are chosen now takes the place of how often they were, where that pays",
     "step": "items move towards those who choose them, as far as that pays (without the prior)",
     "slow": "weights go on learning, a hundred events at a time beside old ones (without the two before)",
+    "all": "the prior, on items that move, on weights that go on learning",
 }
 """Levels of the trained model, each with those above it switched on, and what each is."""
 
 
-AROUND = {"prior": "swapped:Swapped", "step": "stepped:Stepped", "slow": "slow:Slow"}
-"""Levels in which something stands around the model: file and class; loaded when they are wanted."""
+AROUND = {
+    "prior": ("swapped:Swapped",),
+    "step": ("stepped:Stepped",),
+    "slow": ("slow:Slow",),
+    "all": ("slow:Slow", "stepped:Stepped", "swapped:Swapped"),
+}
+"""Levels in which something stands around the model: files and classes, the innermost first; loaded when they
+are wanted."""
 MAIN = "sequence"
 """The trained model where ``train.model`` leaves the choice open."""
 
@@ -89,9 +96,10 @@ def make_levels(trainer: Trainer, names: Sequence[str]) -> list[Level]:
 
 
 def _around(name: str, model: Model) -> Model:
-    file, cls = AROUND[name].split(":")
-    made: Model = getattr(import_module(f"acclimate.adapt.{file}"), cls)(model)
-    return made
+    for each in AROUND[name]:
+        file, cls = each.split(":")
+        model = getattr(import_module(f"acclimate.adapt.{file}"), cls)(model)
+    return model
 
 
 def _main(trainer: Trainer) -> str:

@@ -113,6 +113,7 @@ class Slow(Around):
 
     def forget(self, user: int) -> None:
         """Forget what a user did; the weights keep what they have learned."""
+        super().forget(user)
         self.users.forget(user)
         self._new = [other for other in self._new if other != user]
 

@@ -45,7 +45,7 @@ class Stepped(Around):
     taken in, and as long as none is clearly better than none, nothing moves.
 
     Args:
-        base: A `SequenceModel` that does not read users. It stays as it is.
+        base: A `SequenceModel` that does not read users, or a clock around one. It stays as it is.
 
     Raises:
         InputError: It is another model, or reads users.
@@ -56,16 +56,17 @@ class Stepped(Around):
     """
 
     def __init__(self, base: Model) -> None:
-        if not isinstance(base, SequenceModel):
+        inner = base.inner if isinstance(base, Around) else base
+        if not isinstance(inner, SequenceModel):
             raise InputError(f"the items of {base.name} cannot be moved: take sequence", field="level")
-        if base.params["user_text"] != "off":
+        if inner.params["user_text"] != "off":
             raise InputError(
                 "with user_text the items of sequence cannot be moved yet", field="train.params.user_text"
             )
         super().__init__(base)
-        self.model = base
+        self.model = inner
         self.counts = np.zeros(0, np.int64)
-        self.sums, self.taken = np.zeros((0, base.params["width"]), np.float32), np.zeros(0)
+        self.sums, self.taken = np.zeros((0, inner.params["width"]), np.float32), np.zeros(0)
         self.users, self.contest, self.influence = Panel(MOST), Contest(1 + len(RATES)), Influence(AGAIN)
         self._passed = 0
 
@@ -82,10 +83,13 @@ class Stepped(Around):
 
     def learn(self, events: Events) -> None:
         """Take in the positive ones of ``events``, in order."""
-        for user, item, time, weight, value in self.rows(events):
+        passed = 0
+        for n, (user, item, time, weight, value) in enumerate(self.rows(events)):
             if weight > 0 and self.users.holds(user):
+                passed = self.pass_on(events, passed, n)
                 self._take(user, item, time)
             self.users.learn(user, (item, time, weight, value))
+        self.pass_on(events, passed, len(events.time))
 
     def score(self, histories: Histories) -> Floats:
         """Return the scores of the model, float32[n, n_items], with what is added."""
@@ -97,6 +101,7 @@ class Stepped(Around):
 
     def forget(self, user: int) -> None:
         """Forget what a user did; where items are by now stays, as it is in what others are shown."""
+        super().forget(user)
         self.users.forget(user)
 
     def put_items(self, codes: Codes, items: Sequence[Item]) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Protocol, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,7 +13,7 @@ from acclimate.evaluate.keeping import joined, part_of
 from acclimate.state.contest import Contest, earned
 from acclimate.state.panel import Panel
 from acclimate.state.priors import HALF_LIVES, LivePrior
-from acclimate.state.waiting import Waiting
+from acclimate.state.waiting import BLOCK, Waiting
 from acclimate.types import (
     Codes,
     Events,
@@ -33,14 +32,6 @@ EVERY, AT_FIRST = 4, 10_000
 """Each so many-th event of the panel is a question; each one, up to so many of them."""
 
 
-class Logits(Model, Protocol):
-    """A model whose scores, times ``scale``, are the logits of a softmax over items."""
-
-    @property
-    def scale(self) -> float:
-        """The inverse temperature, positive."""
-
-
 class Swapped(Around):
     """Adds to a model's scores how much likelier each item is now than when it was fitted.
 
@@ -51,15 +42,15 @@ class Swapped(Around):
 
     Args:
         base: Fitted or not; it stays as it is.
-        way: Half-life in seconds, one of `HALF_LIVES`, and share, 0..1, that are taken whatever happens; None:
-            chosen from that.
+        way: Half-life in seconds, one of `HALF_LIVES`, and share, 0..1, for good; None: chosen from what
+            happens.
 
     Raises:
         InputError: Its scores are no logits, or there is no such way.
     """
 
     def __init__(self, base: Model, *, way: tuple[float, float] | None = None) -> None:
-        if not hasattr(type(base), "scale"):
+        if not hasattr(type(base.inner if isinstance(base, Around) else base), "scale"):
             raise InputError(
                 f"the prior of {base.name} cannot be swapped, as its scores are no logits: take sequence",
                 field="level",
@@ -70,13 +61,9 @@ class Swapped(Around):
             raise InputError(f"way must be one of {lives} seconds and a share 0..1, got {way}", field="way")
         self.given = way
         self.prior = LivePrior(np.zeros(0, np.int64))
-        self.panel, self.contest, self.waiting = Panel(), Contest(1 + len(WAYS)), Waiting()
+        self.block = 1 if isinstance(base, Around) else BLOCK  # it is asked before it learns the answer
+        self.panel, self.contest, self.waiting = Panel(), Contest(1 + len(WAYS)), Waiting(self.block)
         self._passed, self._shifts = 0, _none(0)
-
-    @property
-    def scale(self) -> float:
-        """What makes logits of scores."""
-        return cast("Logits", self.base).scale
 
     @property
     def way(self) -> tuple[float, float] | None:
@@ -92,22 +79,30 @@ class Swapped(Around):
         liked = histories.liked()
         self.prior = LivePrior(counts)
         self.prior.begin(liked.items, liked.times)
-        self.panel, self.contest, self.waiting = Panel.of(histories), Contest(1 + len(WAYS)), Waiting()
+        self.panel, self.contest, self.waiting = (
+            Panel.of(histories),
+            Contest(1 + len(WAYS)),
+            Waiting(self.block),
+        )
         self._passed, self._shifts = 0, _none(len(counts))
 
     def forget(self, user: int) -> None:
         """Forget what a user did; that it was counted stays, as it is in what others are shown."""
+        super().forget(user)
         self.panel.forget(user)
         self.waiting.forget(user)
 
     def learn(self, events: Events) -> None:
         """Count the positive ones of ``events``, in order; those of the panel are foreseen before."""
-        for user, item, time, weight, value in self.rows(events):
+        passed = 0
+        for n, (user, item, time, weight, value) in enumerate(self.rows(events)):
             if weight > 0:
-                if self.given is None and self.panel.holds(user):
+                if self._is_question(user, item):
+                    passed = self.pass_on(events, passed, n)
                     self._ask(user, item, time)
                 self.prior.learn(user, item, time)
             self.panel.learn(user, (item, time, weight, value))
+        self.pass_on(events, passed, len(events.time))
 
     def score(self, histories: Histories) -> Floats:
         """Return the scores of the model, float32[n, n_items], with what is added."""
@@ -145,12 +140,16 @@ class Swapped(Around):
         self.waiting = Waiting.restored(part_of(state, "waiting"))
         self._shifts, self._passed, self.data = np.array(arrays["shifts"]), document["passed"], None
 
-    def _ask(self, user: int, item: int, time: float) -> None:
-        """Let all ways foresee an event, with others."""
+    def _is_question(self, user: int, item: int) -> bool:
+        """Return whether all ways shall foresee an event."""
+        if self.given is not None or not self.panel.holds(user):
+            return False
         self._passed += 1
         asked = self.contest.asked + len(self.waiting)
-        if (asked >= AT_FIRST and self._passed % EVERY) or self.panel.had(user, item) is not False:
-            return
+        return not (asked >= AT_FIRST and self._passed % EVERY) and self.panel.had(user, item) is False
+
+    def _ask(self, user: int, item: int, time: float) -> None:
+        """Let all ways foresee an event, with others."""
         if not len(self.waiting):
             self._shifts = np.stack([self.prior.shift(row) for row in range(len(HALF_LIVES))])
         self.waiting.put(self.panel, user, item, time)

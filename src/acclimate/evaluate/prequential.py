@@ -136,7 +136,9 @@ def _fit_name(level: Level, levels: Sequence[Level]) -> str:
 
 def _fitted(model: Model) -> Model:
     """Return what of a model is fitted: itself, or what it stands around."""
-    return model.base if isinstance(model, Clocked) else model
+    while isinstance(model, Clocked):
+        model = model.base
+    return model
 
 
 @dataclass

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import logging
 import time
+from collections.abc import Callable
 
+from acclimate.adapt.around import Around
 from acclimate.adapt.swapped import Swapped
 from acclimate.config import EVENT_TYPES, EventsTable, Home, Repeat, Settings
 from acclimate.data.dataset import Dataset
@@ -73,15 +75,22 @@ def load_recommender(home: Home, settings: Settings) -> Recommender:
 
 def _clocked(model: Model, state: LiveState, settings: Settings) -> Model:
     """Return the model with what of it is to change with each event."""
-    if settings.adapt.prior == "off":
-        return model
-    try:
-        swapped = Swapped(model)
-    except InputError as error:
-        log.warning("adapt.prior is on, and stays off: %s", error.message)
-        return model
-    swapped.go_on(state)
-    return swapped
+    makers: dict[str, Callable[[Model], Model]] = {"step": _stepped, "prior": Swapped}
+    for name, make in makers.items():
+        if getattr(settings.adapt, name) == "on":
+            try:
+                model = make(model)
+            except InputError as error:
+                log.warning("adapt.%s is on, and stays off: %s", name, error.message)
+    if isinstance(model, Around):
+        model.go_on(state)
+    return model
+
+
+def _stepped(model: Model) -> Model:
+    from acclimate.adapt.stepped import Stepped  # slow to import
+
+    return Stepped(model)
 
 
 def _again(snapshot: Snapshot, asked: Repeat) -> float:
