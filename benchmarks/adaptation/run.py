@@ -17,6 +17,7 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 import numpy as np
+from benchmarks.adaptation.worlds import recurring, sudden
 from benchmarks.machine import machine, stamp
 
 from acclimate.adapt.learner import Learner
@@ -157,7 +158,7 @@ def _again(model: SequenceModel) -> SequenceModel:
     return made
 
 
-PARTS = {"speed": speed, "learner": learner}
+PARTS = {"speed": speed, "learner": learner, "sudden": sudden, "recurring": recurring}
 
 
 def main() -> int:

@@ -42,6 +42,15 @@ def test_changes_are_where_they_should_be() -> None:
     assert (min(gradual), max(gradual)) == pytest.approx((0.4, 0.6), abs=0.01)
 
 
+def test_only_so_many_tastes_turn() -> None:
+    world = drifting_world("sudden", tastes=4, turning=0.5, n_events=100)
+    users = np.arange(8, dtype=np.int32)
+    before, after = (world.chances(users, np.full(8, at)) for at in (0.0, 99 * 60.0))
+    turned = ~np.isclose(before, after).all(axis=1)
+    assert turned.tolist() == world.turns[:8].tolist() == [True, True, False, False] * 2
+    np.testing.assert_allclose(after[:2], before[[1, 0]])
+
+
 def test_new_users_and_items_come_in_the_course_of_time() -> None:
     world = drifting_world("none", new_users=0.5, new_items=0.5, n_users=40, n_items=100, n_events=1_000)
     data = world.data

@@ -24,7 +24,7 @@ class World:
     """Events that were drawn from known chances, and what somebody who knows the chances would reach.
 
     Each user has a taste, each taste a part of the catalogue that it likes, some items more than others. When
-    the world changes, each taste turns to the part that the next one liked.
+    the world changes, each taste that turns does so to the part that the next one of them liked.
 
     Args:
         data: The events, a minute apart; an item's ``created_at`` says from when on it is there.
@@ -34,6 +34,7 @@ class World:
         repeats: Whether a user may choose an item again.
         hit: Expected hit rate in a list of ten of one who knows the chances, for each event, float64[n].
         ndcg: The same of NDCG@10.
+        turning: How many tastes turn, the first ones.
     """
 
     data: Dataset
@@ -43,12 +44,18 @@ class World:
     repeats: bool
     hit: NDArray[np.float64]
     ndcg: NDArray[np.float64]
+    turning: int
+
+    @property
+    def turns(self) -> NDArray[np.bool_]:
+        """Of each user whether its taste turns, bool[n_users]."""
+        return self.taste < self.turning
 
     def chances(self, users: Codes, at: Times) -> NDArray[np.float64]:
         """Return how much the users ``users`` int32[m] like each item at ``at`` float64[m]: float64[m, n]."""
         share = _turned(self.change, np.asarray(at) / (MINUTE * len(self.data)))[:, None]
         mine = self.taste[users]
-        return (1 - share) * self.likes[mine] + share * np.roll(self.likes, -1, axis=0)[mine]
+        return (1 - share) * self.likes[mine] + share * _moved(self.likes, self.turning)[mine]
 
 
 def drifting_world(
@@ -62,6 +69,7 @@ def drifting_world(
     new_users: float = 0.0,
     new_items: float = 0.0,
     repeats: bool = False,
+    turning: float = 1.0,
     seed: int = 0,
 ) -> World:
     """Make a world that changes in a known way.
@@ -77,6 +85,7 @@ def drifting_world(
         new_users: Share of the users who come one by one in the course of time.
         new_items: Share of the items that do.
         repeats: Whether a user may choose an item again.
+        turning: Share of the tastes that turn, 0..1.
         seed: Decides everything.
 
     Raises:
@@ -98,7 +107,8 @@ def drifting_world(
     user_from, item_from = _arrivals(n_users, new_users, rng), _arrivals(n_items, new_items, rng)
     likes = _likes(n_items, tastes, focus, rng)
     taste = np.arange(n_users, dtype=np.int32) % tastes
-    moved, open_ = np.roll(likes, -1, axis=0), np.ones((n_users, n_items), bool)
+    turned = round(turning * tastes)
+    moved, open_ = _moved(likes, turned), np.ones((n_users, n_items), bool)
     user, item = np.empty(n_events, np.int32), np.empty(n_events, np.int32)
     hit, ndcg = np.empty(n_events), np.empty(n_events)
     gain = 1 / np.log2(np.arange(2, LIST + 2))
@@ -133,7 +143,7 @@ def drifting_world(
         ],
         name=f"a world with {'no' if change == 'none' else f'a {change}'} change",
     )
-    return World(data, taste, likes, change, repeats, hit, ndcg)
+    return World(data, taste, likes, change, repeats, hit, ndcg, turned)
 
 
 def _arrivals(n: int, late: float, rng: np.random.Generator) -> NDArray[np.float64]:
@@ -154,6 +164,11 @@ def _likes(n_items: int, tastes: int, focus: float, rng: np.random.Generator) ->
         likes[taste, part] = focus * mine / mine.sum()
     likes += (1 - focus) / n_items
     return likes
+
+
+def _moved(likes: NDArray[np.float64], turning: int) -> NDArray[np.float64]:
+    """Return what each taste likes after the change, of which the first ``turning`` turn."""
+    return np.concatenate([np.roll(likes[:turning], -1, axis=0), likes[turning:]])
 
 
 def _turned(change: str, at: NDArray[np.float64]) -> NDArray[np.float64]:
