@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
+
 CLOCKS = {
     "state_per_second": "histories and counts, folded from the log",
     "state_and_prior_per_second": "the same, and the prior (`adapt.prior`)",
+    "state_and_prior_at_first_per_second": "the same, its first 10,000 questions",
     "slow_kl_per_second": "slow clock, `kl`: the default",
     "slow_none_per_second": "slow clock, `none`",
 }
@@ -15,7 +18,13 @@ CLOCKS = {
 def tables(found: dict[str, Any]) -> str:
     """Return a table for each part that was measured."""
     parts = {name: part["runs"] for name, part in found["parts"].items() if part["runs"]}
-    makers = {"learner": _learner, "speed": _speed}
+    makers = {
+        "learner": _learner,
+        "speed": _speed,
+        "sudden": _sudden,
+        "recurring": _recurring,
+        "memory": _memory,
+    }
     return "\n\n".join(makers[name](parts[name]) for name in makers if name in parts)
 
 
@@ -60,4 +69,58 @@ def _speed(runs: dict[str, Any]) -> str:
             "|---|---|",
             *rows,
         ]
+    )
+
+
+def _mean(runs: dict[str, Any], level: str, name: str) -> list[float]:
+    """Return the mean over seeds of a figure of a level, or of each of several."""
+    found = np.array([run["levels"][level][name] for run in runs.values()], np.float64)
+    return np.atleast_1d(found.mean(axis=0)).tolist()  # type: ignore[no-any-return]
+
+
+def _sudden(runs: dict[str, Any]) -> str:
+    rows = []
+    for level in next(iter(runs.values()))["levels"]:
+        (before,), turned = _mean(runs, level, "before"), _mean(runs, level, "turned")
+        figures = [before, *turned[:4], turned[9], *_mean(runs, level, "windows")]
+        rows.append(f"| {level} | {' | '.join(f'{each:.2f}' for each in figures)} |")
+    return "\n".join(
+        [
+            "**A sudden change**: NDCG@10 as a share of what one who knows the chances would reach, for users "
+            "whose taste turned at event 5,000: at their 1st, 2nd, 3rd, 4th and 10th event since, and by "
+            f"fifths of the 5,000 events since; seeds {', '.join(runs)}.",
+            "",
+            "| clocks | before | 1st | 2nd | 3rd | 4th | 10th | 1 | 2 | 3 | 4 | 5 |",
+            "|---|---|---|---|---|---|---|---|---|---|---|---|",
+            *rows,
+        ]
+    )
+
+
+def _recurring(runs: dict[str, Any]) -> str:
+    rows = []
+    for level in next(iter(runs.values()))["levels"]:
+        names = ("quarters", "first_visit_starts", "second_visit_starts")
+        figures = [f"{each:.2f}" for name in names for each in _mean(runs, level, name)]
+        figures.append(f"{_mean(runs, level, 'backward_transfer')[0]:+.4f}")
+        rows.append(f"| {level} | {' | '.join(figures)} |")
+    return "\n".join(
+        [
+            "**There, back, and there again**: NDCG@10 as a share of what one who knows all chances would "
+            "reach, by quarters; at the start of the first and of the second visit (a fifth of it); and "
+            f"what learning did to questions of earlier times (NDCG@10); seeds {', '.join(runs)}.",
+            "",
+            "| clocks | 1 | 2 | 3 | 4 | first visit | second visit | backward |",
+            "|---|---|---|---|---|---|---|---|",
+            *rows,
+        ]
+    )
+
+
+def _memory(runs: dict[str, Any]) -> str:
+    run = next(iter(runs.values()))
+    told = ", ".join(f"{mb:,.0f}" for mb in run["rss_mb"])
+    return (
+        f"**Memory of the fast clock** in MB after each million of {len(run['rss_mb'])} million made events, "
+        f"with the prior on: {told}; {run['events_per_second']:,.0f} events a second."
     )
