@@ -18,6 +18,7 @@ from typing import Any
 
 import numpy as np
 from benchmarks.adaptation.memory import memory
+from benchmarks.adaptation.new_users import new_users
 from benchmarks.adaptation.worlds import recurring, sudden
 from benchmarks.machine import machine, stamp
 
@@ -159,7 +160,14 @@ def _again(model: SequenceModel) -> SequenceModel:
     return made
 
 
-PARTS = {"speed": speed, "learner": learner, "sudden": sudden, "recurring": recurring, "memory": memory}
+PARTS = {
+    "speed": speed,
+    "learner": learner,
+    "sudden": sudden,
+    "recurring": recurring,
+    "memory": memory,
+    "new users": new_users,
+}
 
 
 ONCE = ("speed", "memory")

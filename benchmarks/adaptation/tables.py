@@ -24,6 +24,7 @@ def tables(found: dict[str, Any]) -> str:
         "sudden": _sudden,
         "recurring": _recurring,
         "memory": _memory,
+        "new users": _new_users,
     }
     return "\n\n".join(makers[name](parts[name]) for name in makers if name in parts)
 
@@ -86,8 +87,8 @@ def _sudden(runs: dict[str, Any]) -> str:
         rows.append(f"| {level} | {' | '.join(f'{each:.2f}' for each in figures)} |")
     return "\n".join(
         [
-            "**A sudden change**: NDCG@10 as a share of what one who knows the chances would reach, for users "
-            "whose taste turned at event 5,000: at their 1st, 2nd, 3rd, 4th and 10th event since, and by "
+            "**A sudden change**: NDCG@10 as a share of what one who knows the chances would reach, for "
+            "users whose taste turned at event 5,000: at their 1st, 2nd, 3rd, 4th and 10th event since; by "
             f"fifths of the 5,000 events since; seeds {', '.join(runs)}.",
             "",
             "| clocks | before | 1st | 2nd | 3rd | 4th | 10th | 1 | 2 | 3 | 4 | 5 |",
@@ -106,7 +107,7 @@ def _recurring(runs: dict[str, Any]) -> str:
         rows.append(f"| {level} | {' | '.join(figures)} |")
     return "\n".join(
         [
-            "**There, back, and there again**: NDCG@10 as a share of what one who knows all chances would "
+            "**There, back, and there again**: NDCG@10 as a share of what one who knows the chances would "
             "reach, by quarters; at the start of the first and of the second visit (a fifth of it); and "
             f"what learning did to questions of earlier times (NDCG@10); seeds {', '.join(runs)}.",
             "",
@@ -123,4 +124,27 @@ def _memory(runs: dict[str, Any]) -> str:
     return (
         f"**Memory of the fast clock** in MB after each million of {len(run['rss_mb'])} million made events, "
         f"with the prior on: {told}; {run['events_per_second']:,.0f} events a second."
+    )
+
+
+def _new_users(runs: dict[str, Any]) -> str:
+    rows = []
+    for k, first in next(iter(runs.values()))["after"].items():
+        cells = [k, f"{first['users']}"]
+        for what in ("next", "ten"):
+            plain = np.mean([run["after"][k][what]["plain"] for run in runs.values()])
+            cells.append(f"{plain:.4f}")
+            for way in ("start", "step"):
+                gains = np.mean([run["after"][k][what][way] for run in runs.values()], axis=0)
+                cells.append(f"{gains[0]:+.4f} [{gains[1]:+.4f}, {gains[2]:+.4f}]")
+        rows.append(f"| {' | '.join(cells)} |")
+    return "\n".join(
+        [
+            "**New users of ml-100k** after so many events: NDCG@10 of what comes next, of the next ten, and "
+            f"what a learned start, and a step from there, add; means of seeds {', '.join(runs)}.",
+            "",
+            "| after | users | next | start | step | next ten | start | step |",
+            "|---|---|---|---|---|---|---|---|",
+            *rows,
+        ]
     )

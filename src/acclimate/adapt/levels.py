@@ -18,6 +18,7 @@ CLOCKS = {
     "prior": "how often items are chosen now takes the place of how often they were, where that pays",
     "step": "items move towards those who choose them, as far as that pays (without the prior)",
     "slow": "weights go on learning, a hundred events at a time beside old ones (without the two before)",
+    "meta": "new users get a start and a step of their own, learned over users (without the three before)",
     "all": "the prior, on items that move, on weights that go on learning",
 }
 """Levels of the trained model, each with those above it switched on, and what each is."""
@@ -27,6 +28,7 @@ AROUND = {
     "prior": ("swapped:Swapped",),
     "step": ("stepped:Stepped",),
     "slow": ("slow:Slow",),
+    "meta": ("meta:Meta",),
     "all": ("slow:Slow", "stepped:Stepped", "swapped:Swapped"),
 }
 """Levels in which something stands around the model: files and classes, the innermost first; loaded when they
