@@ -61,6 +61,7 @@ def _speed(runs: dict[str, Any]) -> str:
     rows = [
         f"| {told} | {' / '.join(f'{run[name]:,.0f}' for run in runs.values())} |"
         for name, told in CLOCKS.items()
+        if all(name in run for run in runs.values())
     ]
     return "\n".join(
         [
