@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from acclimate.adapt.learner import Learner
 from acclimate.config import Home
 from acclimate.events.codec import event_entry
 from acclimate.events.sqlite import SqliteLog
@@ -105,6 +106,21 @@ def test_a_model_that_cannot_learn_on_is_named(run: Run, tmp_path: Path) -> None
     refused = run("learn", "--once", "--home", home, "--json")
     assert refused.code == 2
     assert "popularity cannot go on learning: take sequence" in refused.document["error"]["message"]
+
+
+def test_what_was_learned_by_then_is_told_where_it_is_stopped(
+    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def stopped(self: Learner, *, once: bool = False) -> None:
+        self.account.events, self.account.open = 7, 7
+        os.kill(os.getpid(), signal.SIGTERM)
+        time.sleep(60)
+
+    monkeypatch.setattr(Learner, "run", stopped)
+    ended = run("learn", "--once", "--home", tmp_path, "--json")
+    assert ended.code == 1, ended.err
+    assert ended.document["events"] == ended.document["open"] == 7
+    assert "stopped; what is in no snapshot is learned again" in ended.err
 
 
 @pytest.mark.timeout(120)

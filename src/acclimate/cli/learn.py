@@ -31,11 +31,11 @@ def learn(
     from acclimate.adapt.learner import Learner
 
     learner = Learner(call.home, call.settings, say=out.note)
-    if once:
-        learner.run(once=True)
-    else:
-        with suppress(KeyboardInterrupt), _terminated():
-            learner.run()
+    stopped = True
+    with suppress(KeyboardInterrupt), _terminated():
+        learner.run(once=once)
+        stopped = False
+    if stopped:
         out.note("stopped; what is in no snapshot is learned again")
     account = learner.account
     out.show(
@@ -58,6 +58,8 @@ def learn(
             "notes": account.notes,
         }
     )
+    if once and stopped:
+        raise typer.Exit(1)  # it has not come to the end of the log
 
 
 @contextmanager
