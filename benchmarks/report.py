@@ -16,6 +16,7 @@ from benchmarks.classic.tables import table as classic
 from benchmarks.peers.tables import tables as peers
 from benchmarks.replay.tables import pictures as replay_pictures
 from benchmarks.replay.tables import sections as replays
+from benchmarks.serving.tables import tables as serving
 from benchmarks.transfer.tables import tables as transfer
 
 HERE = Path(__file__).parent
@@ -149,6 +150,7 @@ _BODIES: dict[str, Callable[[dict[str, Any]], str]] = {
     "replay": lambda found: replays(found, "images"),
     "adapters": adapters,
     "transfer": transfer,
+    "serving": serving,
 }
 """Benchmarks with tables of their own."""
 

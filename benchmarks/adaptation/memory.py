@@ -16,8 +16,9 @@ from acclimate.models.sequence import SequenceModel
 from acclimate.recommend import Recommender
 from acclimate.state.fold import LiveState
 
-USERS, ITEMS, KEPT = 20_000, 5_000, 20
-"""Users and items of the made stream, and events of a user that are kept."""
+USERS, ITEMS, KEPT = 10_000, 200, 20
+"""Users and items of the made stream, and events of a user that are kept. Two words are kept for each item
+that a user ever touched: here these are all, after some millions."""
 MILLIONS, AT_ONCE = 10, 1_000
 """Million events, and records that are taken in at once."""
 

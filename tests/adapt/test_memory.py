@@ -1,4 +1,4 @@
-"""The fast clock takes no more memory after a million events than after a tenth of them."""
+"""The fast clock takes no more memory the longer it goes on."""
 
 from __future__ import annotations
 
@@ -11,10 +11,12 @@ from acclimate.adapt.swapped import Swapped
 from acclimate.data.dataset import Dataset
 from acclimate.models.sequence import SequenceModel
 from acclimate.recommend import Recommender
+from acclimate.state import panel
 from acclimate.state.fold import LiveState
 from tests.state.worlds import event
 
-USERS, ITEMS, KEPT = 3_000, 1_000, 10
+USERS, ITEMS, KEPT = 500, 100, 10
+"""Two words are kept for each item that a user ever touched: here all are, after some 300,000 events."""
 
 
 def resident() -> float:
@@ -23,7 +25,8 @@ def resident() -> float:
 
 
 @pytest.mark.slow
-def test_a_million_events_take_no_more_memory() -> None:
+def test_a_million_events_take_no_more_memory(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(panel, "EVENTS", KEPT)
     data = Dataset.of((f"u{n % USERS}", f"i{n % ITEMS}", float(n)) for n in range(2 * USERS))
     model = SequenceModel(width=16, heads=1, epochs=1, validation_users=0, max_length=KEPT)
     model.fit(data)
@@ -46,4 +49,4 @@ def test_a_million_events_take_no_more_memory() -> None:
             taken.append(resident())
     assert recommender.state.offset == 1_000_000
     assert clock.contest.asked > 10_000
-    assert taken[-1] < 1.02 * taken[0] + 5, taken
+    assert taken[-1] < 1.01 * taken[2] + 2, taken
