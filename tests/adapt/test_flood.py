@@ -82,6 +82,7 @@ def test_without_the_bound_it_would(
     model: SequenceModel, clock: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(influence.Influence, "share", lambda self, user, item, time: 1.0)
+    monkeypatch.setitem(globals(), "FLOOD", 1_000)
     moved, came = attacked(CLOCKS[clock](model), RARE, 0.01)
     assert moved > 0.5
     assert came > 0.3
