@@ -27,5 +27,6 @@ def clocks(seed: int, cache: Path) -> list[Level]:
         Level("prior", Swapped(main)),
         Level("step", Stepped(main)),
         Level("slow", Slow(main), every=128),
+        Level("adapter", Slow(main, adapter="adalora"), every=128),
         Level("all", Swapped(Stepped(Slow(main)))),
     ]

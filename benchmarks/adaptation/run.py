@@ -19,6 +19,7 @@ from typing import Any
 import numpy as np
 from benchmarks.adaptation.memory import memory
 from benchmarks.adaptation.new_users import new_users
+from benchmarks.adaptation.retrained import retraining
 from benchmarks.adaptation.worlds import recurring, sudden
 from benchmarks.machine import machine, stamp
 
@@ -167,6 +168,7 @@ PARTS = {
     "recurring": recurring,
     "memory": memory,
     "new users": new_users,
+    "retraining": retraining,
 }
 
 

@@ -193,6 +193,8 @@ class Policy(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 GATES = ("auto", "ask")
 """Who decides about what has passed the gate."""
+ADAPTERS = ("off", "lora", "adalora", "drift")
+"""Which weights the learner changes: `acclimate.adapt.growing.WEIGHTS`."""
 
 
 SHORTEST_DEEP = 60.0
@@ -204,7 +206,8 @@ class Adapt(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     With ``prior = "on"`` how often items are chosen now replaces how often they were; with ``step = "on"``
     items move towards those who choose them, both where that pays. The learner publishes after
-    ``publish_every`` events what passes the gate; with ``gate = "ask"`` it waits for a person to approve. It
+    ``publish_every`` events what passes the gate; with ``gate = "ask"`` it waits for a person to approve.
+    With an ``adapter`` other than ``"off"`` narrow factors beside the weights learn in their place. It
     fits anew on everything when drift asks for it, beside that each so often if ``deep`` is a length of time,
     and never with ``deep = "off"``.
     """
@@ -213,12 +216,14 @@ class Adapt(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     step: str = "off"
     gate: str = "auto"
     publish_every: int = 2_000
+    adapter: str = "off"
     deep: str = "drift"
 
     def __post_init__(self) -> None:
         check_numbers("adapt", self)
         switches = [(name, getattr(self, name), ("off", "on")) for name in ("prior", "step")]
-        for name, given, allowed in (*switches, ("gate", self.gate, GATES)):
+        named = ("gate", self.gate, GATES), ("adapter", self.adapter, ADAPTERS)
+        for name, given, allowed in (*switches, *named):
             if given not in allowed:
                 message = f"no {name} {given!r}: take {' or '.join(allowed)}"
                 raise InputError(message, code="bad_setting", field=f"adapt.{name}")

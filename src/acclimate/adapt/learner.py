@@ -147,6 +147,8 @@ class Learner:
         self.account.events += lesson.flushed - was
         self.account.offset, self.account.open = lesson.state.offset, lesson.learned - lesson.judged
         self._tell_drift(lesson.foreseen.finding)
+        for line in lesson.slow.weights.heard():
+            self._note(line)
         if records and (now := time.monotonic()) - self._told >= TELL_EVERY:
             self._told = now
             self._say(f"learned {self.account.events:,} events: at {lesson.state.offset:,} of {log.offset:,}")
@@ -185,7 +187,9 @@ class Learner:
         self._go_back(snapshot)
         loaded, kept = snapshot.load(cache), self.beside.get(snapshot.id)
         self.snapshot, self._earlier = snapshot, None
-        self.lesson = lesson = Lesson(loaded, snapshot.load(cache).model, kept, seed=self.settings.train.seed)
+        seed, adapter = self.settings.train.seed, self.settings.adapt.adapter
+        lesson = Lesson(loaded, snapshot.load(cache).model, kept, seed=seed, adapter=adapter)
+        self.lesson = lesson
         every = self.registry.list()
         self._full = max((each.manifest["created"] for each in every if _full(each)), default=0.0)
         if lesson.earlier in {each.id for each in every}:

@@ -21,6 +21,8 @@ HELD_BACK = 5
 """Of so many users the events of one are held back, other users in each round."""
 PASSED = 500
 """Events of one user that are learned in a round, each item once: what is more changes nobody's lists."""
+LASTING = ("lasting", "alarming")
+"""Levels of drift at which learning faster has not mended it."""
 OLDER, EACH = 1_000, 20
 """Questions of earlier rounds that are kept, and of a user in one round, so that nobody pushes out others."""
 
@@ -36,13 +38,26 @@ class Lesson:
         current: The same model once more; it stays as it is.
         kept: What an earlier round left beside the snapshot; None if nothing did.
         seed: Of what is replayed, and dropped.
+        adapter: Which weights learn, a key of `acclimate.adapt.growing.WEIGHTS`.
 
     Raises:
         InputError: The model cannot go on learning; says why.
     """
 
-    def __init__(self, loaded: Loaded, current: Model, kept: State | None = None, *, seed: int = 0) -> None:
-        self.slow, self.state, self.current = Slow(loaded.model, seed=seed), loaded.state, current
+    def __init__(
+        self,
+        loaded: Loaded,
+        current: Model,
+        kept: State | None = None,
+        *,
+        seed: int = 0,
+        adapter: str = "off",
+    ) -> None:
+        self.slow, self.state, self.current = (
+            Slow(loaded.model, seed=seed, adapter=adapter),
+            loaded.state,
+            current,
+        )
         self.newest, self.before = Questions(), Questions(OLDER)
         self.number, self.learned, self.judged, self.offset = 0, 0, 0, loaded.state.offset
         self.flushed = 0
@@ -114,7 +129,7 @@ class Lesson:
             self._fresh = []
         if self.foreseen.waits:
             self.foreseen.look()
-            self.slow.rate = self.foreseen.finding.rate
+            self._heed()
 
     def held(self, user: int) -> bool:
         """Return whether the events of the user with this code are held back in this round."""
@@ -145,7 +160,6 @@ class Lesson:
     def _begin(self, base: State, kept: State) -> None:
         self._kept = kept
         self.foreseen = Foreseen(self.current, part_of(kept, "drift") if "drift" in kept[1] else None)
-        self.slow.rate = self.foreseen.finding.rate
         if "slow" in kept[1]:
             arrays, document = part_of(kept, "slow")
             own, about = joined({"base": base})
@@ -154,11 +168,17 @@ class Lesson:
             self.before = Questions.restored(part_of(kept, "older"))
         else:
             self.slow.go_on(self.state)
+        self._heed()
         if "round" in kept[1]:
             arrays, about = part_of(kept, "round")
             self.number, self.offset, self.earlier = about["number"], about["offset"], about["earlier"]
             self._fresh = [(int(row[0]), int(row[1]), *row[2:]) for row in arrays["due"].tolist()]
             self.learned = len(self._fresh)
+
+    def _heed(self) -> None:
+        """Let the slow clock know of drift."""
+        finding = self.foreseen.finding
+        self.slow.rate, self.slow.weights.lasting = finding.rate, finding.level in LASTING
 
     def _history(self, record: Record) -> Histories | None:
         """Return what is known of the user of an event that is held back, before it is."""

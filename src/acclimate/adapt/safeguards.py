@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -195,6 +195,32 @@ class Elastic(Anchored):
         return self.kept["fisher"][name] * super().matters(name)
 
 
+def contest_between(
+    contest: Contest, net: SequenceNet, then: Mapping[str, Tensor], shares: Sequence[float], recent: Batch
+) -> None:
+    """Let mixes of ``shares`` of the weights of a net and else ``then`` foresee new events.
+
+    Of what the user did not have before.
+    """
+    rows, had = had_before(recent)
+    targets = recent.targets[recent.weights > 0]
+    places = []
+    net.eval()
+    for share in shares:
+        with torch.no_grad(), mixed(net, then, share):
+            states, items, bias = answers(net, recent.steps)
+            scores = net.scale * states[recent.weights > 0] @ items.T + bias
+        scores[:, items.abs().sum(dim=1) == 0] = torch.nan
+        scores[rows, had] = torch.nan
+        places.append(scores.numpy())
+    net.train()
+    every = np.stack(places, axis=1)
+    again = set(zip(rows.tolist(), had.tolist(), strict=True))
+    for row, item in enumerate(targets.tolist()):
+        if (row, item) not in again:
+            contest.judge(earned(every[row], item))
+
+
 class Gated(Safeguard):
     """Serves a mix of published and learned weights, whose share is chosen by what foresaw new events best.
 
@@ -218,23 +244,7 @@ class Gated(Safeguard):
 
     def judge(self, net: SequenceNet, recent: Batch) -> None:
         """Let all mixes foresee new events, of what the user did not have before."""
-        rows, had = had_before(recent)
-        targets = recent.targets[recent.weights > 0]
-        places = []
-        net.eval()
-        for share in SHARES:
-            with torch.no_grad(), mixed(net, self.then, share):
-                states, items, bias = answers(net, recent.steps)
-                scores = net.scale * states[recent.weights > 0] @ items.T + bias
-            scores[:, items.abs().sum(dim=1) == 0] = torch.nan
-            scores[rows, had] = torch.nan
-            places.append(scores.numpy())
-        net.train()
-        every = np.stack(places, axis=1)
-        again = set(zip(rows.tolist(), had.tolist(), strict=True))
-        for row, item in enumerate(targets.tolist()):
-            if (row, item) not in again:
-                self.contest.judge(earned(every[row], item))
+        contest_between(self.contest, net, self.then, SHARES, recent)
 
     @property
     def share(self) -> float:

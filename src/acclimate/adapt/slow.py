@@ -10,6 +10,8 @@ import torch
 from numpy.typing import NDArray
 
 from acclimate.adapt.around import Around
+from acclimate.adapt.growing import make_weights
+from acclimate.adapt.low_rank import RANK
 from acclimate.adapt.safeguards import make_safeguard
 from acclimate.errors import InputError
 from acclimate.evaluate.keeping import joined, part_of
@@ -29,8 +31,6 @@ REPLAYED, STRETCHES = 4_096, 128
 
 PLAIN = (("user_text", "off"), ("feedback", False), ("repeats", False), ("baskets", False), ("ahead", 1))
 """Arguments of the model, and what they have to be."""
-MOMENTS = ("exp_avg", "exp_avg_sq")
-"""What AdamW knows of each weight."""
 
 
 class Slow(Around):
@@ -48,6 +48,8 @@ class Slow(Around):
         seed: Of what is replayed, and dropped.
         safeguard: What holds the weights to those that were published, a key of `SAFEGUARDS`.
         strength: How strongly, 0 or more; None: as is usual for the safeguard.
+        adapter: Which weights learn, a key of `WEIGHTS`.
+        rank: Of an adapter's matrices, on average, 1 or more.
 
     Raises:
         InputError: It is no sequence model, or reads users, feedback, baskets or repeats, or looks further
@@ -63,6 +65,8 @@ class Slow(Around):
         seed: int = 0,
         safeguard: str = "kl",
         strength: float | None = None,
+        adapter: str = "off",
+        rank: int = RANK,
     ) -> None:
         if not isinstance(base, SequenceModel):
             raise InputError(f"{base.name} cannot go on learning: take sequence", field="level")
@@ -74,26 +78,26 @@ class Slow(Around):
         super().__init__(base)
         self.every, self.learning_rate, self.seed = every, learning_rate, seed
         self.guard = make_safeguard(safeguard, strength)
+        self.adapter, self.weights = adapter, make_weights(adapter, learning_rate, rank, seed, safeguard)
         self.users, self.counts = Panel(MOST), np.zeros(0, np.int64)
         self.rate = 1.0
         """What the learning rate is multiplied by from here on; whoever sets it keeps it."""
         self.steps = self.failed = 0
         self._new: list[int] = []
-        self._open: tuple[SequenceNet, torch.optim.Optimizer] | None = None
-        self._moments: dict[str, Any] = {}
-        """What the optimiser knows of each weight, while nothing is open."""
+        self._open: SequenceNet | None = None
         self._learned: dict[str, Any] = {}
         """The learned weights, while nothing is open, where others are served."""
 
     def hold_on(self) -> None:
         """Take what is learned by now for what is published: the safeguard holds on to that."""
         self.guard.begin(self.counts > 0)
+        self.weights.hold_on()
 
     def _begin(self, counts: NDArray[np.int64], histories: Histories) -> None:
         self.counts = counts.astype(np.int64)
         self.users, self.data = Panel.of(histories.liked(), MOST), None
-        self.steps, self.failed, self._new, self._open, self._moments = 0, 0, [], None, {}
-        self._learned = {}
+        self.steps, self.failed, self._new, self._open, self._learned = 0, 0, [], None, {}
+        self.weights.begin()
         self.hold_on()
 
     def learn(self, events: Events) -> None:
@@ -128,10 +132,10 @@ class Slow(Around):
         """Return that of the model as it is now, and all that the next step depends on."""
         self._set_down()
         parts = {"base": self.base.state(), "users": self.users.state(), "guard": self.guard.state()}
-        parts |= {"moments": (self._moments, {}), "learned": (self._learned, {})}
+        parts |= {"weights": self.weights.state(), "learned": (self._learned, {})}
         every, told = joined(parts)
         every |= {"counts": self.counts.copy(), "new": np.array(self._new, np.int64)}
-        return every, told | {"steps": self.steps, "failed": self.failed}
+        return every, told | {"steps": self.steps, "failed": self.failed, "adapter": self.adapter}
 
     def restore(self, state: State) -> None:
         """Take it over."""
@@ -139,10 +143,11 @@ class Slow(Around):
         self.base.restore(part_of(state, "base"))
         self.guard.restore(part_of(state, "guard"))
         self.users = Panel.restored(part_of(state, "users"))
-        self._moments, self._learned = (
-            {name: np.array(each) for name, each in part_of(state, kept)[0].items()}
-            for kept in ("moments", "learned")
-        )
+        if document.get("adapter") == self.adapter:  # what another way of learning kept is of no use
+            self.weights.restore(part_of(state, "weights"))
+        else:
+            self.weights.begin()
+        self._learned = {name: np.array(each) for name, each in part_of(state, "learned")[0].items()}
         self.counts, self._new = np.array(arrays["counts"]), arrays["new"].tolist()
         self.steps, self.failed = document["steps"], document["failed"]
         self._open = self.data = None
@@ -153,7 +158,7 @@ class Slow(Around):
         self._new = []
         self.steps += 1
         rng = generator(self.seed, "slow", self.steps)
-        net, optimiser = self._open = self._open or self._pick_up()
+        net = self._open = self._open or self._pick_up()
         longest = self.base.params["max_length"]  # type: ignore[attr-defined]
         recent, old = self._recent(users, fresh, longest), self._old(rng, min(longest, CONTEXT))
         batches = [batch for batch in (recent, old) if batch is not None]
@@ -162,12 +167,14 @@ class Slow(Around):
         with torch.random.fork_rng():
             torch.manual_seed(int(rng.integers(2**31)))
             if first := not self.guard.then:
-                self.guard.publish(net, old)
+                with self.weights.served(net):
+                    self.guard.publish(net, old)
             if recent is not None:
                 self.guard.judge(net, recent)
+                self.weights.judge(net, recent)
             loss = torch.stack([net.loss(batch) for batch in batches]).sum()
         loss = loss + self.guard.term(net, batches, rng)
-        optimiser.zero_grad()
+        net.zero_grad()
         loss.backward()  # type: ignore[no-untyped-call]
         slopes = [weight.grad for weight in net.parameters() if weight.grad is not None]
         if not all(bool(torch.isfinite(slope).all()) for slope in slopes):
@@ -175,11 +182,9 @@ class Slow(Around):
             if first:
                 self.guard.begin(self.guard.known)
             return
-        for group in optimiser.param_groups:
-            group["lr"] = self.learning_rate * self.rate
-        optimiser.step()
+        self.weights.step(self.learning_rate * self.rate)
         self.guard.settle(net, self.learning_rate * self.rate)
-        with mixed(net, self.guard.then, self.guard.share):
+        with mixed(net, self.guard.then, self.guard.share), self.weights.served(net):
             self.base.restore(closed(net, self.base.state()))
 
     def _recent(self, users: NDArray[np.int64], fresh: NDArray[np.int64], longest: int) -> Batch | None:
@@ -211,31 +216,18 @@ class Slow(Around):
         steps, then = foreseeing(self.users.histories(some, parts))
         return Batch(steps, then, torch.ones(len(then)))
 
-    def _pick_up(self) -> tuple[SequenceNet, torch.optim.Optimizer]:
-        """Open the model; the optimiser goes on, and begins at 0 with items that are new to it."""
+    def _pick_up(self) -> SequenceNet:
+        """Open the model; what is known of its weights goes on, and begins at 0 with items that are new."""
         net = opened(self.base, self.counts)
         with torch.no_grad():
             for name, weight in net.named_parameters() if self._learned else ():
                 weight.copy_(longer(torch.from_numpy(np.array(self._learned[name])), weight))
         self.guard.grow(net)
-        optimiser = torch.optim.AdamW(net.parameters(), lr=self.learning_rate, weight_decay=0.01)
-        for name, weight in net.named_parameters() if self._moments else ():
-            parts = {kind: torch.from_numpy(np.array(self._moments[f"{kind}.{name}"])) for kind in MOMENTS}
-            kept = {kind: longer(part, weight) for kind, part in parts.items()}
-            optimiser.state[weight] = {"step": torch.tensor(float(self._moments["step"])), **kept}
-        return net, optimiser
+        self.weights.open(net)
+        return net
 
     def _set_down(self) -> None:
-        """Keep what the optimiser knows."""
-        if self._open is None:
-            return
-        net, optimiser = self._open
-        for name, weight in net.named_parameters():
-            own = optimiser.state.get(weight, {})
-            if self.guard.mixes:
+        """Keep what is learned, where another mix of it is served."""
+        if self._open is not None and self.guard.mixes:
+            for name, weight in self._open.named_parameters():
                 self._learned[name] = weight.detach().numpy().copy()
-            for kind in MOMENTS:
-                part = own.get(kind, torch.zeros_like(weight))
-                self._moments[f"{kind}.{name}"] = part.detach().numpy().copy()
-            if own:
-                self._moments["step"] = np.array(float(own["step"]))

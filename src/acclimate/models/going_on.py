@@ -72,6 +72,8 @@ def foreseeing(histories: Histories) -> tuple[Steps, torch.Tensor]:
 def mixed(net: SequenceNet, then: Mapping[str, Tensor], share: float) -> Iterator[None]:
     """Let a net have ``share`` of its own weights, and for the rest those of ``then``, for a while.
 
+    Weights that are not in ``then`` stay as they are.
+
     Nothing is copied back, so what was computed before can still be learned from afterwards.
     """
     if share == 1:
@@ -80,7 +82,8 @@ def mixed(net: SequenceNet, then: Mapping[str, Tensor], share: float) -> Iterato
     own = [(weight, weight.data) for weight in net.parameters()]
     try:
         for name, weight in net.named_parameters():
-            weight.data = then[name].lerp(weight.data, share)
+            if name in then:
+                weight.data = then[name].lerp(weight.data, share)
         yield
     finally:
         for weight, data in own:
