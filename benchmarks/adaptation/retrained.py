@@ -98,7 +98,8 @@ def retraining(seed: int, cache: Path) -> dict[str, Any]:
     report = replay(levels, data, start=start, seed=seed, folder=folder, progress=True)
     _, users = np.unique(report.stream.events.user[report.stream.asked], return_inverse=True)
     other = report.levels[-1].per_question[METRIC]
-    found: dict[str, Any] = {"fits": weekly.fits, "questions": report.n_asked, "levels": {}}
+    weeks = int((report.stream.events.time[-1] - start) // WEEK)
+    found: dict[str, Any] = {"weeks": weeks, "questions": report.n_asked, "levels": {}}
     for level in report.levels:
         ndcg = level.per_question[METRIC]
         sums = np.bincount(users, ndcg - other)
@@ -106,6 +107,6 @@ def retraining(seed: int, cache: Path) -> dict[str, Any]:
             METRIC: float(ndcg.mean()),
             "beside_weekly": float(ndcg.mean() / other.mean()),
             "beyond_weekly": triple(bootstrap_ratio(sums[:, None], np.bincount(users))[0]),
-            "learn_seconds": level.learn_seconds,
+            "learn_seconds": level.trace.learn_seconds,
         }
     return found
