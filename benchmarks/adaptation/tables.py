@@ -25,6 +25,7 @@ def tables(found: dict[str, Any]) -> str:
         "recurring": _recurring,
         "memory": _memory,
         "new users": _new_users,
+        "retraining": _retraining,
     }
     return "\n\n".join(makers[name](parts[name]) for name in makers if name in parts)
 
@@ -146,6 +147,30 @@ def _new_users(runs: dict[str, Any]) -> str:
             "",
             "| after | users | next | start | step | next ten | start | step |",
             "|---|---|---|---|---|---|---|---|",
+            *rows,
+        ]
+    )
+
+
+def _retraining(runs: dict[str, Any]) -> str:
+    first, rows = next(iter(runs.values())), []
+    for level in first["levels"]:
+        ndcg, beside, cost = (
+            _mean(runs, level, name)[0] for name in ("ndcg@10", "beside_weekly", "learn_seconds")
+        )
+        (weekly,) = _mean(runs, "weekly", "learn_seconds")
+        gain = _mean(runs, level, "beyond_weekly")
+        told = f"{gain[0]:+.4f} [{gain[1]:+.4f}, {gain[2]:+.4f}]"
+        rows.append(
+            f"| {level} | {ndcg:.4f} | {told} | {100 * beside:.0f} % | {cost:,.0f} | {100 * cost / weekly:.0f} % |"
+        )
+    return "\n".join(
+        [
+            f"**Beside a fit on everything each week**, ml-100k, the newest three tenths: {first['weeks']} "
+            f"weeks, {first['questions']:,} questions; all with live histories; seeds {', '.join(runs)}.",
+            "",
+            "| clocks | NDCG@10 | beyond weekly fits | of theirs | CPU seconds to learn | of theirs |",
+            "|---|---|---|---|---|---|",
             *rows,
         ]
     )

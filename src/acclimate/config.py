@@ -205,7 +205,8 @@ class Adapt(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """What changes while it serves.
 
     With ``prior = "on"`` how often items are chosen now replaces how often they were; with ``step = "on"``
-    items move towards those who choose them, both where that pays. The learner publishes after
+    items move towards those who choose them; with ``meta = "on"`` new users get a start that was learned
+    over users; all where that pays. The learner publishes after
     ``publish_every`` events what passes the gate; with ``gate = "ask"`` it waits for a person to approve.
     With an ``adapter`` other than ``"off"`` narrow factors beside the weights learn in their place. It
     fits anew on everything when drift asks for it, beside that each so often if ``deep`` is a length of time,
@@ -214,6 +215,7 @@ class Adapt(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     prior: str = "off"
     step: str = "off"
+    meta: str = "off"
     gate: str = "auto"
     publish_every: int = 2_000
     adapter: str = "off"
@@ -221,7 +223,7 @@ class Adapt(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     def __post_init__(self) -> None:
         check_numbers("adapt", self)
-        switches = [(name, getattr(self, name), ("off", "on")) for name in ("prior", "step")]
+        switches = [(name, getattr(self, name), ("off", "on")) for name in ("prior", "step", "meta")]
         named = ("gate", self.gate, GATES), ("adapter", self.adapter, ADAPTERS)
         for name, given, allowed in (*switches, *named):
             if given not in allowed:

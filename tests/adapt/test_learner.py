@@ -182,6 +182,26 @@ class Killed(BaseException):
     """Ends a process without any of its clean-up."""
 
 
+@pytest.mark.parametrize("adapter", ["adalora", "drift"])
+def test_an_adapter_learns_and_goes_on_in_the_next_round(
+    home: Home, world: World, tmp_path: Path, adapter: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Drift lasts from the beginning, for the learner; what was learned beside the weights is not lost."""
+    monkeypatch.setattr("acclimate.adapt.lesson.LASTING", ("calm", "shifting", "lasting"))
+    monkeypatch.setattr("acclimate.state.contest.LEAST", 5)
+    log(home, later(world, end=FIT + 1_200))
+    settings = Settings(adapt=Adapt(publish_every=300, adapter=adapter))
+    copy = copied(home, tmp_path / "copy")
+    learner = Learner(home, settings)
+    account = learner.run(once=True)
+    assert len(account.published) >= 2
+    assert any("an adapter was added" in note for note in account.notes) == (adapter == "drift")
+    with np.load(home.learner / f"{account.published[0]}.npz") as file:
+        factors = {name: file[name] for name in file.files if "factors.P." in name}
+    assert any(part.any() for part in factors.values()), "they are kept, and the next round begins with them"
+    assert learns(copy, settings).published == account.published, "all of it follows from log and seed"
+
+
 @pytest.mark.timeout(240)
 def test_killed_at_any_write_it_ends_where_it_would_have(
     home: Home, world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch

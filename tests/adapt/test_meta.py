@@ -10,7 +10,7 @@ import torch
 from torch.nn import functional as F
 
 from acclimate.adapt import meta
-from acclimate.adapt.meta import FIRST, SHARES, Meta
+from acclimate.adapt.meta import FIRST, WAYS, Meta
 from acclimate.adapt.slow import Slow
 from acclimate.data.synthetic import drifting_world
 from acclimate.errors import InputError
@@ -19,6 +19,7 @@ from acclimate.models.ease import EASE
 from acclimate.models.going_on import user_states
 from acclimate.models.sequence import SequenceModel
 from acclimate.state import panel
+from acclimate.state.contest import Contest
 from acclimate.types import Clocked, Histories
 from tests.adapt.test_slow import Quick
 from tests.contract.learners import (
@@ -52,10 +53,10 @@ def ready() -> Meta:
     return model
 
 
-def taken(model: Meta, way: int) -> Meta:
+def taken(model: Meta, way: tuple[float, float]) -> Meta:
     """Let one way be clearly the best."""
     for _ in range(400):
-        model.contest.judge(np.where(np.arange(1 + len(SHARES)) == way, 0.3, 0.0))
+        model.contest.judge(np.where(np.arange(len(WAYS)) == WAYS.index(way), 0.3, 0.0))
     return model
 
 
@@ -102,9 +103,11 @@ def test_what_is_added_is_a_step_down_the_loss_of_the_users_own_events() -> None
     np.testing.assert_allclose(model.steps(whole)[0], expected, atol=1e-4)
     plain = model.base.score(whole)
     np.testing.assert_array_equal(model.score(whole), plain)
-    taken(model, 2)
-    assert model.share == SHARES[1] == 1
-    np.testing.assert_allclose(model.score(whole), plain + expected @ aims.numpy().T, atol=1e-3)
+    for way in ((1.0, 1.0), (0.5, 0.0)):
+        model.contest = Contest(len(WAYS))
+        assert taken(model, way).way == way
+        own = way[0] * model.start + way[1] * (expected - model.start)
+        np.testing.assert_allclose(model.score(whole), plain + own @ aims.numpy().T, atol=1e-3)
 
 
 def test_after_the_step_new_users_are_foreseen_better() -> None:
@@ -125,12 +128,12 @@ def test_after_the_step_new_users_are_foreseen_better() -> None:
         return float(found["ndcg@10"].mean())
 
     plain = ndcg()
-    taken(model, 2)
+    taken(model, (1.0, 1.0))
     assert ndcg() > 1.05 * plain
 
 
 def test_it_is_for_new_users_alone_and_what_it_stands_around_stays() -> None:
-    model = taken(ready(), 2)
+    model = taken(ready(), (1.0, 1.0))
     before = travelled(model.base.state())[0]
     many = Histories.of([[n % 12 for n in range(FIRST + 1)], [], [2]])
     steps = model.steps(many)

@@ -76,7 +76,7 @@ def test_it_shows_a_table(home: Path, capsys: pytest.CaptureFixture[str]) -> Non
         (("-k", "0"), "k must be 1..1000, got 0"),
         (("--html", "."), "--html wants a file"),
         (("--html", "none/page.html"), "--html none/page.html: there is no folder none; make it first"),
-        (("--level", "foo"), "no level 'foo': allowed are all, als, "),
+        (("--level", "foo"), "no level 'foo': allowed are adapter, all, als, "),
     ],
 )
 def test_a_wrong_call_is_refused(

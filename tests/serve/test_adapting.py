@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from acclimate.adapt.gate import first_verdict
+from acclimate.adapt.meta import Meta
 from acclimate.adapt.stepped import Stepped
 from acclimate.adapt.swapped import Swapped
 from acclimate.config import Adapt, Home, Settings
@@ -27,6 +28,7 @@ from tests.state.worlds import event, put
 
 ON = Settings(adapt=Adapt(prior="on"))
 BOTH = Settings(adapt=Adapt(prior="on", step="on"))
+EVERY = Settings(adapt=Adapt(prior="on", step="on", meta="on"))
 DAY = 86_400.0
 
 
@@ -97,7 +99,22 @@ def test_items_move_the_same_however_the_log_is_cut(home: Home) -> None:
     assert len(whole.model.base.taken) == whole.state.n_items
 
 
-@pytest.mark.parametrize("settings", [ON, BOTH])
+def test_new_users_are_started_the_same_however_the_log_is_cut(home: Home) -> None:
+    whole, parts = load_recommender(home, EVERY), load_recommender(home, EVERY)
+    whole.apply(happened())
+    for start in range(0, 240, 7):
+        parts.apply(happened()[start : start + 7])
+    for name, array in state_of(whole).items():
+        np.testing.assert_allclose(state_of(parts)[name], array, atol=1e-5, err_msg=name)
+    assert isinstance(whole.model, Swapped)
+    assert isinstance(whole.model.base, Stepped)
+    meta = whole.model.base.base
+    assert isinstance(meta, Meta)
+    assert np.abs(meta.start).max() > 0, "learned from what the snapshot holds"
+    assert meta.contest.asked > 20, "users who came later are new"
+
+
+@pytest.mark.parametrize("settings", [ON, BOTH, EVERY])
 def test_lists_go_on_while_it_learns(home: Home, settings: Settings) -> None:
     recommender, plain = load_recommender(home, settings), load_recommender(home, Settings())
     assert recommender.snapshot_id == plain.snapshot_id
@@ -137,11 +154,12 @@ def test_a_user_who_is_deleted_leaves_the_panel(home: Home) -> None:
 def test_a_model_without_logits_serves_as_it_is(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     home = published(tmp_path, EASE())
     with caplog.at_level(logging.WARNING, "acclimate.serve"):
-        recommender = load_recommender(home, BOTH)
+        recommender = load_recommender(home, EVERY)
     assert recommender.model.name == "ease"
     assert not isinstance(recommender.model, Swapped)
     assert "adapt.prior is on, and stays off: the prior of ease cannot be swapped" in caplog.text
     assert "adapt.step is on, and stays off: the items of ease cannot be moved" in caplog.text
+    assert "adapt.meta is on, and stays off: ease has no state to start from" in caplog.text
 
 
 def test_a_switch_is_on_or_off() -> None:
@@ -149,3 +167,7 @@ def test_a_switch_is_on_or_off() -> None:
         Adapt(prior="yes")
     with pytest.raises(InputError, match="no step 'yes': take off or on"):
         Adapt(step="yes")
+    with pytest.raises(InputError, match="no meta 'yes': take off or on"):
+        Adapt(meta="yes")
+    with pytest.raises(InputError, match="no adapter 'on': take off or lora or adalora or drift"):
+        Adapt(adapter="on")

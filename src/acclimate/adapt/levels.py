@@ -18,7 +18,8 @@ CLOCKS = {
     "prior": "how often items are chosen now takes the place of how often they were, where that pays",
     "step": "items move towards those who choose them, as far as that pays (without the prior)",
     "slow": "weights go on learning, a hundred events at a time beside old ones (without the two before)",
-    "meta": "new users get a start and a step of their own, learned over users (without the three before)",
+    "adapter": "the same by an adapter whose ranks move (AdaLoRA), in place of all weights",
+    "meta": "new users get a start and a step of their own, learned over users (without the four before)",
     "all": "the prior, on items that move, on weights that go on learning",
 }
 """Levels of the trained model, each with those above it switched on, and what each is."""
@@ -28,11 +29,12 @@ AROUND = {
     "prior": ("swapped:Swapped",),
     "step": ("stepped:Stepped",),
     "slow": ("slow:Slow",),
+    "adapter": ("slow:adapted",),
     "meta": ("meta:Meta",),
     "all": ("slow:Slow", "stepped:Stepped", "swapped:Swapped"),
 }
-"""Levels in which something stands around the model: files and classes, the innermost first; loaded when they
-are wanted."""
+"""Levels in which something stands around the model: files and what makes it, the innermost first; loaded
+when they are wanted."""
 MAIN = "sequence"
 """The trained model where ``train.model`` leaves the choice open."""
 
@@ -99,8 +101,8 @@ def make_levels(trainer: Trainer, names: Sequence[str]) -> list[Level]:
 
 def _around(name: str, model: Model) -> Model:
     for each in AROUND[name]:
-        file, cls = each.split(":")
-        model = getattr(import_module(f"acclimate.adapt.{file}"), cls)(model)
+        file, make = each.split(":")
+        model = getattr(import_module(f"acclimate.adapt.{file}"), make)(model)
     return model
 
 

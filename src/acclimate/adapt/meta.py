@@ -26,8 +26,8 @@ FIRST = 20
 """Events of a user, up to which it is new."""
 USERS, BATCH, EPOCHS, RATE = 2_048, 64, 6, 0.01
 """Users over whom it is learned, how many at once, how often, and the rate of Adam."""
-SHARES = (0.5, 1.0, 2.0)
-"""How much of the step may be taken, one of them or none."""
+WAYS = ((0.0, 0.0), (0.5, 0.0), (1.0, 0.0), (2.0, 0.0), (0.5, 0.5), (1.0, 1.0), (2.0, 2.0))
+"""How much of the start, and of the step from there, may be taken: one of these ways; the first is none."""
 
 
 class _Read(NamedTuple):
@@ -48,8 +48,8 @@ class Meta(Around):
     as ``rates * g * n / (n + hold)``; the score of an item with the unit vector e gains ``(z + step) @ e``.
     Start, rates (one for each direction) and hold are learned over users, so that after the step what comes
     next is foreseen best: first-order MAML with learned rates, of what is a user's own alone. The net stays
-    as it is. How much of it is taken is chosen from what happens, as for the prior; none, unless some is
-    clearly better.
+    as it is. How much of it is taken, and whether of the start alone, is chosen from what happens, as for
+    the prior; none, unless some is clearly better.
 
     Args:
         base: A `SequenceModel` of plain arguments, or a clock around one. It stays as it is.
@@ -77,19 +77,19 @@ class Meta(Around):
         self.model, self.seed = inner, seed
         self.start, self.rates = np.zeros((2, inner.params["width"]), np.float32)
         self.hold = 1.0
-        self.panel, self.contest = Panel(), Contest(1 + len(SHARES))
+        self.panel, self.contest = Panel(), Contest(len(WAYS))
 
     @property
-    def share(self) -> float:
-        """How much of the step is taken now; 0 for none."""
-        return (0.0, *SHARES)[self.contest.best]
+    def way(self) -> tuple[float, float]:
+        """How much of the start, and of the step, is taken now; 0 for none."""
+        return WAYS[self.contest.best]
 
     def _begin(self, counts: NDArray[np.int64], histories: Histories) -> None:
         liked = histories.liked()
         able = np.flatnonzero(liked.lengths > 2)
         drawn = np.sort(generator(self.seed, "start", "users").permutation(able)[:USERS])
         self._learn_start(self.model._heard(_first(liked[drawn])))
-        self.panel, self.contest = Panel.of(histories), Contest(1 + len(SHARES))
+        self.panel, self.contest = Panel.of(histories), Contest(len(WAYS))
 
     def learn(self, events: Events) -> None:
         """Let each way foresee the first events of users of a panel; the start stays as it was learned."""
@@ -104,23 +104,30 @@ class Meta(Around):
     def score(self, histories: Histories) -> Floats:
         """Return the scores of the model, float32[n, n_items], with what is added for new users."""
         scores = self.base.score(histories)
-        if self.share:
-            scores += np.float32(self.share) * self.steps(histories) @ self._aims.numpy().T
+        start, step = self.way
+        if start or step:
+            scores += self.steps(histories, start, step) @ self._aims.numpy().T
         return scores
 
-    def steps(self, histories: Histories) -> Floats:
-        """Return what is a user's own, float32[n, d]; 0 for who is not new, or did nothing."""
+    def steps(self, histories: Histories, start: float = 1.0, step: float = 1.0) -> Floats:
+        """Return what is a user's own, float32[n, d]; 0 for who is not new, or did nothing.
+
+        Args:
+            histories: Of the users.
+            start: How much of the start is taken, 0 or more.
+            step: How much of the step from there, 0 or more.
+        """
         liked = self.model._heard(histories)
         out = np.zeros((len(liked), len(self.start)), np.float32)
         new = np.flatnonzero((liked.lengths > 0) & (liked.lengths <= FIRST))
         many = new[liked.lengths[new] > 1]
-        out[new] = self.start
-        if len(many):
+        out[new] = np.float32(start) * self.start
+        if step and len(many):
             read = self._read(liked[many])
             slopes = self._slopes(read, torch.from_numpy(self.start))
             sums = torch.stack([part.sum(dim=0) for part in torch.split(slopes, read.lengths)])
             n = torch.tensor(read.lengths, dtype=torch.float32)[:, None]
-            out[many] += self.rates * (sums / (n + self.hold)).numpy()
+            out[many] += np.float32(step) * self.rates * (sums / (n + self.hold)).numpy()
         return out
 
     def forget(self, user: int) -> None:
@@ -201,8 +208,9 @@ class Meta(Around):
         history = self.panel.history(user, time)
         if not (history.weights > 0).any():
             return
-        scores, own = self.base.score(history)[0], self.steps(history)[0] @ self._aims.numpy().T
-        ways = np.stack([scores, *(scores + np.float32(share) * own for share in SHARES)])
+        scores, aims = self.base.score(history)[0], self._aims.numpy().T
+        from_start, from_step = (self.steps(history, *way)[0] @ aims for way in ((1.0, 0.0), (0.0, 1.0)))
+        ways = np.stack([scores + start * from_start + step * from_step for start, step in WAYS])
         ways[:, history.items[history.weights > 0]] = np.nan
         self.contest.judge(earned(ways, item))
 

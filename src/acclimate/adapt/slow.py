@@ -33,6 +33,11 @@ PLAIN = (("user_text", "off"), ("feedback", False), ("repeats", False), ("basket
 """Arguments of the model, and what they have to be."""
 
 
+def adapted(base: Model) -> Slow:
+    """Return the slow clock with an adapter whose ranks move."""
+    return Slow(base, adapter="adalora")
+
+
 class Slow(Around):
     """Takes one step on each ``every`` events, and on as many old ones as a step of the fit has.
 

@@ -75,7 +75,7 @@ def load_recommender(home: Home, settings: Settings) -> Recommender:
 
 def _clocked(model: Model, state: LiveState, settings: Settings) -> Model:
     """Return the model with what of it is to change with each event."""
-    makers: dict[str, Callable[[Model], Model]] = {"step": _stepped, "prior": Swapped}
+    makers: dict[str, Callable[[Model], Model]] = {"meta": _started, "step": _stepped, "prior": Swapped}
     for name, make in makers.items():
         if getattr(settings.adapt, name) == "on":
             try:
@@ -85,6 +85,12 @@ def _clocked(model: Model, state: LiveState, settings: Settings) -> Model:
     if isinstance(model, Around):
         model.go_on(state)
     return model
+
+
+def _started(model: Model) -> Model:
+    from acclimate.adapt.meta import Meta  # slow to import
+
+    return Meta(model)
 
 
 def _stepped(model: Model) -> Model:
