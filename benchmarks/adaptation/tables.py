@@ -160,10 +160,8 @@ def _retraining(runs: dict[str, Any]) -> str:
         )
         (weekly,) = _mean(runs, "weekly", "learn_seconds")
         gain = _mean(runs, level, "beyond_weekly")
-        told = f"{gain[0]:+.4f} [{gain[1]:+.4f}, {gain[2]:+.4f}]"
-        rows.append(
-            f"| {level} | {ndcg:.4f} | {told} | {100 * beside:.0f} % | {cost:,.0f} | {100 * cost / weekly:.0f} % |"
-        )
+        told = f"{ndcg:.4f} | {gain[0]:+.4f} [{gain[1]:+.4f}, {gain[2]:+.4f}] | {100 * beside:.0f} %"
+        rows.append(f"| {level} | {told} | {cost:,.0f} | {100 * cost / weekly:.0f} % |")
     return "\n".join(
         [
             f"**Beside a fit on everything each week**, ml-100k, the newest three tenths: {first['weeks']} "
