@@ -25,6 +25,7 @@ def resident() -> float:
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(900)
 def test_a_million_events_take_no_more_memory(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(panel, "EVENTS", KEPT)
     data = Dataset.of((f"u{n % USERS}", f"i{n % ITEMS}", float(n)) for n in range(2 * USERS))
