@@ -18,7 +18,8 @@ import numpy as np
 from benchmarks.machine import machine, stamp
 
 from acclimate.adapt.choices import again_told
-from acclimate.adapt.slow import Slow
+from acclimate.adapt.meta import Meta
+from acclimate.adapt.slow import Slow, adapted
 from acclimate.adapt.stepped import Stepped
 from acclimate.adapt.swapped import Swapped
 from acclimate.config import Home
@@ -148,8 +149,13 @@ def levels(case: Case, seed: int, cache: Path) -> list[Level]:
 
 
 def slow(main: Model) -> list[Level]:
-    """The slow clock alone, and below all others."""
-    return [Level("slow", Slow(main), every=128), Level("all", Swapped(Stepped(Slow(main))))]
+    """The slow clock alone, by an adapter, and below all others; and a start for new users."""
+    return [
+        Level("slow", Slow(main), every=128),
+        Level("adapter", adapted(main), every=128),
+        Level("meta", Meta(main)),
+        Level("all", Swapped(Stepped(Slow(main)))),
+    ]
 
 
 def run(name: str, seed: int, cache: Path) -> dict[str, Any]:
