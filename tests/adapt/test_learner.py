@@ -14,7 +14,7 @@ import pytest
 from acclimate.adapt import learner as module
 from acclimate.adapt.gate import first_verdict
 from acclimate.adapt.learner import Account, Learner
-from acclimate.adapt.lesson import beginning
+from acclimate.adapt.lesson import Lesson, beginning
 from acclimate.adapt.slow import Slow
 from acclimate.config import Adapt, Home, Settings
 from acclimate.data.dataset import Dataset
@@ -445,6 +445,15 @@ def test_few_users_are_not_enough_to_judge_by(
     assert account.published == []
     assert "of 1,000 users" not in account.notes[0]
     assert "1000 are needed" in account.notes[0]
+
+
+@pytest.mark.parametrize(("enough", "one_in"), [(0, 5), (12, 5), (20, 3), (30, 2), (1000, 2)])
+def test_where_few_users_are_known_more_are_held_back(home: Home, enough: int, one_in: int) -> None:
+    """There are 120: of twice as many as are needed events are held back, but of no more than half."""
+    loaded = current(home).load()
+    lesson = Lesson(loaded, current(home).load().model, enough=enough)
+    assert lesson.one_in == one_in
+    assert sum(map(lesson.held, range(6_000))) == pytest.approx(6_000 / one_in, rel=0.1)
 
 
 def test_who_is_forgotten_is_not_asked_about(

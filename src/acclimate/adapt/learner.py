@@ -162,8 +162,8 @@ class Learner:
 
     def _asked_too_few(self) -> str:
         return (
-            f"to judge by, there are events of {counted(self.lesson.asked, 'user')} that were held back, "
-            f"{ENOUGH} are needed"
+            f"to judge by, there are events of {counted(self.lesson.asked, 'user')} that were held back (one "
+            f"in {self.lesson.one_in}), {ENOUGH} are needed"
         )
 
     def _last(self) -> None:
@@ -188,7 +188,8 @@ class Learner:
         loaded, kept = snapshot.load(cache), self.beside.get(snapshot.id)
         self.snapshot, self._earlier = snapshot, None
         seed, adapter = self.settings.train.seed, self.settings.adapt.adapter
-        lesson = Lesson(loaded, snapshot.load(cache).model, kept, seed=seed, adapter=adapter)
+        current = snapshot.load(cache).model
+        lesson = Lesson(loaded, current, kept, seed=seed, adapter=adapter, enough=ENOUGH)
         self.lesson = lesson
         every = self.registry.list()
         self._full = max((each.manifest["created"] for each in every if _full(each)), default=0.0)

@@ -17,8 +17,9 @@ from acclimate.snapshot import Loaded
 from acclimate.state.changes import Happened, stream
 from acclimate.types import Histories, Model, State
 
-HELD_BACK = 5
-"""Of so many users the events of one are held back, other users in each round."""
+HELD_BACK, AT_MOST = 5, 2
+"""Of so many users the events of one are held back, other users in each round; where there are few users,
+of fewer, but no more than half of them."""
 PASSED = 500
 """Events of one user that are learned in a round, each item once: what is more changes nobody's lists."""
 LASTING = ("lasting", "alarming")
@@ -39,6 +40,7 @@ class Lesson:
         kept: What an earlier round left beside the snapshot; None if nothing did.
         seed: Of what is replayed, and dropped.
         adapter: Which weights learn, a key of `acclimate.adapt.growing.WEIGHTS`.
+        enough: Users of whom events have to be held back; of twice as many they are, where there are any.
 
     Raises:
         InputError: The model cannot go on learning; says why.
@@ -52,12 +54,16 @@ class Lesson:
         *,
         seed: int = 0,
         adapter: str = "off",
+        enough: int = 0,
     ) -> None:
         self.slow, self.state, self.current = (
             Slow(loaded.model, seed=seed, adapter=adapter),
             loaded.state,
             current,
         )
+        self.one_in = HELD_BACK
+        if enough:
+            self.one_in = max(AT_MOST, min(HELD_BACK, len(loaded.state.users.ids) // (2 * enough)))
         self.newest, self.before = Questions(), Questions(OLDER)
         self.number, self.learned, self.judged, self.offset = 0, 0, 0, loaded.state.offset
         self.flushed = 0
@@ -133,7 +139,7 @@ class Lesson:
 
     def held(self, user: int) -> bool:
         """Return whether the events of the user with this code are held back in this round."""
-        return bool(scattered([user * 2**20 + self.number % 2**20])[0] % np.uint64(HELD_BACK) == 0)
+        return bool(scattered([user * 2**20 + self.number % 2**20])[0] % np.uint64(self.one_in) == 0)
 
     def left(self, earlier: str) -> State:
         """Return what the next round begins with, where what was learned takes the place of ``earlier``."""
