@@ -162,6 +162,8 @@ def page() -> str:
         body = _BODIES.get(name, _plain)(found)
         machine = ", ".join(f"{key} {text}".strip() for key, text in figures(found.get("machine", "")))
         claim = found.get("claim", "").strip(".")
+        if found.get("holds") is False:
+            claim = f"Not reached: {claim[:1].lower()}{claim[1:]}"
         sections.append(
             f"## {name}\n\n{claim[:1].upper()}{claim[1:]}.\n\n{body}\n\n"
             f"Measured {found.get('date', 'on an unknown day')}; {machine or 'machine not told'}. "
